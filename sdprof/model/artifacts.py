@@ -1,0 +1,244 @@
+"""What the collectors leave: one struct an artifact, stored as JSON in the variant's folder.
+
+Collectors write these inside the worker; facts read them in the parent. Times are seconds of the wall clock unless a
+name says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from sdprof.model.source import FunctionSite, Location
+
+StepsFrom = Literal["calls of the hot module", "declared step function", "whole run"]
+
+
+class LoopMap(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the sampling loop is, found from the calls of the first hot module."""
+
+    hot_module: str
+    calls: int
+    """Calls of the hot module in one run."""
+    loop: FunctionSite | None
+    """The deepest frame that all calls share; None where the module was called once at most."""
+    chain: tuple[FunctionSite, ...]
+    """From the function that the loop calls down to the hot module's own forward, as seen in the last call."""
+    outer: tuple[FunctionSite, ...] = ()
+    """From the target's ``run`` down to the loop's caller."""
+    steps_from: StepsFrom = "calls of the hot module"
+
+
+class LineTime(msgspec.Struct, frozen=True, kw_only=True):
+    """One source line under line_profiler."""
+
+    line: int
+    hits: int
+    seconds: float
+    code: str
+
+
+class FunctionLines(msgspec.Struct, frozen=True, kw_only=True):
+    """The lines of one function."""
+
+    file: str
+    qualname: str
+    first_line: int
+    calls: int
+    seconds: float
+    lines: tuple[LineTime, ...]
+
+
+class LineProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """line_profiler's view of one run."""
+
+    functions: tuple[FunctionLines, ...]
+    run_seconds: float
+    synchronised: bool
+    """On CUDA, lines are only true where every kernel was awaited (launch-blocking)."""
+    skipped: tuple[str, ...] = ()
+    """Functions that could not be profiled, with the reason."""
+
+
+class StackSamples(msgspec.Struct, frozen=True, kw_only=True):
+    """py-spy's samples of the time in the loop, merged by stack."""
+
+    rate_hz: int
+    samples: int
+    stacks: tuple[tuple[tuple[str, ...], int], ...]
+    """(frames from the outermost in, each ``function (file:line)``; number of samples)."""
+    speedscope: str = ""
+    """File name of the speedscope profile beside this artifact."""
+    collapsed: str = ""
+
+
+class OperatorSite(msgspec.Struct, frozen=True, kw_only=True):
+    """One operator dispatched by one expression, over all its visits inside the loop."""
+
+    op: str
+    """Dispatcher name: ``aten::_softmax``."""
+    where: Location
+    library: tuple[Location, ...] = ()
+    """Frames of libraries between the user's expression and the operator, innermost first."""
+    module_class: str = ""
+    """Class of the nn.Module whose forward ran, innermost."""
+    module_name: str = ""
+    """Name, below the hot module, of the first module seen here."""
+    calls: int = 0
+    calls_per_step: float = 0.0
+    input_shapes: tuple[tuple[int, ...], ...] = ()
+    """Shapes of the tensor inputs of the largest call."""
+    input_dtypes: tuple[str, ...] = ()
+    output_dtype: str = ""
+    output_bytes: int = 0
+    """Bytes of new memory written by all calls together (views write none)."""
+    largest_output_bytes: int = 0
+
+
+class OperatorCensus(msgspec.Struct, frozen=True, kw_only=True):
+    """Which expression dispatched which operators inside the loop."""
+
+    steps: int
+    operators: int
+    """Operators dispatched inside the loop, all sites together."""
+    sites: tuple[OperatorSite, ...]
+
+
+class ModuleCalls(msgspec.Struct, frozen=True, kw_only=True):
+    """The calls of one nn.Module inside the loop."""
+
+    name: str
+    class_name: str
+    calls: int
+    seconds: float
+    """Wall-clock time inside its forward, children included."""
+    flops: int
+    """Multiply and add counted as two, children included (torch.utils.flop_counter)."""
+    parameters: int
+    leaf: bool
+    distinct_inputs: int
+    """Number of different input contents over all calls: 1 means that every call recomputed the same thing."""
+    output_bytes: int
+    where: Location | None = None
+    """The expression in the user's source that calls it."""
+
+
+class ModuleProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """Every module below the hot modules, over one run."""
+
+    steps: int
+    run_seconds: float
+    modules: tuple[ModuleCalls, ...]
+
+
+class GraphSite(msgspec.Struct, frozen=True, kw_only=True):
+    """A line at which TorchDynamo left the graph, or a guard that made it compile again."""
+
+    kind: Literal["break", "recompile"]
+    where: Location
+    reason: str
+    count: int
+    seen_by: tuple[str, ...] = ()
+    """explain, structured trace, or both."""
+    hint: str = ""
+
+
+class GraphRegion(msgspec.Struct, frozen=True, kw_only=True):
+    """What TorchDynamo makes of one region, with or without grad."""
+
+    name: str
+    function: str
+    grad: bool
+    graphs: int
+    breaks: int
+    recompiles: int
+    operators: int = 0
+    calls: int = 1
+    """How many calls of the region were traced."""
+    stand_in: bool = False
+    """True where the hot module was replaced by a stand-in of a few operators (it has a region of its own)."""
+    seconds: float = 0.0
+    sites: tuple[GraphSite, ...] = ()
+    error: str = ""
+    """Why this region could not be analysed, or could only in part."""
+
+
+class GraphProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """TorchDynamo's view of every region that was analysed."""
+
+    regions: tuple[GraphRegion, ...]
+    skipped: tuple[str, ...] = ()
+    """Regions that were left out, with the reason."""
+
+
+class TransferSite(msgspec.Struct, frozen=True, kw_only=True):
+    """An expression that copies between host and device, or waits for the device."""
+
+    kind: Literal["H2D", "D2H", "SYNC"]
+    op: str
+    where: Location
+    count: int
+    bytes: int
+    in_loop: bool
+    identical_content: bool = False
+    """Every visit moved the same bytes."""
+    steps: tuple[int, ...] = ()
+    """Steps in which it was seen, from 0."""
+    pinned: bool = False
+    non_blocking: bool = False
+    callers: tuple[Location, ...] = ()
+
+
+class TransferProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """Copies and synchronisations of one run."""
+
+    device: Literal["cuda", "simulated"]
+    steps: int
+    sites: tuple[TransferSite, ...]
+    notes: tuple[str, ...] = ()
+
+
+class StepMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """Memory at one step."""
+
+    step: int
+    peak_bytes: int
+    """Highest resident set (CPU) or allocated device memory (CUDA) seen during the step."""
+
+
+class MemoryProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """Memory over one run."""
+
+    kind: Literal["resident", "cuda allocated"]
+    before_bytes: int
+    peak_bytes: int
+    steps: tuple[StepMemory, ...]
+
+
+class Peaks(msgspec.Struct, frozen=True, kw_only=True):
+    """What this machine reaches at best, measured: what percent-of-peak is a percentage of."""
+
+    device: str
+    dtype: str
+    gemm_flops_per_second: float
+    copy_bytes_per_second: float
+    gemm_size: int
+    copy_bytes: int
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """What it ran on."""
+
+    python: str
+    torch: str
+    platform: str
+    cpu: str
+    cores: int
+    gpu: str | None
+    threads: int
+    memory_bytes: int = 0
+    packages: dict[str, str] = {}
+    compiler: str | None = None
+    """Path of the C++ compiler that torch.compile would use, or None."""
+    load_average: float = 0.0

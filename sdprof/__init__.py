@@ -1,4 +1,4 @@
-"""sdprof finds where a PyTorch sampling loop loses time, which line is to blame, and what the cure gains, with proof."""
+"""Find where a PyTorch sampling loop loses time, which line is to blame, and what the cure gains, with proof."""
 
 from sdprof.target import BuildOptions, Workload, target
 

@@ -71,7 +71,7 @@ DECLARATION_ATTRIBUTE = "__sdprof_target__"
 
 
 def target(name: str, *, summary: str = "", sizes: Sequence[str] = ()) -> Callable[[Build], Build]:
-    """Declares a function ``build(options: BuildOptions) -> Workload`` as an audit target.
+    """Declare a function ``build(options: BuildOptions) -> Workload`` as an audit target.
 
     The command line reads these arguments from the source without running it, so they must be literals.
 

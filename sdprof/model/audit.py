@@ -238,8 +238,11 @@ class TraceStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TraceFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Facts of a recorded trace. busy is the union of the intervals of kernels, copies and memsets; span is from the
-    first start to the last end; idle_share = 1 - busy/span."""
+    """Facts of a recorded trace.
+
+    busy is the union of the intervals of kernels, copies and memsets; span is from the first start to the last end;
+    idle_share = 1 - busy / span.
+    """
 
     gpu_events: int
     kernels: int

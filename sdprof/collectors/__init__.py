@@ -1,0 +1,1 @@
+"""Collectors: each watches one run of the workload, inside the worker, and leaves one artifact."""

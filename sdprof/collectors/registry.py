@@ -1,0 +1,19 @@
+"""The collectors there are, by id. Importing this imports none of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+COLLECTOR_MODULES: Final = {
+    "environment": "sdprof.collectors.environment",
+    "graphs": "sdprof.collectors.graphs",
+    "lines": "sdprof.collectors.lines",
+    "loop": "sdprof.collectors.loop",
+    "memory": "sdprof.collectors.memory",
+    "modules": "sdprof.collectors.modules",
+    "operators": "sdprof.collectors.operators",
+    "peaks": "sdprof.collectors.peaks",
+    "stacks": "sdprof.collectors.stacks",
+    "torch_trace": "sdprof.collectors.torch_trace",
+    "transfers": "sdprof.collectors.transfers",
+}

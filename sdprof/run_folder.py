@@ -1,0 +1,160 @@
+"""One audit's folder: what is in it, how files get there whole, and how an audit goes on where it stopped.
+
+reports/<target>-<time>/
+    manifest.json       what was asked for, and the state of each part
+    artifacts/<variant>/…
+    audit.json  report.html  tensorboard/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+PartState = Literal["done", "missing", "failed"]
+MANIFEST = "manifest.json"
+
+
+class RunFolderError(Exception):
+    """The folder cannot be used: one sentence that says why and what to do."""
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One piece of work that an audit does once."""
+
+    state: PartState
+    reason: str = ""
+    remedy: str = ""
+    seconds: float = 0.0
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What ran, on whose order, and how far it came."""
+
+    sdprof_version: str
+    created: str
+    request: dict[str, Any]
+    parts: dict[str, Part] = {}
+    finished: bool = False
+
+
+class RunFolder:
+    """Reads and writes one audit's folder. Every file appears whole or not at all."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+
+    @classmethod
+    def create(cls, path: Path, manifest: Manifest) -> RunFolder:
+        """Make a new folder.
+
+        :raises RunFolderError: if it exists and is not empty, or cannot be written.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                raise RunFolderError(
+                    f"The output folder {path} is not empty; name another one with --out, or use --resume {path}."
+                )
+            folder = cls(path.resolve(), manifest)
+            folder._write_manifest()
+        except NotADirectoryError:
+            raise RunFolderError(f"{path} is not a folder; name another one with --out.") from None
+        except FileExistsError:
+            raise RunFolderError(f"{path} is a file, not a folder; name another one with --out.") from None
+        except OSError as error:
+            raise RunFolderError(
+                f"The output folder {path} cannot be written ({error.strerror}); name another one with --out."
+            ) from None
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open an audit's folder again.
+
+        :raises RunFolderError: if it is not one.
+        """
+        try:
+            manifest = msgspec.json.decode((path / MANIFEST).read_bytes(), type=Manifest)
+        except OSError:
+            raise RunFolderError(f"{path} is not an audit's folder: it has no {MANIFEST}.") from None
+        except msgspec.DecodeError as error:
+            raise RunFolderError(f"{path / MANIFEST} is damaged ({error}); start a new audit.") from None
+        return cls(path.resolve(), manifest)
+
+    def artifacts(self, variant: str) -> Path:
+        """The artifact folder of a variant, made if need be."""
+        folder = self.path / "artifacts" / variant
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def tensorboard(self, run: str) -> Path:
+        """The folder of a TensorBoard run, made if need be."""
+        folder = self.path / "tensorboard" / run
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def state(self, part: str) -> Part | None:
+        """How a part ended, or None if it was not tried yet."""
+        return self.manifest.parts.get(part)
+
+    def record(self, part: str, outcome: Part) -> None:
+        """Remember how a part ended; survives a crash from here on."""
+        self.manifest = msgspec.structs.replace(self.manifest, parts={**self.manifest.parts, part: outcome})
+        self._write_manifest()
+
+    def finish(self) -> None:
+        """Mark the audit as whole."""
+        self.manifest = msgspec.structs.replace(self.manifest, finished=True)
+        self._write_manifest()
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Write a file at the top of the folder, whole or not at all."""
+        return write_whole(self.path / name, content)
+
+    def read(self, name: str) -> bytes | None:
+        """Read a file of the folder, or None if it is not there."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self.path / name).read_bytes()
+        return None
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A place for large passing files (shared weights), emptied at the end."""
+        folder = self.path / ".scratch"
+        folder.mkdir(exist_ok=True)
+        try:
+            yield folder
+        finally:
+            for file in folder.iterdir():
+                file.unlink()
+            folder.rmdir()
+
+    def _write_manifest(self) -> None:
+        self.write(MANIFEST, msgspec.json.format(msgspec.json.encode(self.manifest)))
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file so that it appears whole or not at all, also when the power goes.
+
+    :raises RunFolderError: if it cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise RunFolderError(f"{path} cannot be written ({error.strerror}).") from None
+    return path

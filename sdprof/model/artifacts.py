@@ -28,6 +28,8 @@ class LoopMap(msgspec.Struct, frozen=True, kw_only=True):
     outer: tuple[FunctionSite, ...] = ()
     """From the target's ``run`` down to the loop's caller."""
     steps_from: StepsFrom = "calls of the hot module"
+    steps: int = 1
+    """Steps of one run: calls of the hot module or of the declared step function; 1 where the whole run is one step."""
 
 
 class LineTime(msgspec.Struct, frozen=True, kw_only=True):

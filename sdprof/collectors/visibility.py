@@ -1,0 +1,53 @@
+"""Which frames of a stack are the user's, which are a library's, and which only get in the way."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+
+import torch
+
+import sdprof
+
+TORCH = str(Path(torch.__file__).parent)
+STDLIB = sysconfig.get_paths()["stdlib"]
+SDPROF = str(Path(sdprof.__file__).parent)
+INSTALLED = ("site-packages", "dist-packages")
+
+
+class Visibility(IntEnum):
+    """How a frame is shown."""
+
+    HIDDEN = 0
+    """Torch, the standard library, sdprof itself, and generated code without a file."""
+    LIBRARY = 1
+    USER = 2
+
+
+class FileVisibility:
+    """Tells the visibility of a code object's file, and remembers the answer."""
+
+    def __init__(self, is_user_file: Callable[[str], bool]) -> None:
+        self._is_user_file = is_user_file
+        self._known: dict[str, Visibility] = {}
+
+    def __call__(self, file: str) -> Visibility:
+        """Visibility of code from ``file`` (a ``co_filename``)."""
+        visibility = self._known.get(file)
+        if visibility is None:
+            visibility = self._known[file] = self._decide(file)
+        return visibility
+
+    def _decide(self, file: str) -> Visibility:
+        if file.startswith("<"):
+            return Visibility.HIDDEN
+        path = Path(file)
+        # The user's own source comes first: the built-in targets live inside the sdprof package once it is installed.
+        if self._is_user_file(file) or self._is_user_file(str(path.resolve())):
+            return Visibility.USER
+        in_stdlib = path.is_relative_to(STDLIB) and not any(name in path.parts for name in INSTALLED)
+        if in_stdlib or path.is_relative_to(TORCH) or path.is_relative_to(SDPROF):
+            return Visibility.HIDDEN
+        return Visibility.LIBRARY

@@ -47,8 +47,8 @@ def unsteadiness(
         failures = times.failures(entry)
         if failures:
             flags.append(
-                f"{len(failures)} of {len(failures) + log_seconds.size} runs of '{entry}' failed ({failures[0]}); their "
-                "rounds give no pair."
+                f"{len(failures)} of {len(failures) + log_seconds.size} runs of '{entry}' failed ({failures[0]}); "
+                "their rounds give no pair."
             )
     for candidate in candidates:
         pairs = times.pairs(baseline, candidate)

@@ -96,6 +96,9 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     tolerance: float
     """Limit on ``max_rel_diff``; 0 means bit-equal."""
     numerics: Numerics = "rounding"
+    judged: bool = True
+    """False for a lossy fix without a tolerance: the difference is reported, and ``passed`` says only that shapes match
+    and all values are finite."""
     reason: str = ""
     baseline_reproducible: bool = True
     outputs: tuple[OutputParity, ...] = ()

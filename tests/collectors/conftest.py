@@ -31,12 +31,15 @@ class Net(nn.Module):
 torch.manual_seed(0)
 net = Net().requires_grad_(False)
 x = torch.ones(2, 8)
+
+def probe(label=None):
+    pass
 """
 
 
 @pytest.fixture
 def load(tmp_path: Path) -> Iterator[Callable[[str], ModuleType]]:
-    """Write a module after the preamble ``NET`` (class Net, net, x) and import it."""
+    """Write a module after the preamble ``NET`` (class Net, net, x, probe) and import it."""
     loaded: list[str] = []
 
     def write_and_import(source: str, preamble: str = NET) -> ModuleType:

@@ -85,6 +85,7 @@ class LoopWatch:
         self._watched = watched
         self._visibility = FileVisibility(watched.is_user_file)
         self._trails: dict[tuple[int, ...], _Trail] = {}
+        self._locations: dict[tuple[int, int], Location] = {}
         self._functions = _loop_functions(self.loop)
         self._step_code = (
             loop_collector.code_of(watched.step)
@@ -150,7 +151,7 @@ class LoopWatch:
         user = [
             depth for depth, (code, _, _) in enumerate(path) if self._visibility(code.co_filename) is Visibility.USER
         ]
-        locations = [locate(code, instruction) for code, instruction, _ in path]
+        locations = [self._locate(code, instruction) for code, instruction, _ in path]
         innermost_user = user[-1] if user else -1
         loop_depth, function = self._innermost_loop_function([code for code, _, _ in path])
         place, on_call_line = Place.BESIDE, False
@@ -167,6 +168,13 @@ class LoopWatch:
             on_call_line=on_call_line,
             codes=tuple(code for code, _, _ in path),
         )
+
+    def _locate(self, code: CodeType, instruction: int) -> Location:
+        key = (id(code), instruction)
+        location = self._locations.get(key)
+        if location is None:
+            location = self._locations[key] = locate(code, instruction)
+        return location
 
     def _innermost_loop_function(self, codes: list[CodeType]) -> tuple[int | None, _LoopFunction | None]:
         for function in self._functions:

@@ -86,7 +86,7 @@ class OperatorSite(msgspec.Struct, frozen=True, kw_only=True):
     module_class: str = ""
     """Class of the nn.Module whose forward ran, innermost."""
     module_name: str = ""
-    """Name, below the hot module, of the first module seen here."""
+    """Name of the first module seen here, from the hot module's on: ``unet.middle_block.0``."""
     calls: int = 0
     calls_per_step: float = 0.0
     input_shapes: tuple[tuple[int, ...], ...] = ()
@@ -111,6 +111,7 @@ class ModuleCalls(msgspec.Struct, frozen=True, kw_only=True):
     """The calls of one nn.Module inside the loop."""
 
     name: str
+    """From the hot module's on: ``unet``, ``unet.middle_block.0``."""
     class_name: str
     calls: int
     seconds: float

@@ -1,0 +1,161 @@
+"""Take a census of the operators that each expression of the user dispatches inside the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from sdprof.collectors.loop_watch import LoopWatch
+from sdprof.collectors.module_stack import ModuleStack, names_of
+from sdprof.collectors.watched_run import WatchedRun
+from sdprof.model import CollectorMeta, Location, OperatorCensus, OperatorSite
+
+META = CollectorMeta(
+    id="operators",
+    title="Operators dispatched by each expression in the loop",
+    artifact="operators.json",
+    eager_only=True,
+)
+
+NO_USER_CODE = Location(file="", line=0)
+"""Stands for the expression where none of the user's was running, as in a thread of a library."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one operator did at one place."""
+
+    op: str
+    where: Location
+    library: tuple[Location, ...]
+    module_class: str
+    module_name: str
+    calls: int = 0
+    output_bytes: int = 0
+    largest_output_bytes: int = 0
+    largest_result_bytes: int = -1
+    input_shapes: tuple[tuple[int, ...], ...] = ()
+    input_dtypes: tuple[str, ...] = ()
+    output_dtype: str = ""
+
+
+class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees each operator below autograd and autocast: the casts that autocast adds are operators like all others."""
+
+    def __init__(self, watch: LoopWatch, modules: ModuleStack, names: dict[torch.nn.Module, str]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.tallies: dict[tuple[Any, ...], _Tally] = {}
+        self._watch = watch
+        self._modules = modules
+        self._names = names
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        output = func(*args, **kwargs)
+        sight = self._watch.look()
+        if sight.step is None:
+            return output
+        module = self._modules.innermost
+        # The watch hands out the same objects for the same instructions, and keeps them.
+        key = (func, id(sight.where), id(sight.library), type(module))
+        tally = self.tallies.get(key)
+        if tally is None:
+            tally = self.tallies[key] = _Tally(
+                op=func.overloadpacket._qualified_op_name,
+                where=sight.where or NO_USER_CODE,
+                library=sight.library,
+                module_class="" if module is None else type(module).__qualname__,
+                module_name="" if module is None else self._names.get(module, ""),
+            )
+        self._count(tally, args, kwargs, output)
+        return output
+
+    def _count(self, tally: _Tally, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        inputs = [*tensors_in(args), *tensors_in(kwargs.values())]
+        storages = {_storage(tensor) for tensor in inputs}
+        new_bytes = result_bytes = 0
+        for tensor in tensors_in(output if isinstance(output, tuple | list) else (output,)):
+            size = tensor.numel() * tensor.element_size()
+            result_bytes += size
+            if _storage(tensor) not in storages:
+                new_bytes += size
+            if not tally.output_dtype:
+                tally.output_dtype = _dtype(tensor)
+        tally.calls += 1
+        tally.output_bytes += new_bytes
+        tally.largest_output_bytes = max(tally.largest_output_bytes, new_bytes)
+        if result_bytes > tally.largest_result_bytes:
+            tally.largest_result_bytes = result_bytes
+            tally.input_shapes = tuple(tuple(tensor.shape) for tensor in inputs)
+            tally.input_dtypes = tuple(_dtype(tensor) for tensor in inputs)
+
+
+def collect(watched: WatchedRun) -> OperatorCensus:
+    """Run once under a dispatch mode."""
+    modules = ModuleStack()
+    with LoopWatch(watched) as watch, modules:
+        census = _Census(watch, modules, names_of(watched.hot_modules))
+        with census:
+            watch.run()
+        steps = max(watch.steps_begun, 1) if watch.loop.loop is not None else 1
+    sites = tuple(_sites(census.tallies.values(), steps))
+    return OperatorCensus(steps=steps, operators=sum(site.calls for site in sites), sites=sites)
+
+
+def tensors_in(values: Any) -> Iterator[torch.Tensor]:
+    """Tensors among values, and in lists and tuples among them."""
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from tensors_in(value)
+
+
+def _sites(tallies: Any, steps: int) -> Iterator[OperatorSite]:
+    """One site for all ways that led to the same expression, the largest part of memory first."""
+    merged: dict[tuple[Any, ...], _Tally] = {}
+    for tally in tallies:
+        key = (tally.op, tally.where, tally.library, tally.module_class)
+        first = merged.setdefault(key, tally)
+        if first is tally:
+            continue
+        first.calls += tally.calls
+        first.output_bytes += tally.output_bytes
+        first.largest_output_bytes = max(first.largest_output_bytes, tally.largest_output_bytes)
+        if tally.largest_result_bytes > first.largest_result_bytes:
+            first.largest_result_bytes = tally.largest_result_bytes
+            first.input_shapes, first.input_dtypes = tally.input_shapes, tally.input_dtypes
+            first.output_dtype = tally.output_dtype
+    for tally in sorted(merged.values(), key=lambda tally: -tally.output_bytes):
+        yield OperatorSite(
+            op=tally.op,
+            where=tally.where,
+            library=tally.library,
+            module_class=tally.module_class,
+            module_name=tally.module_name,
+            calls=tally.calls,
+            calls_per_step=tally.calls / steps,
+            input_shapes=tally.input_shapes,
+            input_dtypes=tally.input_dtypes,
+            output_dtype=tally.output_dtype,
+            output_bytes=tally.output_bytes,
+            largest_output_bytes=tally.largest_output_bytes,
+        )
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    """Identity of the memory behind a tensor, or of the tensor where it has none (sparse)."""
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (NotImplementedError, RuntimeError):
+        return id(tensor)
+
+
+def _dtype(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

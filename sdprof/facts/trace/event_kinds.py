@@ -1,0 +1,42 @@
+"""Which of a trace's categories hold what, in every spelling that Kineto has used."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Kind = Literal[
+    "operators",
+    "annotations",
+    "python_calls",
+    "runtime_calls",
+    "kernels",
+    "copies",
+    "memsets",
+    "gpu_annotations",
+]
+
+# Spellings with capitals: Kineto before 2022 (torch 1.8 to 1.11). MTIA, XPU and HPU names are not here: no trace of
+# theirs was seen, and an unknown category is named in the trace's gaps rather than guessed at.
+KIND_OF_CATEGORY: dict[str, Kind] = {
+    "cpu_op": "operators",
+    "Operator": "operators",
+    "operator": "operators",
+    "user_annotation": "annotations",
+    "python_function": "python_calls",
+    "cuda_runtime": "runtime_calls",
+    "cuda_driver": "runtime_calls",
+    "hip_runtime": "runtime_calls",
+    "Runtime": "runtime_calls",
+    "runtime": "runtime_calls",
+    "kernel": "kernels",
+    "Kernel": "kernels",
+    "gpu_memcpy": "copies",
+    "Memcpy": "copies",
+    "gpu_memset": "memsets",
+    "Memset": "memsets",
+    "gpu_user_annotation": "gpu_annotations",
+}
+
+# Known, and not used: they repeat what other events say (cuda_sync the synchronising calls, Trace the whole recording),
+# or say nothing about time.
+IGNORED_CATEGORIES = frozenset({"Trace", "cuda_sync", "ac2g", "async_cpu_to_gpu", "fwdbwd", "overhead", "cuda_event"})

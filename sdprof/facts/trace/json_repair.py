@@ -1,0 +1,27 @@
+"""Mends the few ways in which trace writers break JSON, without touching what strings say."""
+
+from __future__ import annotations
+
+import re
+
+_STRING_OR_NUMBER_WORD = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity|nan|inf)\b', re.DOTALL)
+_ESCAPE = re.compile(rb'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?')
+_CONTROL = re.compile(rb"[\x00-\x1f]")
+
+
+def repaired_json(text: bytes) -> bytes:
+    """The same JSON with bare ``NaN`` and ``inf`` as null, and strings with valid escapes and valid UTF-8.
+
+    C++ writers print infinite bandwidths as ``inf``, Python's json writes ``NaN``; file names on Windows come with
+    lone backslashes. A string that ends in a lone backslash cannot be told from an escaped quote and stays broken.
+    """
+    return _STRING_OR_NUMBER_WORD.sub(_repaired_token, text.decode("utf-8", "replace").encode())
+
+
+def _repaired_token(found: re.Match[bytes]) -> bytes:
+    token = found[0]
+    if not token.startswith(b'"'):
+        return b"null"
+    if b"\\" in token:
+        token = _ESCAPE.sub(lambda escape: escape[0] if escape[1] else rb"\\", token)
+    return _CONTROL.sub(b" ", token)

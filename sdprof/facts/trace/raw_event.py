@@ -1,0 +1,49 @@
+"""The JSON of one trace event, as far as facts need it.
+
+The format is Chrome's trace event format ("Trace Event Format", Google, 2016) with the arguments that Kineto
+(libkineto/src/output_json.cpp) and the PyTorch profiler write into ``args``.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+# Writers differ in whether they quote numbers (ROCm quotes "bytes" of runtime calls), so every scalar is taken in and
+# made a number, or null, when the columns are built.
+Scalar = int | float | str | None
+NOTHING = msgspec.Raw(b"")
+
+
+class RawArguments(msgspec.Struct, gc=False):
+    """``args`` of an event; all others of its many names are skipped while parsing."""
+
+    external_id: Scalar = msgspec.field(default=None, name="External id")
+    correlation: Scalar = None
+    stream: Scalar = None
+    device: Scalar = None
+    bytes: Scalar = None
+    shapes: msgspec.Raw = msgspec.field(default=NOTHING, name="Input Dims")
+    """Left as text: only distinct ones are ever parsed."""
+    dtypes: msgspec.Raw = msgspec.field(default=NOTHING, name="Input type")
+    call_stack: str = msgspec.field(default="", name="Call stack")
+    python_id: Scalar = msgspec.field(default=None, name="Python id")
+    python_parent_id: Scalar = msgspec.field(default=None, name="Python parent id")
+    python_module_id: Scalar = msgspec.field(default=None, name="Python module id")
+    older_external_id: Scalar = msgspec.field(default=None, name="external id")
+
+
+NO_ARGUMENTS = RawArguments()
+
+
+class RawEvent(msgspec.Struct, gc=False):
+    """One entry of ``traceEvents``. Times are microseconds since an origin that differs between writers."""
+
+    ph: str = ""
+    """Phase: X complete, B begin, E end, i instant, s and f ends of a flow arrow, M metadata, C counter."""
+    cat: str = ""
+    name: str = ""
+    pid: Scalar = None
+    tid: Scalar = None
+    ts: float | None = None
+    dur: float | None = None
+    args: RawArguments | None = None

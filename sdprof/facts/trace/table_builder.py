@@ -1,0 +1,128 @@
+"""Batches of parsed events in, one table for each kind of event out."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+
+import numpy as np
+import polars as pl
+
+from sdprof.facts.trace.begin_end_pairs import BeginEndPairs
+from sdprof.facts.trace.event_columns import identifier_column, number_column, raw_text_column, text_column
+from sdprof.facts.trace.event_kinds import IGNORED_CATEGORIES, KIND_OF_CATEGORY, Kind
+from sdprof.facts.trace.raw_event import NO_ARGUMENTS, RawArguments, RawEvent, Scalar
+from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND, SCHEMAS
+
+# Beyond this, nanoseconds do not fit 64 bits (292 years).
+_LATEST_MICROSECONDS = 9e15
+
+
+class TableBuilder:
+    """Collects events; a table row for each complete one, a count for each that had to be left out."""
+
+    def __init__(self) -> None:
+        self.origin_us = 0.0
+        self.left_out: Counter[str] = Counter()
+        """Events of a known kind that are in no table, by reason."""
+        self.unknown_categories: Counter[str] = Counter()
+        self._origin_known = False
+        self._parts: dict[Kind, list[pl.DataFrame]] = defaultdict(list)
+        self._pairs = BeginEndPairs()
+
+    def add(self, events: Sequence[RawEvent]) -> None:
+        """Sorts a batch into tables."""
+        by_category: dict[str, list[RawEvent]] = defaultdict(list)
+        begins_and_ends = []
+        for event in events:
+            phase = event.ph
+            if phase == "X":
+                by_category[event.cat].append(event)
+            elif phase == "B" or phase == "E":
+                begins_and_ends.append(event)
+        for event in self._pairs.joined(begins_and_ends):
+            by_category[event.cat].append(event)
+        for category, members in by_category.items():
+            kind = KIND_OF_CATEGORY.get(category)
+            if kind is not None:
+                self._parts[kind].append(self._table(kind, members))
+            elif category not in IGNORED_CATEGORIES:
+                self.unknown_categories[category[:80]] += len(members)
+
+    def tables(self) -> Mapping[Kind, pl.DataFrame]:
+        """All events added so far."""
+        if self._pairs.unmatched_begins + self._pairs.unmatched_ends:
+            self.left_out["without a matching begin or end"] = (
+                self._pairs.unmatched_begins + self._pairs.unmatched_ends
+            )
+        return {
+            kind: pl.concat(self._parts[kind], rechunk=True) if self._parts[kind] else pl.DataFrame(schema=schema)
+            for kind, schema in SCHEMAS.items()
+        }
+
+    def _table(self, kind: Kind, events: Sequence[RawEvent]) -> pl.DataFrame:
+        starts_us = np.array(list(map(attrgetter("ts"), events)), dtype=np.float64)
+        durations_us = np.array(list(map(attrgetter("dur"), events)), dtype=np.float64)
+        usable = self._usable(starts_us, durations_us)
+        if not usable.all():
+            events = [event for event, keep in zip(events, usable, strict=True) if keep]
+            starts_us, durations_us = starts_us[usable], durations_us[usable]
+        if not self._origin_known and len(events):
+            self.origin_us, self._origin_known = float(np.floor(starts_us[0])), True
+        columns = [
+            text_column("name", list(map(attrgetter("name"), events))),
+            pl.Series("start_ns", _nanoseconds(starts_us - self.origin_us)),
+            pl.Series("duration_ns", _nanoseconds(durations_us)),
+        ]
+        arguments = [event.args or NO_ARGUMENTS for event in events]
+        columns += [
+            _column(name, events, arguments) for name in SCHEMAS[kind] if name not in ("name", "start_ns", "duration_ns")
+        ]
+        return pl.DataFrame(columns)
+
+    def _usable(self, starts_us: np.ndarray, durations_us: np.ndarray) -> np.ndarray:
+        has_start = np.abs(starts_us) < _LATEST_MICROSECONDS
+        has_duration = ~np.isnan(durations_us)
+        in_range = (durations_us >= 0) & (durations_us < _LATEST_MICROSECONDS)
+        self._count("without a usable start", ~has_start)
+        self._count("without a duration", has_start & ~has_duration)
+        self._count("with a negative or impossible duration", has_start & has_duration & ~in_range)
+        return has_start & has_duration & in_range
+
+    def _count(self, reason: str, which: np.ndarray) -> None:
+        if which.any():
+            self.left_out[reason] += int(which.sum())
+
+
+def _nanoseconds(microseconds: np.ndarray) -> np.ndarray:
+    return np.rint(microseconds * NANOSECONDS_PER_MICROSECOND).astype(np.int64)
+
+
+def _column(name: str, events: Sequence[RawEvent], arguments: Sequence[RawArguments]) -> pl.Series:
+    match name:
+        case "pid" | "tid":
+            return identifier_column(name, list(map(attrgetter(name), events)))
+        case "device":  # older writers say it in pid and tid alone
+            return number_column(name, _first_given(arguments, "device", events, "pid"))
+        case "stream":
+            return number_column(name, _first_given(arguments, "stream", events, "tid"))
+        case "external_id":
+            return number_column(name, _first_given(arguments, "external_id", arguments, "older_external_id"))
+        case "shapes" | "dtypes":
+            return raw_text_column(name, list(map(attrgetter(name), arguments)))
+        case "call_stack":
+            return text_column(name, list(map(attrgetter(name), arguments)))
+        case _:
+            return number_column(name, list(map(attrgetter(name), arguments)))
+
+
+def _first_given(
+    owners: Sequence[object], attribute: str, other_owners: Sequence[object], other_attribute: str
+) -> Sequence[Scalar]:
+    """``attribute`` of each owner, or ``other_attribute`` of the other owner where that is None."""
+    values = list(map(attrgetter(attribute), owners))
+    if None not in values:
+        return values
+    others = map(attrgetter(other_attribute), other_owners)
+    return [value if value is not None else other for value, other in zip(values, others, strict=True)]

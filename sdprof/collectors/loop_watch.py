@@ -111,6 +111,11 @@ class LoopWatch:
         self._call_path = []
         self._call_instructions = []
 
+    @property
+    def steps(self) -> int:
+        """Steps of the run that was watched; 1 where no call repeats."""
+        return max(self.steps_begun, 1) if self.loop.loop is not None else 1
+
     def on_step(self, begun: Callable[[int], None]) -> None:
         """Have ``begun(step)`` called when the hot module is called for the first time in a step."""
         self._on_step.append(begun)

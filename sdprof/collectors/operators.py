@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from sdprof.collectors.composite_operators import is_composite
 from sdprof.collectors.loop_watch import LoopWatch
 from sdprof.collectors.module_stack import ModuleStack, names_of
 from sdprof.collectors.watched_run import WatchedRun
@@ -57,6 +58,9 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if is_composite(func):
+            with self:
+                return func.decompose(*args, **kwargs)
         output = func(*args, **kwargs)
         sight = self._watch.look()
         if sight.step is None:
@@ -103,7 +107,7 @@ def collect(watched: WatchedRun) -> OperatorCensus:
         census = _Census(watch, modules, names_of(watched.hot_modules))
         with census:
             watch.run()
-        steps = max(watch.steps_begun, 1) if watch.loop.loop is not None else 1
+        steps = watch.steps
     sites = tuple(_sites(census.tallies.values(), steps))
     return OperatorCensus(steps=steps, operators=sum(site.calls for site in sites), sites=sites)
 

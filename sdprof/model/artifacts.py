@@ -133,6 +133,9 @@ class ModuleProfile(msgspec.Struct, frozen=True, kw_only=True):
     steps: int
     run_seconds: float
     modules: tuple[ModuleCalls, ...]
+    synchronised: bool = False
+    """On CUDA the device was awaited before and after each module, so that the seconds are its own; this slows the
+    run."""
 
 
 class GraphSite(msgspec.Struct, frozen=True, kw_only=True):

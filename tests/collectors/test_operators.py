@@ -142,3 +142,16 @@ def test_outputs_stay_the_same_and_nothing_is_left(watch):
     assert torch.equal(watched.run(), expected)
     assert not torch.nn.modules.module._global_forward_pre_hooks
     assert not torch.nn.modules.module._global_forward_hooks
+
+
+def test_composite_operators_are_taken_apart_in_inference_mode(watch, line_of):
+    watched = watch(ATTENTION)
+    run = watched.run
+    expected = operators.collect(watched)
+    object.__setattr__(watched, "run", lambda: torch.inference_mode()(run)())
+    census = operators.collect(watched)
+
+    def counted(census):
+        return {(site.op, site.where, site.calls) for site in census.sites if site.op != "aten::detach"}
+
+    assert counted(census) == counted(expected)

@@ -19,7 +19,7 @@ from sdprof.collectors.content_digest import ContentDigest
 from sdprof.collectors.flops import flops_of
 from sdprof.collectors.loop_watch import LoopWatch
 from sdprof.collectors.module_stack import names_of
-from sdprof.collectors.operators import tensors_in
+from sdprof.collectors.tensors_within import tensors_within
 from sdprof.collectors.watched_run import WatchedRun
 from sdprof.model import CollectorMeta, Location, ModuleCalls, ModuleProfile
 
@@ -159,7 +159,7 @@ def _counting_run(watched: WatchedRun, names: Mapping[torch.nn.Module, str]) -> 
         def leave(module: torch.nn.Module, _args: Any, _kwargs: Any, output: Any) -> None:
             if calls.leave(module):
                 counts[module].output_bytes += sum(
-                    tensor.numel() * tensor.element_size() for tensor in tensors_in((output,))
+                    tensor.numel() * tensor.element_size() for tensor in tensors_within(output)
                 )
 
         with _hooks(names, enter, leave), _FlopCount(calls, counts):

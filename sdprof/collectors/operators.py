@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sdprof.collectors.composite_operators import is_composite
 from sdprof.collectors.loop_watch import LoopWatch
 from sdprof.collectors.module_stack import ModuleStack, names_of
+from sdprof.collectors.tensors_within import tensors_within
 from sdprof.collectors.watched_run import WatchedRun
 from sdprof.model import CollectorMeta, Location, OperatorCensus, OperatorSite
 
@@ -81,10 +82,10 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return output
 
     def _count(self, tally: _Tally, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        inputs = [*tensors_in(args), *tensors_in(kwargs.values())]
+        inputs = [*tensors_within(args), *tensors_within(kwargs)]
         storages = {_storage(tensor) for tensor in inputs}
         new_bytes = result_bytes = 0
-        for tensor in tensors_in(output if isinstance(output, tuple | list) else (output,)):
+        for tensor in tensors_within(output):
             size = tensor.numel() * tensor.element_size()
             result_bytes += size
             if _storage(tensor) not in storages:
@@ -110,15 +111,6 @@ def collect(watched: WatchedRun) -> OperatorCensus:
         steps = watch.steps
     sites = tuple(_sites(census.tallies.values(), steps))
     return OperatorCensus(steps=steps, operators=sum(site.calls for site in sites), sites=sites)
-
-
-def tensors_in(values: Any) -> Iterator[torch.Tensor]:
-    """Tensors among values, and in lists and tuples among them."""
-    for value in values:
-        if isinstance(value, torch.Tensor):
-            yield value
-        elif isinstance(value, list | tuple):
-            yield from tensors_in(value)
 
 
 def _sites(tallies: Any, steps: int) -> Iterator[OperatorSite]:

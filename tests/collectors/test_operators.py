@@ -144,7 +144,7 @@ def test_outputs_stay_the_same_and_nothing_is_left(watch):
     assert not torch.nn.modules.module._global_forward_hooks
 
 
-def test_composite_operators_are_taken_apart_in_inference_mode(watch, line_of):
+def test_composite_operators_are_taken_apart_in_inference_mode(watch):
     watched = watch(ATTENTION)
     run = watched.run
     expected = operators.collect(watched)
@@ -152,6 +152,8 @@ def test_composite_operators_are_taken_apart_in_inference_mode(watch, line_of):
     census = operators.collect(watched)
 
     def counted(census):
-        return {(site.op, site.where, site.calls) for site in census.sites if site.op != "aten::detach"}
+        # Below inference mode, matmul ends in view instead of _unsafe_view.
+        return {(site.op, site.where, site.calls) for site in census.sites if "view" not in site.op}
 
     assert counted(census) == counted(expected)
+    assert "aten::_softmax" in {op for op, _, _ in counted(census)}

@@ -1,36 +1,51 @@
-"""Apply fixes to a subject, in their order."""
+"""Apply a set of module and runtime fixes to a built workload."""
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+import msgspec
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.registry import fix_module, in_order
 
 if TYPE_CHECKING:
     from sdprof.fixes.subject import Subject
 
 
-@dataclass(frozen=True)
-class AppliedFix:
-    """What became of one fix: ``declined`` holds the reason where it would not act."""
+class AppliedFix(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one fix on one subject."""
 
     id: str
     did: tuple[str, ...] = ()
+    """What it changed, a sentence each."""
     declined: str = ""
+    """Why it did not act; empty where it did."""
     compiles: bool = False
+    """True where it acted and the first run pays for a compilation."""
 
 
-def apply_fixes(subject: Subject, ids: tuple[str, ...]) -> tuple[AppliedFix, ...]:
-    """Apply fixes in the order that their metadata asks for."""
-    from sdprof.fixes.subject import DeclinedError
+def apply_fixes(subject: Subject, fix_ids: Iterable[str]) -> tuple[AppliedFix, ...]:
+    """Apply the module and runtime fixes of a set, each in its turn; those that rewrite source act elsewhere.
 
-    modules = [importlib.import_module(f"sdprof.fixes.{fix.replace('-', '_')}") for fix in ids]
-    applied = []
-    for module in sorted(modules, key=lambda module: module.META.order):
+    A fix that declines has changed nothing, and the others go on. Any other exception leaves the subject half changed:
+    the worker that holds it is to be thrown away.
+
+    :raises FixSelectionError: the set names an unknown fix, or fixes that exclude each other.
+    """
+    results: list[AppliedFix] = []
+    for meta in in_order(fix_ids):
+        if meta.kind == "source":
+            continue
+        if subject.device.type not in meta.devices:
+            reason = f"{meta.id} acts on {' and '.join(meta.devices)} only, and this runs on {subject.device.type}"
+            results.append(AppliedFix(id=meta.id, declined=reason))
+            continue
         try:
-            did = module.apply(subject)
-        except DeclinedError as reason:
-            applied.append(AppliedFix(module.META.id, declined=str(reason)))
+            did = fix_module(meta.id).apply(subject)
+        except DeclinedError as declined:
+            results.append(AppliedFix(id=meta.id, declined=str(declined)))
         else:
-            applied.append(AppliedFix(module.META.id, did, compiles=module.META.compiles))
-    return tuple(applied)
+            results.append(AppliedFix(id=meta.id, did=did, compiles=meta.compiles))
+    return tuple(results)

@@ -9,11 +9,8 @@ from typing import Any
 
 import torch
 
+from sdprof.fixes.declined import DeclinedError as DeclinedError
 from sdprof.model import Finding, LoopMap, ModuleProfile
-
-
-class DeclinedError(Exception):
-    """A fix will not act: one sentence that says why. The report shows it."""
 
 
 @dataclass

@@ -1,0 +1,32 @@
+"""Compile the hot module as a whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sdprof.model import FixMeta
+
+if TYPE_CHECKING:
+    from sdprof.fixes.subject import Subject
+
+META = FixMeta(
+    id="compile",
+    title="Compile the hot module with torch.compile",
+    kind="module",
+    numerics="rounding",
+    removes=("hot-operators", "launch-bound"),
+    group="compile",
+    compiles=True,
+    order=80,
+)
+
+
+def apply(subject: Subject) -> tuple[str, ...]:
+    """``Module.compile`` on the hot module of the loop, in place; the first run compiles."""
+    from sdprof.fixes.compiling import require_compiler
+    from sdprof.fixes.trial import hot_module_of_the_loop
+
+    require_compiler(subject.device)
+    name, module = hot_module_of_the_loop(subject)
+    module.compile()
+    return (f"{name} is compiled as a whole by torch.compile with its default backend.",)

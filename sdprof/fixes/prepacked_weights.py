@@ -1,0 +1,92 @@
+"""Reorder the weights of convolutions and linear layers once, not on every call (CPU)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.model import FixMeta
+
+if TYPE_CHECKING:
+    import torch
+
+    from sdprof.fixes.packing import Layer
+    from sdprof.fixes.subject import Subject
+    from sdprof.fixes.trial import CapturedCall
+
+META = FixMeta(
+    id="prepacked-weights",
+    title="Reorder weights for oneDNN once, not on every call",
+    kind="module",
+    numerics="rounding",
+    removes=("layout-conversion",),
+    group="compile",
+    devices=("cpu",),
+    order=70,
+)
+
+
+def apply(subject: Subject) -> tuple[str, ...]:
+    """Give every Conv2d and Linear that the loop's hot module calls a forward with a packed copy of its weight."""
+    import torch
+
+    from sdprof.fixes.packing import can_pack, pack
+    from sdprof.fixes.trial import capture, hot_module_of_the_loop, relative_difference, rounding_limit
+
+    _require_onednn()
+    _, hot_module = hot_module_of_the_loop(subject)
+    call = capture(subject, hot_module)
+    if call.ambient.autocast:
+        raise DeclinedError("The loop runs under autocast, and only fp32 weights are packed")
+    if call.ambient.grad:
+        raise DeclinedError(
+            "The loop records gradients, which packed weights have none of: combine with inference-mode"
+        )
+    original, shapes = _input_shapes(call, hot_module, {m for m in hot_module.modules() if can_pack(m)})
+    if not shapes:
+        raise DeclinedError("The hot module calls no fp32 Conv2d or Linear whose forward is PyTorch's own")
+    packed = {module: pack(module, shape) for module, shape in shapes.items()}
+    for module, replacement in packed.items():
+        vars(module)["forward"] = replacement.forward
+    difference = relative_difference(original, call.repeat(hot_module))
+    if difference > rounding_limit(original):
+        for module in packed:
+            del vars(module)["forward"]
+        raise DeclinedError(f"With packed weights the output differs by {difference:.1e}, more than rounding explains")
+    convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in packed)
+    megabytes = sum(replacement.bytes for replacement in packed.values()) / 1e6
+    return (
+        f"Packed the weights of {convolutions} convolutions and {len(packed) - convolutions} linear layers once; "
+        f"the copies take {megabytes:.0f} MB.",
+        f"One call of the hot module differed by {difference:.1e} of its largest value.",
+    )
+
+
+def _input_shapes(
+    call: CapturedCall, hot_module: torch.nn.Module, modules: set[Layer]
+) -> tuple[Any, dict[Layer, torch.Size]]:
+    """Call the hot module once; its output, and the input shape of each of the modules that it called."""
+    import torch
+
+    shapes: dict[Layer, torch.Size] = {}
+
+    def note(module: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        value = args[0] if args else kwargs.get("input")
+        if isinstance(value, torch.Tensor) and value.dim() > 0:
+            shapes.setdefault(module, value.shape)
+
+    hooks = [module.register_forward_pre_hook(note, with_kwargs=True) for module in modules]
+    try:
+        return call.repeat(hot_module), shapes
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _require_onednn() -> None:
+    import torch
+
+    names = ("_reorder_convolution_weight", "_convolution_pointwise", "_reorder_linear_weight", "_linear_pointwise")
+    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not available or not all(hasattr(torch.ops.mkldnn, name) for name in names):
+        raise DeclinedError("This build of PyTorch has no oneDNN operators for packed weights")

@@ -1,0 +1,67 @@
+"""From a variant's artifact folder to facts: all that an audit needs, without running anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from sdprof.facts.facts import Facts
+from sdprof.facts.hot_lines import hot_lines
+from sdprof.facts.hot_modules import hot_modules
+from sdprof.model import (
+    Environment,
+    GraphProfile,
+    LineProfile,
+    LoopMap,
+    MemoryProfile,
+    ModuleProfile,
+    OperatorCensus,
+    Peaks,
+    StackSamples,
+    TransferProfile,
+)
+
+Artifact = TypeVar("Artifact")
+ARTIFACT_LIMIT_BYTES = 256 * 1024 * 1024
+
+
+class ArtifactError(Exception):
+    """An artifact cannot be read: one sentence that says which and why."""
+
+
+def read_facts(folder: Path, *, peaks: Peaks | None = None) -> Facts:
+    """Read whatever artifacts a folder holds.
+
+    :param peaks: the machine's peaks, where they were measured beside another variant.
+    :raises ArtifactError: if an artifact is there and damaged.
+    """
+    modules = _read(folder / "modules.json", ModuleProfile)
+    lines = _read(folder / "lines.json", LineProfile)
+    peaks = _read(folder / "peaks.json", Peaks) or peaks
+    return Facts(
+        environment=_read(folder / "environment.json", Environment),
+        loop=_read(folder / "loop.json", LoopMap),
+        operators=_read(folder / "operators.json", OperatorCensus),
+        modules=modules,
+        lines=lines,
+        stacks=_read(folder / "stacks.json", StackSamples),
+        graphs=_read(folder / "graphs.json", GraphProfile),
+        transfers=_read(folder / "transfers.json", TransferProfile),
+        memory=_read(folder / "memory.json", MemoryProfile),
+        peaks=peaks,
+        hot_lines=hot_lines(lines) if lines is not None else None,
+        hot_modules=hot_modules(modules, peaks) if modules is not None else None,
+    )
+
+
+def _read(file: Path, kind: type[Artifact]) -> Artifact | None:
+    try:
+        if file.stat().st_size > ARTIFACT_LIMIT_BYTES:
+            raise ArtifactError(f"{file} is larger than {ARTIFACT_LIMIT_BYTES} bytes.")
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise ArtifactError(f"{file} is damaged: {error}.") from None

@@ -1,0 +1,177 @@
+"""Put everything together: the one result that all renderers read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from sdprof.comparison.break_even import break_even_runs
+from sdprof.comparison.plan_structs import BASELINE, CONTROL, FixDecision, Plan
+from sdprof.comparison.rounds import RoundTimes
+from sdprof.comparison.steadiness import unsteadiness
+from sdprof.model import (
+    AuditedTarget,
+    Comparison,
+    FixMeta,
+    FixResult,
+    Parity,
+    Timing,
+    Variant,
+    WaterfallStep,
+)
+from sdprof.stages.measure import VariantRecord
+from sdprof.stages.request import AuditRequest
+from sdprof.worker.protocol import Built
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """All that was measured of the variants."""
+
+    plan: Plan
+    batches: tuple[RoundTimes, ...]
+    """The rounds of every batch, the last one being those of the proof."""
+    records: Mapping[str, VariantRecord]
+    parity: Mapping[str, Parity]
+
+
+def audited_target(request: AuditRequest, built: Built) -> AuditedTarget:
+    """What was audited, as the target resolved it."""
+    settings = built.settings
+    return AuditedTarget(
+        name=request.target_name,
+        size=_text(settings.get("size")),
+        steps=_number(settings.get("steps")),
+        batch_size=_number(settings.get("batch_size")),
+        height=_number(settings.get("height")),
+        width=_number(settings.get("width")),
+        device=str(settings.get("device") or "cpu"),
+        dtype=_text(settings.get("dtype")),
+        seed=_number(settings.get("seed")) or 0,
+        summary=request.summary,
+        source_roots=built.source_roots,
+        parameters=dict(built.parameters),
+    )
+
+
+def variants(measured: Measurements) -> tuple[Variant, ...]:
+    """All variants that were started, the baseline first; each with its latest rounds."""
+    baseline_first = sorted(measured.records, key=lambda name: (name != BASELINE.id, name != CONTROL.id))
+    return tuple(_variant(name, measured) for name in baseline_first)
+
+
+def _variant(name: str, measured: Measurements) -> Variant:
+    record = measured.records[name]
+    rounds = next((times for times in reversed(measured.batches) if times.seconds(name)), None)
+    seconds = rounds.seconds(name) if rounds is not None else ()
+    steady = median(seconds) if seconds else None
+    return Variant(
+        id=name,
+        label=_label(name, record.fixes),
+        fixes=record.fixes,
+        timing=Timing(seconds=seconds, median=median(seconds), low=min(seconds), high=max(seconds))
+        if seconds
+        else None,
+        compile_seconds=max(0.0, record.first_run_seconds - steady)
+        if record.first_run_seconds is not None and steady is not None
+        else None,
+        build_seconds=record.build_seconds,
+        peak_memory_bytes=record.peak_memory_bytes,
+        speedup=rounds.pairs(BASELINE.id, name).interval() if rounds is not None and name != BASELINE.id else None,
+        parity=measured.parity.get(name),
+        error=record.error,
+        notes=tuple(sentence for did in record.did.values() for sentence in did),
+    )
+
+
+def comparison(measured: Measurements) -> Comparison:
+    """Before and after."""
+    plan = measured.plan
+    candidate = plan.variant.id if plan.variant is not None else None
+    others = tuple(
+        entry for entry in dict.fromkeys(run.entry for run in plan.times.runs) if entry not in (BASELINE.id, CONTROL.id)
+    )
+    has_control = bool(plan.times.seconds(CONTROL.id))
+    return Comparison(
+        baseline=BASELINE.id,
+        candidate=candidate,
+        rounds=len(plan.times.order()),
+        speedup=plan.speedup,
+        verdict=plan.judgement.verdict,
+        control=plan.control,
+        break_even_runs=_break_even(measured, candidate) if candidate is not None else None,
+        parity=measured.parity.get(candidate) if candidate is not None else None,
+        explanation=plan.judgement.explanation,
+        order=plan.times.order(),
+        flags=unsteadiness(
+            plan.times, baseline=BASELINE.id, control=CONTROL.id if has_control else None, candidates=others
+        ),
+    )
+
+
+def _break_even(measured: Measurements, candidate: str) -> float | None:
+    times = measured.plan.times
+    before, after = measured.records[BASELINE.id], measured.records[candidate]
+    if None in (before.first_run_seconds, after.first_run_seconds) or not times.seconds(candidate):
+        return None
+    return break_even_runs(
+        extra_seconds=(after.first_run_seconds or 0.0) - (before.first_run_seconds or 0.0),
+        baseline_seconds=median(times.seconds(BASELINE.id)),
+        candidate_seconds=median(times.seconds(candidate)),
+    )
+
+
+def fix_results(
+    measured: Measurements, metas: Mapping[str, FixMeta], left_out: tuple[FixResult, ...]
+) -> tuple[FixResult, ...]:
+    """What became of every fix: those in the plan first, then those that were tried, then the others."""
+    tried = [_fix_result(decision, metas[decision.id], measured) for decision in measured.plan.decisions]
+    return tuple(sorted((*tried, *left_out), key=lambda fix: (not fix.applied, fix.gain is None)))
+
+
+def _fix_result(decision: FixDecision, meta: FixMeta, measured: Measurements) -> FixResult:
+    did = next(
+        (record.did[meta.id] for record in measured.records.values() if meta.id in record.did),
+        (),
+    )
+    return FixResult(
+        id=meta.id,
+        title=meta.title,
+        kind=meta.kind,
+        numerics=meta.numerics,
+        applied=decision.applied,
+        reason=decision.reason,
+        gain=decision.gain,
+        gain_in_plan=decision.gain_in_plan,
+        parity=decision.parity,
+        removes=meta.removes,
+        did=did,
+    )
+
+
+def waterfall(plan: Plan, calls_per_run: int) -> tuple[WaterfallStep, ...]:
+    """The bars of baseline → +fix → …, in milliseconds a step."""
+    return tuple(
+        WaterfallStep(
+            variant=bar.variant,
+            fix=" + ".join(bar.added) or None,
+            ms_per_step=1e3 * bar.seconds / calls_per_run,
+            speedup=bar.speedup,
+        )
+        for bar in plan.waterfall
+    )
+
+
+def _label(name: str, fixes: tuple[str, ...]) -> str:
+    if name == CONTROL.id:
+        return "the target as it is, once more (A/A control)"
+    return " + ".join(fixes) if fixes else "the target as it is"
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _number(value: str | int | None) -> int | None:
+    return value if isinstance(value, int) else None

@@ -1,0 +1,58 @@
+"""Which fixes are tried, and why the others are not."""
+
+from __future__ import annotations
+
+from sdprof.fixes.registry import all_fixes
+from sdprof.model import Finding, FixMeta, FixResult
+from sdprof.stages.request import AuditRequest
+
+
+def fixes_to_try(
+    request: AuditRequest, findings: tuple[Finding, ...], device: str
+) -> tuple[tuple[FixMeta, ...], tuple[FixResult, ...]]:
+    """Choose the fixes for what was found.
+
+    A fix that removes nothing in particular (a runtime setting) is always tried.
+
+    :return: the fixes to try, and the others with the reason.
+    """
+    open_ids = {finding.id for finding in findings if finding.status == "open"}
+    named = {fix for finding in findings if finding.status == "open" for fix in finding.fixes}
+    tried: list[FixMeta] = []
+    left_out: list[FixResult] = []
+    for fix in all_fixes():
+        reason = _left_out_because(fix, request, device)
+        if not reason and fix.removes and fix.id not in named and not open_ids & set(fix.removes):
+            reason = f"Nothing that it removes was found ({', '.join(fix.removes)})."
+        if reason:
+            left_out.append(not_tried(fix, reason))
+        else:
+            tried.append(fix)
+    return tuple(tried), tuple(left_out)
+
+
+def not_tried(fix: FixMeta, reason: str) -> FixResult:
+    """A fix that was not measured, with the reason."""
+    return FixResult(
+        id=fix.id,
+        title=fix.title,
+        kind=fix.kind,
+        numerics=fix.numerics,
+        applied=False,
+        reason=reason,
+        removes=fix.removes,
+    )
+
+
+def _left_out_because(fix: FixMeta, request: AuditRequest, device: str) -> str:
+    if device not in fix.devices:
+        return f"It acts on {', '.join(fix.devices)}; this audit ran on {device}."
+    if request.only_fixes and fix.id not in request.only_fixes:
+        return "Left out by --fix."
+    if fix.id in request.without_fixes:
+        return "Left out by --without-fix."
+    if request.quick and fix.compiles:
+        return "Left out by --quick: it compiles."
+    if fix.numerics == "lossy" and fix.id not in request.lossy_fixes:
+        return "It changes the result; --allow-lossy tries it all the same."
+    return ""

@@ -1,0 +1,201 @@
+"""Time variants against each other: one worker each, warmed once, then asked in turn, round by round."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import msgspec
+import psutil
+
+from sdprof.comparison.plan_structs import BASELINE, CONTROL, Batch, VariantRequest
+from sdprof.comparison.rounds import RoundTimes
+from sdprof.comparison.schedule import another_round, balanced_order
+from sdprof.run_folder import RunFolder
+from sdprof.stages.own_time import TimeSheet
+from sdprof.stages.progress import Progress
+from sdprof.stages.variants import VariantStarter
+from sdprof.worker.client import Worker, WorkerError
+from sdprof.worker.protocol import Built
+
+OUTPUTS_FILE = "outputs.safetensors"
+MEMORY_SHARE = 0.8
+"""Of the free memory that live workers may take together."""
+SHORTEST_SAMPLE_SECONDS = 0.25
+"""A run shorter than this is repeated within its turn: scheduling noise is a larger share of a short one."""
+MOST_REPEATS = 16
+
+
+class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a variant, kept in the run folder."""
+
+    fixes: tuple[str, ...]
+    error: str = ""
+    """Why it could not be built, warmed or timed."""
+    did: dict[str, tuple[str, ...]] = {}
+    declined: dict[str, str] = {}
+    build_seconds: float | None = None
+    first_run_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundPolicy:
+    """How many rounds a batch of variants has."""
+
+    min_rounds: int
+    max_rounds: int
+    budget_seconds: float
+
+
+@dataclass
+class _Runner:
+    worker: Worker
+    id: str
+    repeats: int = 1
+
+
+class Measurer:
+    """Keeps the baseline's workers alive, and opens the others for as long as they are measured."""
+
+    def __init__(self, starter: VariantStarter, folder: RunFolder, times: TimeSheet, progress: Progress) -> None:
+        self._starter = starter
+        self._folder = folder
+        self._times = times
+        self._progress = progress
+        self._resident: list[_Runner] = []
+        self.records: dict[str, VariantRecord] = {}
+
+    @property
+    def baseline_worker(self) -> Worker:
+        """The baseline's worker, warm."""
+        return self._resident[0].worker
+
+    def open_baseline(self) -> Built:
+        """Start and warm the baseline; write its weights for all others, and its outputs.
+
+        :raises WorkerError: if the target itself does not work: then there is nothing to audit.
+        """
+        worker, built = self._starter.start()
+        try:
+            with self._times.spent_on("sharing the weights", overhead=True):
+                worker.save_weights(str(self._starter.weights_file))
+            self._resident.append(self._warm(worker, built, BASELINE))
+        except BaseException:
+            worker.close()
+            raise
+        return built
+
+    def open_control(self) -> None:
+        """Start the baseline a second time: what it differs from itself by is no gain."""
+        runner = self._open(CONTROL)
+        if runner is not None:
+            self._resident.append(runner)
+
+    def close(self) -> None:
+        """End the baseline's workers."""
+        while self._resident:
+            self._resident.pop().worker.close()
+
+    def measure(self, batch: Batch, policy: RoundPolicy) -> RoundTimes:
+        """Measure a batch's variants beside the baseline and its control. What failed is in ``records``."""
+        with ExitStack() as stack:
+            runners = list(self._resident)
+            for variant in batch.variants:
+                if not variant.fixes:
+                    continue
+                self._progress.advance(f"warming {variant.id}")
+                runner = self._open(variant)
+                if runner is not None:
+                    stack.callback(runner.worker.close)
+                    runners.append(runner)
+            return self._rounds(runners, policy)
+
+    def room(self) -> int:
+        """How many workers fit into the memory, the living ones included, by what the baseline's needs of its own."""
+        own = private_bytes(self._resident[0].worker.process_id)
+        free = psutil.virtual_memory().available * MEMORY_SHARE
+        return len(self._resident) + int(free / own)
+
+    def _open(self, variant: VariantRequest) -> _Runner | None:
+        try:
+            worker, built = self._starter.start(variant.fixes)
+        except WorkerError as error:
+            self.records[variant.id] = VariantRecord(fixes=variant.fixes, error=error.sentence)
+            return None
+        if built.declined:
+            worker.close()
+            self.records[variant.id] = VariantRecord(
+                fixes=variant.fixes, declined=built.declined, error=" ".join(built.declined.values())
+            )
+            return None
+        try:
+            return self._warm(worker, built, variant)
+        except WorkerError as error:
+            worker.close()
+            self.records[variant.id] = VariantRecord(fixes=variant.fixes, did=built.did, error=error.sentence)
+            return None
+
+    def _warm(self, worker: Worker, built: Built, variant: VariantRequest) -> _Runner:
+        """The first run, with whatever it compiles, apart from the steady state; then one run more."""
+        with self._times.spent_on("warming up and compiling", overhead=False):
+            first = worker.run(str(outputs_file(self._folder, variant.id)))
+            steady = worker.run()
+        self.records[variant.id] = VariantRecord(
+            fixes=variant.fixes,
+            did=built.did,
+            build_seconds=built.build_seconds,
+            first_run_seconds=first.seconds,
+            peak_memory_bytes=steady.peak_memory_bytes,
+        )
+        repeats = min(MOST_REPEATS, max(1, round(SHORTEST_SAMPLE_SECONDS / steady.seconds)))
+        return _Runner(worker, variant.id, repeats=repeats)
+
+    def _rounds(self, runners: list[_Runner], policy: RoundPolicy) -> RoundTimes:
+        times = RoundTimes()
+        running = {runner.id: runner for runner in runners}
+        started = time.perf_counter()
+        done = 0
+        with self._times.spent_on("timed rounds", overhead=False):
+            while len(running) > len(self._resident) and another_round(
+                rounds_done=done,
+                elapsed_seconds=time.perf_counter() - started,
+                budget_seconds=policy.budget_seconds,
+                min_rounds=policy.min_rounds,
+                max_rounds=policy.max_rounds,
+            ):
+                for entry in balanced_order(list(running), done):
+                    try:
+                        seconds = self._turn(running[entry])
+                    except WorkerError as error:
+                        if running[entry] in self._resident:
+                            raise
+                        times = times.with_failure(done, entry, error.sentence)
+                        self.records[entry] = msgspec.structs.replace(self.records[entry], error=error.sentence)
+                        del running[entry]
+                    else:
+                        times = times.with_run(done, entry, seconds)
+                done += 1
+                self._progress.advance(f"round {done} of {len(running)} variants")
+        return times
+
+    @staticmethod
+    def _turn(runner: _Runner) -> float:
+        """Median seconds of the repeats that make up one turn."""
+        return median(runner.worker.run().seconds for _ in range(runner.repeats))
+
+
+def private_bytes(process_id: int) -> int:
+    """What a process would free if it ended: resident pages that no other process shares."""
+    try:
+        return max(1, int(psutil.Process(process_id).memory_full_info().uss))
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return max(1, int(psutil.Process().memory_info().rss))
+
+
+def outputs_file(folder: RunFolder, variant: str) -> Path:
+    """Where a variant's outputs are."""
+    return folder.artifacts(variant) / OUTPUTS_FILE

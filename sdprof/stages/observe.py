@@ -1,0 +1,166 @@
+"""Run a variant under one collector after the other, and keep what each of them leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from sdprof.model import LoopMap, Missing
+from sdprof.run_folder import Part, RunFolder
+from sdprof.stages.own_time import TimeSheet
+from sdprof.stages.progress import Progress
+from sdprof.stages.variants import VariantStarter, variant_id
+from sdprof.worker.client import Worker, WorkerError
+from sdprof.worker.protocol import Collect, Collected
+
+BEFORE = (
+    "environment",
+    "peaks",
+    "loop",
+    "modules",
+    "operators",
+    "memory",
+    "transfers",
+    "torch_trace",
+    "lines",
+    "stacks",
+    "graphs",
+)
+"""What is watched of the baseline: cheap and quiet first, TorchDynamo last."""
+AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "graphs")
+"""What is worth watching once more when the fixes are in."""
+TITLES = {
+    "environment": "Environment",
+    "peaks": "Peaks of this machine",
+    "loop": "The sampling loop",
+    "modules": "Module calls",
+    "operators": "Operators by expression",
+    "memory": "Memory",
+    "transfers": "Copies and synchronisations",
+    "torch_trace": "Operator trace",
+    "lines": "Time by line",
+    "stacks": "Stack samples",
+    "graphs": "Graph breaks",
+}
+TIMED_RUN = "timed-run"
+"""Folder of what is known of the run that is timed, which has more steps than the observed ones."""
+TRACE_SUFFIX = ".pt.trace.json.gz"
+
+
+class Observer:
+    """Collects artifacts of variants into the run folder; what is there already is not collected again."""
+
+    def __init__(self, starter: VariantStarter, folder: RunFolder, times: TimeSheet, progress: Progress) -> None:
+        self._starter = starter
+        self._folder = folder
+        self._times = times
+        self._progress = progress
+
+    def observe(self, fixes: tuple[str, ...], collectors: tuple[str, ...]) -> tuple[Missing, ...]:
+        """Run the collectors on a variant, each in a run of its own, all in one worker.
+
+        A collector that fails costs its own section; the next one gets a fresh worker.
+        """
+        variant = variant_id(fixes)
+        collectors = tuple(name for name in collectors if name not in self._starter.request.without_collectors)
+        wanted = [name for name in collectors if not self._is_done(variant, name)]
+        worker: Worker | None = None
+        try:
+            for name in wanted:
+                self._progress.advance(TITLES[name])
+                if worker is None:
+                    worker = self._start(fixes, variant, wanted[wanted.index(name) :])
+                    if worker is None:
+                        break
+                if not self._collect(worker, variant, name):
+                    worker.close()
+                    worker = None
+        finally:
+            if worker is not None:
+                worker.close()
+        return self.missing(fixes, collectors)
+
+    def calls_per_run(self, worker: Worker) -> int:
+        """Calls of the first hot module in one timed run: what the milliseconds of a step are a share of."""
+        folder = self._folder.artifacts(TIMED_RUN)
+        reply = worker.collect(Collect(collector="loop", folder=str(folder)))
+        loop = self._loop(folder) if isinstance(reply, Collected) else None
+        return max(1, loop.calls) if loop is not None else 1
+
+    def missing(self, fixes: tuple[str, ...], collectors: tuple[str, ...]) -> tuple[Missing, ...]:
+        """What could not be collected of a variant, and why."""
+        variant = variant_id(fixes)
+        parts = [(name, self._folder.state(_part(variant, name))) for name in collectors]
+        suffix = "" if not fixes else " (after)"
+        return tuple(
+            Missing(section=TITLES[name] + suffix, reason=part.reason, remedy=part.remedy)
+            for name, part in parts
+            if part is not None and part.state != "done"
+        )
+
+    def _start(self, fixes: tuple[str, ...], variant: str, waiting: list[str]) -> Worker | None:
+        try:
+            worker, _ = self._starter.start(fixes, steps=self._starter.request.profile_steps)
+            with self._times.spent_on("warming up before observation", overhead=False):
+                worker.run()
+        except WorkerError as error:
+            for name in waiting:
+                self._folder.record(_part(variant, name), Part(state="failed", reason=_sentence(error)))
+            return None
+        return worker
+
+    def _collect(self, worker: Worker, variant: str, name: str) -> bool:
+        """Run one collector; False where the worker cannot be used any more."""
+        artifacts = self._folder.artifacts(variant)
+        request = self._starter.request
+        order = Collect(
+            collector=name,
+            folder=str(artifacts),
+            loop=self._loop(artifacts),
+            lines=request.lines,
+            options=request.collector_options,
+        )
+        try:
+            with self._times.spent_on(f"observing: {TITLES[name].lower()}", overhead=False):
+                reply = worker.collect(order)
+        except WorkerError as error:
+            self._folder.record(_part(variant, name), Part(state="failed", reason=_sentence(error)))
+            return False
+        if isinstance(reply, Collected):
+            self._publish_trace(variant, artifacts)
+            self._folder.record(_part(variant, name), Part(state="done", seconds=reply.seconds))
+        else:
+            self._folder.record(_part(variant, name), Part(state="missing", reason=reply.reason, remedy=reply.remedy))
+        return True
+
+    def _loop(self, artifacts: Path) -> LoopMap | None:
+        with contextlib.suppress(FileNotFoundError):
+            return msgspec.json.decode((artifacts / "loop.json").read_bytes(), type=LoopMap)
+        return None
+
+    def _publish_trace(self, variant: str, artifacts: Path) -> None:
+        """Show traces to TensorBoard as the runs "before" and "after"; the same file, not a second one."""
+        run = self._folder.tensorboard("before" if variant == variant_id(()) else "after")
+        for trace in artifacts.glob(f"*{TRACE_SUFFIX}"):
+            shown = run / trace.name
+            if not shown.exists():
+                try:
+                    os.link(trace, shown)
+                except OSError:
+                    shutil.copyfile(trace, shown)
+
+    def _is_done(self, variant: str, name: str) -> bool:
+        part = self._folder.state(_part(variant, name))
+        return part is not None and part.state == "done"
+
+
+def _part(variant: str, collector: str) -> str:
+    return f"observe/{variant}/{collector}"
+
+
+def _sentence(error: WorkerError) -> str:
+    return error.sentence[:1].upper() + error.sentence[1:] + "."

@@ -1,0 +1,31 @@
+"""Write audit.json and what is rendered from it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sdprof.model import AuditResult
+from sdprof.renderers import html, terminal
+from sdprof.run_folder import RunFolder
+from sdprof.stages.own_time import TimeSheet
+from sdprof.stages.progress import Progress, stage
+
+AUDIT_FILE = "audit.json"
+REPORT_FILE = "report.html"
+
+
+def publish(result: AuditResult, folder: RunFolder, times: TimeSheet, progress: Progress) -> tuple[AuditResult, str]:
+    """Render the result into the run folder.
+
+    The page is rendered twice where its own rendering time is to stand on it: it is a fraction of a second.
+
+    :return: the result with the rendering time in it, and the summary for the terminal.
+    """
+    with stage(progress, "Writing the report"):
+        with times.spent_on("rendering", overhead=True):
+            html.render(result)
+        result = msgspec.structs.replace(result, own_time=times.entries())
+        folder.write(AUDIT_FILE, msgspec.json.format(msgspec.json.encode(result), indent=1))
+        folder.write(REPORT_FILE, html.render(result).encode())
+        folder.finish()
+    return result, terminal.render(result, report=str(folder.path / REPORT_FILE))

@@ -1,0 +1,72 @@
+"""What became of each finding once its fixes were tried."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sdprof.model import Cost, Finding, FindingStatus, FixResult
+
+AFTER_UNSEEN = "Not looked for again: the chosen variant is compiled, and no operator can be seen inside."
+
+
+def settled_findings(
+    findings: tuple[Finding, ...],
+    fixes: tuple[FixResult, ...],
+    baseline_ms_per_step: float,
+    still_there: frozenset[str] | None,
+) -> tuple[Finding, ...]:
+    """Give every finding its status after the fixes were tried.
+
+    fixed: a fix that removes it is part of the plan. hidden: a fix removes it, and no time was gained. declined: its
+    fixes would not act or failed. open: nothing removes it, or it was seen again after the fix.
+
+    :param still_there: ids of the audits that found something in the chosen variant again; None where the variant
+        could not be observed.
+    """
+    return tuple(
+        _settled(finding, fixes, baseline_ms_per_step, still_there) if finding.status == "open" else finding
+        for finding in findings
+    )
+
+
+def _settled(
+    finding: Finding,
+    fixes: tuple[FixResult, ...],
+    baseline_ms_per_step: float,
+    still_there: frozenset[str] | None,
+) -> Finding:
+    cures = [fix for fix in fixes if fix.id in finding.fixes or finding.id in fix.removes]
+    status, reason = _status(finding, cures, still_there)
+    return msgspec.structs.replace(
+        finding,
+        status=status,
+        reason=reason,
+        fixes=tuple(fix.id for fix in cures) or finding.fixes,
+        cost=_with_gain(finding.cost, cures, baseline_ms_per_step),
+    )
+
+
+def _status(finding: Finding, cures: list[FixResult], still_there: frozenset[str] | None) -> tuple[FindingStatus, str]:
+    applied = [fix for fix in cures if fix.applied]
+    if applied:
+        names = ", ".join(fix.id for fix in applied)
+        if still_there is None:
+            return "fixed", f"{names} is part of the plan. {AFTER_UNSEEN}"
+        if finding.id in still_there:
+            return "open", f"{names} is part of the plan, and the finding was seen again after it."
+        return "fixed", f"{names} is part of the plan, and the finding was not seen again."
+    removed = [fix for fix in cures if fix.gain is not None]
+    if removed:
+        return "hidden", "; ".join(f"{fix.id} removes it: {fix.reason}" for fix in removed)
+    if cures:
+        return "declined", "; ".join(f"{fix.id}: {fix.reason}" for fix in cures)
+    return "open", "No fix for it is known here."
+
+
+def _with_gain(cost: Cost | None, cures: list[FixResult], baseline_ms_per_step: float) -> Cost | None:
+    """Put what the best cure gained, measured alone, beside the prediction."""
+    gains = [fix.gain.median for fix in cures if fix.gain is not None]
+    if not gains:
+        return cost
+    obtained = baseline_ms_per_step * (1 - 1 / max(gains))
+    return msgspec.structs.replace(cost or Cost(), obtained_ms_per_step=obtained)

@@ -1,0 +1,69 @@
+"""Files appear whole or not at all, and an audit's folder can be opened again."""
+
+from pathlib import Path
+
+import pytest
+
+from sdprof.run_folder import Manifest, Part, RunFolder, RunFolderError, write_whole
+
+
+def manifest() -> Manifest:
+    return Manifest(sdprof_version="0", created="2026-01-01T00:00:00+00:00", request={"target": "x"})
+
+
+def test_what_was_recorded_is_there_again(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run", manifest())
+    folder.record("observe/baseline/loop", Part(state="done", seconds=1.5))
+    folder.record("observe/baseline/stacks", Part(state="missing", reason="not allowed", remedy="be root"))
+    again = RunFolder.open(tmp_path / "run")
+    assert again.state("observe/baseline/loop") == Part(state="done", seconds=1.5)
+    assert again.state("observe/baseline/stacks") == Part(state="missing", reason="not allowed", remedy="be root")
+    assert again.state("observe/baseline/lines") is None
+    assert not again.manifest.finished
+    again.finish()
+    assert RunFolder.open(tmp_path / "run").manifest.finished
+
+
+def test_a_folder_in_use_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(RunFolderError, match="is not empty"):
+        RunFolder.create(tmp_path, manifest())
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RunFolderError, match="is a file"):
+        RunFolder.create(tmp_path / "file", manifest())
+    with pytest.raises(RunFolderError, match="not a folder"):
+        RunFolder.create(tmp_path / "file" / "below", manifest())
+
+
+def test_a_stranger_folder_and_a_damaged_manifest_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="is not an audit's folder"):
+        RunFolder.open(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(RunFolderError, match="damaged"):
+        RunFolder.open(tmp_path)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "file").write_text("old")
+    with pytest.raises(RunFolderError, match="cannot be written"):
+        write_whole(tmp_path / "there", b"new")  # a folder cannot be replaced by a file
+    assert (tmp_path / "there" / "file").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def test_scratch_is_emptied_also_after_a_failure(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run", manifest())
+
+    def fail_while_it_is_in_use() -> None:
+        with folder.scratch() as scratch:
+            (scratch / "weights").write_bytes(b"0" * 100)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_while_it_is_in_use()
+    assert not (tmp_path / "run" / ".scratch").exists()

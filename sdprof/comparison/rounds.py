@@ -61,6 +61,12 @@ class RoundTimes(msgspec.Struct, frozen=True):
             raise ValueError(f"round {run.round} already holds a run of {run.entry!r}")
         return RoundTimes((*self.runs, run))
 
+    def followed_by(self, later: RoundTimes) -> RoundTimes:
+        """These rounds, then the later ones under numbers of their own."""
+        offset = 1 + max((run.round for run in self.runs), default=-1)
+        moved = (msgspec.structs.replace(run, round=run.round + offset) for run in later.runs)
+        return RoundTimes((*self.runs, *moved))
+
     def seconds(self, entry: str) -> tuple[float, ...]:
         """Seconds of the entry's runs that did not fail, by round."""
         return tuple(self._by_round(entry).values())

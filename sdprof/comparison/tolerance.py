@@ -24,11 +24,11 @@ loop computes.
 A fix of the class "rounding" computes the same formula in another order, so each operator differs by a few unit
 roundoffs; guidance multiplies the difference of two predictions (by 7.5 as published) and the sampler feeds it to the
 next step. With a small attention network of random weights, sampled over 1 to 50 steps with guidance 7.5, two orders
-of the same arithmetic came apart by 1.2e-6 in float32, 2.2e-3 in float16 and TF32, and 2.0e-2 in bfloat16, that is by
-5 to 20 unit roundoffs (benchmarks/rounding.py prints the table). Trained weights can amplify more than random ones:
-float32 has room for a factor of 800, the short formats for one of 5 to 10, because beyond that a wrong formula could
-no longer be told from rounding. In the same network an attention scale that is wrong by 1% gives 6.7e-3 and one that
-is wrong by 10% gives 6.7e-2: float32 sees both, float16 the second, and bfloat16 neither.
+of the same arithmetic came apart by 1.1e-6 in float32, 2.2e-3 in float16, 2.8e-3 in TF32 and 2.0e-2 in bfloat16, that
+is by 5 to 19 unit roundoffs (benchmarks/rounding.py prints the table). Trained weights can amplify more than random
+ones: float32 has room for a factor of 900, the short formats for one of 5 to 9, because beyond that a wrong formula
+could no longer be told from rounding. In the same network an attention scale that is wrong by 1% gives 7.1e-3 and one
+that is wrong by 10% gives 7.1e-2: float32 sees both, float16 and TF32 the second, and bfloat16 neither.
 """
 
 

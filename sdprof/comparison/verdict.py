@@ -30,19 +30,20 @@ def judge(speedup: Interval | None, control: Interval | None, *, rounds: int | N
     if speedup is None:
         seen = "" if rounds is None else f" ({rounds} of {MIN_ROUNDS})"
         return Judgement(verdict="not-shown", explanation=f"Not shown: too few rounds for an interval{seen}.")
-    measured = f"{_ratio(speedup)} times the baseline's speed"
+    measured = f"{as_text(speedup)} times the baseline's speed"
     if speedup.low <= 1 <= speedup.high:
         return Judgement(verdict="not-shown", explanation=f"Not shown: {measured}, and the interval holds 1.")
     if control is not None and min(1.0, control.low) <= speedup.median <= max(1.0, control.high):
         return Judgement(
             verdict="not-shown",
-            explanation=f"Not shown: {measured}, and the baseline differs as much from itself ({_ratio(control)}).",
+            explanation=f"Not shown: {measured}, and the baseline differs as much from itself ({as_text(control)}).",
         )
-    beside = "without an A/A control" if control is None else f"A/A control {_ratio(control)}"
+    beside = "without an A/A control" if control is None else f"A/A control {as_text(control)}"
     if speedup.low > 1:
         return Judgement(verdict="faster", explanation=f"Faster: {measured}; {beside}.")
     return Judgement(verdict="slower", explanation=f"Slower: {measured}; {beside}.")
 
 
-def _ratio(interval: Interval) -> str:
+def as_text(interval: Interval) -> str:
+    """``1.234 [1.200, 1.270]``."""
     return f"{interval.median:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

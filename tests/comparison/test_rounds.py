@@ -57,6 +57,13 @@ def test_measurements_in_several_goes_share_the_baseline():
     assert found.median == pytest.approx(2.0)
 
 
+def test_later_rounds_are_numbered_after_the_earlier():
+    both = three_rounds().followed_by(three_rounds())
+    assert both.seconds("b") == (2.0, 2.1, 2.2) * 2
+    assert both.pairs("a", "b").rounds == (0, 2, 3, 5)
+    assert RoundTimes().followed_by(three_rounds()) == three_rounds()
+
+
 def test_it_goes_through_json_and_back():
     times = three_rounds()
     assert msgspec.json.decode(msgspec.json.encode(times), type=RoundTimes) == times

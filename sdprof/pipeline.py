@@ -21,6 +21,7 @@ from sdprof.stages.publish import publish
 from sdprof.stages.request import AuditRequest
 from sdprof.stages.variants import Diagnosis, VariantStarter
 from sdprof.worker.client import WorkerError
+from sdprof.worker.launcher import launcher
 
 FAILURE_FILE = "failure.txt"
 
@@ -58,8 +59,8 @@ def run_audit(request: AuditRequest | None, folder: Path, progress: Progress) ->
 
 
 def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress: Progress) -> AuditResult:
-    with folder.scratch() as scratch:
-        starter = VariantStarter(request, scratch, times)
+    with folder.scratch() as scratch, launcher() as workers:
+        starter = VariantStarter(request, scratch, times, workers)
         observer = Observer(starter, folder, times, progress)
         measurer = Measurer(starter, folder, times, progress)
         try:

@@ -11,6 +11,7 @@ from sdprof.model import Finding, LoopMap, ModuleProfile
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.request import AuditRequest
 from sdprof.worker.client import Worker
+from sdprof.worker.launcher import Launcher
 from sdprof.worker.protocol import Build, Built
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -32,8 +33,9 @@ def variant_id(fixes: tuple[str, ...]) -> str:
 class VariantStarter:
     """Starts workers that differ in nothing but their fixes."""
 
-    def __init__(self, request: AuditRequest, scratch: Path, times: TimeSheet) -> None:
+    def __init__(self, request: AuditRequest, scratch: Path, times: TimeSheet, launcher: Launcher) -> None:
         self.request = request
+        self._launcher = launcher
         self.weights_file = scratch / WEIGHTS_FILE
         self.diagnosis = Diagnosis()
         self._times = times
@@ -46,7 +48,11 @@ class VariantStarter:
         """
         request = self.request
         with self._times.spent_on("starting workers", overhead=True):
-            worker = Worker(name=f"the worker of {variant_id(fixes)}", timeout_seconds=request.timeout_seconds)
+            worker = Worker(
+                name=f"the worker of {variant_id(fixes)}",
+                timeout_seconds=request.timeout_seconds,
+                launcher=self._launcher,
+            )
             try:
                 built = worker.build(
                     Build(

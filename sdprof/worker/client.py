@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Literal, TypeVar
 
+from sdprof.worker.launcher import DirectLauncher, Launcher, LaunchError
 from sdprof.worker.output_tail import OutputTail
 from sdprof.worker.protocol import (
     Build,
@@ -49,23 +47,19 @@ class WorkerError(Exception):
 class Worker:
     """One child process with one variant in it. Use it as a context manager: leaving ends the process."""
 
-    def __init__(self, *, name: str, timeout_seconds: float, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *, name: str, timeout_seconds: float, launcher: Launcher | None = None) -> None:
         self.name = name
         self.timeout_seconds = timeout_seconds
         requests_read, self._requests = os.pipe()
         self._replies, replies_write = os.pipe()
         output_read, output_write = os.pipe()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "sdprof.worker", str(requests_read), str(replies_write)],
-            stdin=subprocess.DEVNULL,
-            stdout=output_write,
-            stderr=output_write,
-            pass_fds=(requests_read, replies_write),
-            env={**os.environ, **(environment or {})},
-            start_new_session=True,  # a whole group to kill: a target may start processes of its own
-        )
-        for descriptor in (requests_read, replies_write, output_write):
-            os.close(descriptor)
+        try:
+            self._process = (launcher or DirectLauncher()).start(requests_read, replies_write, output_write)
+        except LaunchError as error:
+            raise WorkerError("internal", str(error)) from None
+        finally:
+            for descriptor in (requests_read, replies_write, output_write):
+                os.close(descriptor)
         self.output = OutputTail(output_read)
 
     def __enter__(self) -> Worker:
@@ -129,10 +123,7 @@ class Worker:
 
     def _gone(self) -> WorkerError:
         """Say why the child is no more."""
-        try:
-            code = self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            code = None
+        code = self._process.exit_code(timeout_seconds=10)
         self.close()
         detail = self.output.last_lines(LAST_LINES)
         if code == -signal.SIGKILL:
@@ -154,6 +145,5 @@ class Worker:
         self._requests = self._replies = -1
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=10)
+        self._process.exit_code(timeout_seconds=10)
         self.output.wait(timeout_seconds=2)

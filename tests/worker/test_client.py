@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 
 from sdprof.model import Environment, MemoryProfile
 from sdprof.worker.client import Worker, WorkerError
+from sdprof.worker.launcher import Launcher, launcher
 from sdprof.worker.protocol import Build, Collect, Collected
 
 TARGET_HEAD = """
@@ -22,9 +23,15 @@ def build(options):
 """
 
 
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Launcher]:
+    with launcher() as nursery:
+        yield nursery
+
+
 @pytest.fixture
-def worker() -> Iterator[Worker]:
-    with Worker(name="the worker", timeout_seconds=60) as worker:
+def worker(nursery: Launcher) -> Iterator[Worker]:
+    with Worker(name="the worker", timeout_seconds=60, launcher=nursery) as worker:
         yield worker
 
 

@@ -1,0 +1,163 @@
+"""The parent's side of starting worker processes: through a nursery where that is safe, directly elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from sdprof.worker.nursery import START
+
+START_TIMEOUT_SECONDS = 120.0
+
+
+class ChildProcess(Protocol):
+    """A started worker."""
+
+    @property
+    def pid(self) -> int:
+        """Process id, and id of its process group."""
+
+    def exit_code(self, timeout_seconds: float) -> int | None:
+        """Exit code once it has ended, negative for a signal; None if it has not ended in time."""
+
+
+class Launcher(Protocol):
+    """Starts workers."""
+
+    def start(self, requests: int, replies: int, output: int) -> ChildProcess:
+        """Start a worker that reads requests from, replies to, and prints to these file descriptors."""
+
+
+class LaunchError(Exception):
+    """No worker could be started: one sentence that says why."""
+
+
+class _Spawned:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self.pid = process.pid
+
+    def exit_code(self, timeout_seconds: float) -> int | None:
+        try:
+            return self._process.wait(timeout=timeout_seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+
+class DirectLauncher:
+    """Starts every worker as an interpreter of its own."""
+
+    def start(self, requests: int, replies: int, output: int) -> ChildProcess:
+        """Start an interpreter."""
+        return _Spawned(
+            subprocess.Popen(
+                [sys.executable, "-m", "sdprof.worker", str(requests), str(replies)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=(requests, replies),
+                start_new_session=True,  # a whole group to kill: a target may start processes of its own
+            )
+        )
+
+
+class _Forked:
+    def __init__(self, pid: int, nursery: NurseryLauncher) -> None:
+        self.pid = pid
+        self._nursery = nursery
+
+    def exit_code(self, timeout_seconds: float) -> int | None:
+        return self._nursery.exit_code(self.pid, timeout_seconds)
+
+
+class NurseryLauncher:
+    """Starts one process that imports torch, and has it fork the workers."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "sdprof.worker.nursery", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        self._unread = b""
+        self._ended: dict[int, int] = {}
+
+    def start(self, requests: int, replies: int, output: int) -> ChildProcess:
+        """Have a worker forked.
+
+        :raises LaunchError: if the nursery is gone or does not answer.
+        """
+        try:
+            socket.send_fds(self._socket, [START], [requests, replies, output])
+        except OSError:
+            raise LaunchError(self._why_gone()) from None
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            for pid, word in self._messages(deadline - time.monotonic()):
+                if word == "started":
+                    return _Forked(pid, self)
+                self._ended[pid] = int(word)
+        raise LaunchError(f"no worker was started within {START_TIMEOUT_SECONDS:g} s")
+
+    def exit_code(self, pid: int, timeout_seconds: float) -> int | None:
+        """Exit code of a worker, once it has ended."""
+        deadline = time.monotonic() + timeout_seconds
+        while pid not in self._ended and time.monotonic() < deadline:
+            with contextlib.suppress(LaunchError):
+                self._ended.update({pid: int(word) for pid, word in self._messages(deadline - time.monotonic())})
+        return self._ended.get(pid)
+
+    def close(self) -> None:
+        """End the nursery."""
+        self._socket.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+
+    def _messages(self, timeout_seconds: float) -> list[tuple[int, str]]:
+        if not select.select([self._socket], [], [], max(0.0, timeout_seconds))[0]:
+            return []
+        data = self._socket.recv(4096)
+        if not data:
+            raise LaunchError(self._why_gone())
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        return [(int(pid), word.decode()) for pid, word in (line.split() for line in lines)]
+
+    def _why_gone(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=5)
+        said = self._process.stderr.read().decode("utf-8", "replace").strip() if self._process.stderr else ""
+        last = said.splitlines()[-1] if said else f"it ended with code {self._process.returncode}"
+        return f"workers cannot be started, because torch cannot be imported: {last}"
+
+
+@contextmanager
+def launcher() -> Iterator[Launcher]:
+    """The best way to start workers here, for the length of an audit.
+
+    Forking is only done on Linux: elsewhere system libraries do not bear it.
+    """
+    if sys.platform != "linux":
+        yield DirectLauncher()
+        return
+    nursery = NurseryLauncher()
+    try:
+        yield nursery
+    finally:
+        nursery.close()

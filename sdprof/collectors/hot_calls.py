@@ -20,28 +20,39 @@ STACK_BASE = run_from_here.__code__
 
 
 @contextmanager
-def on_each_call(module: torch.nn.Module, heard: Callable[[], None]) -> Iterator[None]:
-    """Call ``heard()`` at the start of every call of ``module``, on the stack of the caller.
+def on_each_call(
+    module: torch.nn.Module, heard: Callable[[], None], returned: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Call ``heard()`` at the start of every call of ``module``, on the stack of the caller, ``returned()`` at its end.
 
     A call of ``module.forward`` that bypasses ``module(...)`` is not heard.
     """
+    ended = returned or _nothing
     compiled_call = getattr(module, "_compiled_call_impl", None)
     if compiled_call is None:
-        handle = module.register_forward_pre_hook(lambda _module, _inputs: heard(), prepend=True)
+        start = module.register_forward_pre_hook(lambda _module, _inputs: heard(), prepend=True)
+        end = module.register_forward_hook(lambda _module, _inputs, _output: ended(), always_call=True)
         try:
             yield
         finally:
-            handle.remove()
+            start.remove()
+            end.remove()
         return
 
     # Dynamo traces the hooks of a module that was compiled in place and never looks at them again
     # (config.skip_nnmodule_hook_guards), so a hook that comes later is not called. The compiled entry is.
     def heard_call(*arguments: Any, **named: Any) -> Any:
         heard()
-        return compiled_call(*arguments, **named)
+        try:
+            return compiled_call(*arguments, **named)
+        finally:
+            ended()
 
-    module._compiled_call_impl = heard_call  # type: ignore[assignment]
+    module._compiled_call_impl = heard_call
     try:
         yield
     finally:
         module._compiled_call_impl = compiled_call
+
+
+def _nothing() -> None: ...

@@ -17,6 +17,7 @@ from sdprof.model.artifacts import (
     Peaks,
     StackSamples,
     StepMemory,
+    TraceFile,
     TransferProfile,
     TransferSite,
 )
@@ -101,6 +102,7 @@ __all__ = [
     "Timing",
     "TraceCopy",
     "TraceFacts",
+    "TraceFile",
     "TraceStep",
     "TraceSync",
     "TransferProfile",

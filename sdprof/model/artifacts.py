@@ -138,6 +138,26 @@ class ModuleProfile(msgspec.Struct, frozen=True, kw_only=True):
     run."""
 
 
+class TraceFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorded trace of torch.profiler, and what it holds."""
+
+    file: str
+    """Name of the gzipped Chrome trace beside this artifact, as TensorBoard's profiler plugin wants it."""
+    bytes: int
+    """Size of that file."""
+    steps: int
+    """Number of ``ProfilerStep#…`` annotations: from one call of the hot module to the next, the last to its return."""
+    first_step: int
+    """Number of the first of them; steps count from 0."""
+    whole_run: bool
+    """Whether set-up and aftermath of the loop are in the trace as well."""
+    with_shapes: bool
+    with_memory: bool
+    with_stacks: bool
+    """Python frames and module calls."""
+    with_cuda: bool
+
+
 class GraphSite(msgspec.Struct, frozen=True, kw_only=True):
     """A line at which TorchDynamo left the graph, or a guard that made it compile again."""
 

@@ -1,0 +1,21 @@
+"""A simulated CUDA device for machines without a GPU: which expressions copy to it, copy from it, or wait for it."""
+
+from sdprof.device.event import TransferEvent, TransferKind
+from sdprof.device.expression import Frame
+from sdprof.device.guard import SimulationUnavailableError
+from sdprof.device.recorder import Recorder
+from sdprof.device.simulation import Simulation, simulate, to_host
+from sdprof.device.synchronising_ops import SYNCHRONISING_OPS, SynchronisingOp
+
+__all__ = [
+    "SYNCHRONISING_OPS",
+    "Frame",
+    "Recorder",
+    "Simulation",
+    "SimulationUnavailableError",
+    "SynchronisingOp",
+    "TransferEvent",
+    "TransferKind",
+    "simulate",
+    "to_host",
+]

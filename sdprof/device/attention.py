@@ -1,0 +1,60 @@
+"""Scaled dot-product attention as one operator, whichever way it is reached.
+
+PyTorch chooses a kernel by device before it dispatches, and a CPU-only build has no choice to make for CUDA. So the
+choice is the host's: without gradients the whole operator runs there; with them, the operator that the host would
+choose, which brings its own backward.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sdprof.device.device_check import named_tensors, refuse_mixed_devices
+from sdprof.device.dispatch import special
+from sdprof.device.operator_plan import OperatorPlan
+from sdprof.device.tensor import SimulatedTensor, wrap
+
+OPERATOR = torch.ops.aten.scaled_dot_product_attention.default
+FLASH = 1
+"""``at::SDPBackend::flash_attention`` (torch.nn.attention.SDPBackend.FLASH_ATTENTION)."""
+
+
+@special("aten::scaled_dot_product_attention")
+def in_inference_mode(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The operator as it arrives where autograd is off altogether."""
+    return attention(*args, **kwargs)
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """Attend; query (…, L, E), key (…, S, E), value (…, S, Ev)."""
+    given = [query, key, value] + ([attn_mask] if attn_mask is not None else [])
+    if any(type(each) is not SimulatedTensor for each in given):
+        refuse_mixed_devices(OPERATOR, named_tensors(("query", "key", "value", "attn_mask"), given))
+    options = {"dropout_p": dropout_p, "is_causal": is_causal, "scale": scale, "enable_gqa": enable_gqa}
+    hosts = [each.host for each in given]  # type: ignore[attr-defined]
+    if not (torch.is_grad_enabled() and any(each.requires_grad for each in given)):
+        return wrap(OPERATOR(*hosts, **options))
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        attn_mask = torch.zeros_like(attn_mask, dtype=query.dtype).masked_fill(attn_mask.logical_not(), -torch.inf)
+    if torch._fused_sdp_choice(*hosts, **options) == FLASH:  # type: ignore[attr-defined]
+        result: Tensor = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            query, key, value, dropout_p, is_causal, attn_mask=attn_mask, scale=scale
+        )[0]
+        return result
+    result = torch.ops.aten._scaled_dot_product_attention_math(
+        query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+    )[0]
+    return result

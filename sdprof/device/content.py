@@ -1,0 +1,24 @@
+"""The content of a host tensor as a short value that can be compared: did this copy move the same bytes again?"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+
+import torch
+
+SHORT_BYTES = 64
+"""Up to here the bytes themselves are kept: shorter than a digest with its object around it."""
+DIGEST_BYTES = 16
+
+
+def digest(host: torch.Tensor) -> bytes | None:
+    """The bytes of a tensor, or a BLAKE2 digest of them; None where a tensor has no plain memory (meta, sparse)."""
+    if host.layout is not torch.strided or host.device.type != "cpu":
+        return None
+    dense = host if host.is_contiguous() else host.contiguous()
+    size = dense.numel() * dense.element_size()
+    if size <= SHORT_BYTES:
+        return ctypes.string_at(dense.data_ptr(), size)
+    memory = (ctypes.c_char * size).from_address(dense.data_ptr())
+    return hashlib.blake2b(memory, digest_size=DIGEST_BYTES).digest()

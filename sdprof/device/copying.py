@@ -1,0 +1,116 @@
+"""Copies between host and device, and numbers read from the device.
+
+Bytes are those that cross the bus (aten/src/ATen/native/cuda/Copy.cu: copy_requires_temporaries and copy_kernel_cuda):
+a host-to-device copy converts on the host first, so it moves elements of the destination's type; a device-to-host copy
+moves elements of the source's. Both expand first. Nothing moves for a tensor without elements.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from sdprof.device import current
+from sdprof.device.dispatch import run_on_host, special
+from sdprof.device.operator_plan import OperatorPlan
+from sdprof.device.pinned_memory import is_pinned
+from sdprof.device.tensor import HOST, SimulatedTensor, wrap
+
+TO_DEVICE = "a host tensor is copied to the device"
+TO_HOST = "a device tensor is copied to the host"
+
+
+@special("aten::copy_")
+def copy_into(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``destination.copy_(source)``: also the second half of ``.to("cuda")`` and of slice assignment."""
+    destination, source = args[0], args[1]
+    non_blocking = args[2] if len(args) > 2 else kwargs.get("non_blocking", False)
+    if type(destination) is not SimulatedTensor:
+        record_to_host(plan.name, source, destination, non_blocking, count=destination.numel())
+        plan.func(destination, source.host)
+        return destination
+    if type(source) is not SimulatedTensor:
+        record_to_device(plan.name, source, destination.numel() * destination.element_size(), non_blocking)
+        plan.func(destination.host, source)
+        return destination
+    plan.func(destination.host, source.host)
+    return destination
+
+
+@special("aten::_to_copy")
+def to_copy(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``tensor.to(…)`` of a device tensor: a conversion on the device, or a copy to the host."""
+    source = args[0]
+    device = kwargs.get("device")
+    non_blocking = kwargs.get("non_blocking", False)
+    kwargs = {name: value for name, value in kwargs.items() if name not in ("device", "non_blocking", "pin_memory")}
+    if device is None or device.type == "cuda":
+        return wrap(plan.func(source.host, **kwargs))
+    if device.type != "cpu":
+        return plan.func(source.host, **kwargs, device=device)
+    result = plan.func(source.host, **kwargs, device=HOST)
+    record_to_host(plan.name, source, result, non_blocking, count=source.numel())
+    return result
+
+
+@special("aten::_local_scalar_dense")
+def read_number(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``item()`` and all that rests on it: ``float``, ``int``, ``bool``, ``if``, ``range``, a list index, a format."""
+    source = args[0]
+    assert plan.waits is not None
+    current.record("SYNC", plan.name, reason=plan.waits.reason, size=source.element_size(), content=source.host)
+    return plan.func(source.host)
+
+
+@special("aten::is_pinned")
+def device_memory_is_not_pinned(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Only host memory can be page-locked."""
+    return False
+
+
+@special("aten::_pin_memory")
+def refuse_to_pin(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Only host memory can be page-locked."""
+    raise RuntimeError(f"cannot pin '{args[0].type()}' only dense CPU tensors can be pinned")
+
+
+@special("aten::_softmax", "aten::_log_softmax")
+def softmax(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """CUDA's softmax may read half precision and write single precision in one kernel; the CPU's converts first."""
+    source, dimension, half_to_float = args
+    if not half_to_float:
+        return run_on_host(plan, args, kwargs)
+    return wrap(plan.func(source.host.float(), dimension, False))
+
+
+def record_to_device(operator: str, source: Tensor, size: int, non_blocking: bool = False) -> None:
+    """Record a host-to-device copy of ``size`` bytes."""
+    if size == 0:
+        return
+    current.record(
+        "H2D",
+        operator,
+        reason=TO_DEVICE,
+        size=size,
+        content=source,
+        pinned=is_pinned(source),
+        non_blocking=bool(non_blocking),
+    )
+
+
+def record_to_host(
+    operator: str, source: SimulatedTensor, destination: Tensor, non_blocking: bool, *, count: int
+) -> None:
+    """Record a device-to-host copy of ``count`` elements of the source's type."""
+    if count == 0:
+        return
+    current.record(
+        "D2H",
+        operator,
+        reason=TO_HOST,
+        size=count * source.element_size(),
+        content=source.host,
+        pinned=is_pinned(destination),
+        non_blocking=bool(non_blocking),
+    )

@@ -1,0 +1,270 @@
+"""``torch.cuda`` as Python code sees it, of one simulated GPU.
+
+User code asks whether there is a GPU, what it is called, how much memory it has, and makes streams, events and
+generators. A CPU-only build answers all that with an error.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sdprof.device import streams
+from sdprof.device.generator import GeneratorStandIn
+from sdprof.device.gpu_peaks import GpuPeaks
+from sdprof.device.kernels import check_ordinal
+from sdprof.device.memory_counter import MemoryCounter
+from sdprof.device.pinned_memory import mark_pinned
+from sdprof.device.tensor import DEVICE, SimulatedTensor
+
+NOT_SIMULATED = "The simulated device cannot capture CUDA graphs: run the loop eagerly while it is audited."
+_PINNABLE_FACTORIES = [
+    "empty",
+    "empty_like",
+    "empty_strided",
+    "zeros",
+    "zeros_like",
+    "ones",
+    "ones_like",
+    "full",
+    "full_like",
+    "rand",
+    "rand_like",
+    "randn",
+    "randn_like",
+    "randint",
+    "randperm",
+    "arange",
+    "linspace",
+    "eye",
+    "tensor",
+]
+
+
+@contextmanager
+def worn(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[None]:
+    """Show the face of a GPU while the block runs."""
+    undo: list[tuple[Any, str, Any]] = []
+    try:
+        for owner, name, value in _replacements(gpu, memory):
+            undo.append((owner, name, owner.__dict__.get(name, _ABSENT)))
+            setattr(owner, name, value)
+        yield
+    finally:
+        for owner, name, value in reversed(undo):
+            if value is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, value)
+
+
+_ABSENT = object()
+
+
+def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, str, Any]]:
+    cuda = torch.cuda
+    for name, value in (
+        _queries(gpu) | _random_numbers() | _memory_queries(gpu, memory) | _streams() | _graphs()
+    ).items():
+        yield cuda, name, value
+        submodule = getattr(getattr(cuda, name, None), "__module__", "")
+        for part in (cuda.memory, cuda.random, cuda.streams):
+            if submodule == part.__name__ and hasattr(part, name):
+                yield part, name, value
+    yield torch, "Generator", GeneratorStandIn
+    yield torch.Tensor, "data", _data_property()
+    for name in _PINNABLE_FACTORIES:
+        yield torch, name, _pinnable(getattr(torch, name))
+    yield torch.backends.cuda, "is_built", lambda: True
+    for name, value in _accelerator().items():
+        if hasattr(torch.accelerator, name):
+            yield torch.accelerator, name, value
+    for name in ("range_push", "range_pop", "mark", "range_start", "range_end"):
+        yield cuda.nvtx, name, _do_nothing
+    yield cuda.nvtx, "range", lambda *args, **kwargs: nullcontext()
+
+
+def _queries(gpu: GpuPeaks) -> dict[str, Any]:
+    properties = types.SimpleNamespace(
+        name=gpu.name,
+        major=gpu.capability[0],
+        minor=gpu.capability[1],
+        total_memory=gpu.memory_bytes,
+        multi_processor_count=gpu.multiprocessors,
+        warp_size=32,
+        is_integrated=0,
+        is_multi_gpu_board=0,
+        gcnArchName="",
+    )
+    sync_debug_mode = [0]
+    modes = {"default": 0, "warn": 1, "error": 2}
+    return {
+        "_lazy_init": _do_nothing,
+        "_is_in_bad_fork": lambda: False,
+        "init": _do_nothing,
+        "is_available": lambda: True,
+        "is_initialized": lambda: True,
+        "device_count": lambda: 1,
+        "current_device": lambda: DEVICE.index,
+        "set_device": _check_device,
+        "device": _Device,
+        "device_of": _Device,
+        "get_device_properties": lambda device=None: properties,
+        "get_device_capability": lambda device=None: gpu.capability,
+        "get_device_name": lambda device=None: gpu.name,
+        "get_arch_list": lambda: [f"sm_{gpu.capability[0]}{gpu.capability[1]}"],
+        "can_device_access_peer": lambda device, peer_device: False,
+        "is_bf16_supported": lambda including_emulation=True: including_emulation or gpu.bfloat16_flops is not None,
+        "is_tf32_supported": lambda: gpu.tf32_flops is not None,
+        "get_sync_debug_mode": lambda: sync_debug_mode[0],
+        "set_sync_debug_mode": lambda mode: sync_debug_mode.__setitem__(0, modes.get(mode, mode)),
+        "ipc_collect": _do_nothing,
+        "utilization": lambda device=None: 0,
+    }
+
+
+def _random_numbers() -> dict[str, Any]:
+    """One stream of random numbers for host and device: the values are those of the CPU run."""
+    host = torch.default_generator
+    return {
+        "manual_seed": lambda seed: host.manual_seed(int(seed)) and None,
+        "manual_seed_all": lambda seed: host.manual_seed(int(seed)) and None,
+        "seed": lambda: host.seed() and None,
+        "seed_all": lambda: host.seed() and None,
+        "initial_seed": host.initial_seed,
+        "get_rng_state": lambda device="cuda": host.get_state(),
+        "get_rng_state_all": lambda: [host.get_state()],
+        "set_rng_state": lambda new_state, device="cuda": host.set_state(new_state) and None,
+        "set_rng_state_all": lambda new_states: host.set_state(new_states[0]) and None,
+        "default_generators": (host,),
+    }
+
+
+def _memory_queries(gpu: GpuPeaks, memory: MemoryCounter) -> dict[str, Any]:
+    def allocated(device: Any = None) -> int:
+        return memory.live_bytes
+
+    def peak(device: Any = None) -> int:
+        return memory.peak_bytes
+
+    def statistics(device: Any = None) -> dict[str, int]:
+        return {
+            "allocated_bytes.all.current": memory.live_bytes,
+            "allocated_bytes.all.peak": memory.peak_bytes,
+            "reserved_bytes.all.current": memory.live_bytes,
+            "reserved_bytes.all.peak": memory.peak_bytes,
+        }
+
+    def reset(device: Any = None) -> None:
+        memory.reset_peak()
+
+    return {
+        "empty_cache": _do_nothing,
+        "memory_allocated": allocated,
+        "memory_reserved": allocated,
+        "max_memory_allocated": peak,
+        "max_memory_reserved": peak,
+        "reset_peak_memory_stats": reset,
+        "reset_max_memory_allocated": reset,
+        "reset_accumulated_memory_stats": _do_nothing,
+        "memory_stats": statistics,
+        "memory_summary": lambda device=None, abbreviated=False: f"simulated device: {memory.live_bytes} bytes live",
+        "mem_get_info": lambda device=None: (max(0, gpu.memory_bytes - memory.live_bytes), gpu.memory_bytes),
+        "set_per_process_memory_fraction": _do_nothing,
+    }
+
+
+def _streams() -> dict[str, Any]:
+    return {
+        "synchronize": streams.synchronize,
+        "Stream": streams.Stream,
+        "ExternalStream": streams.Stream,
+        "Event": streams.Event,
+        "stream": streams.StreamContext,
+        "StreamContext": streams.StreamContext,
+        "current_stream": streams.current_stream,
+        "default_stream": streams.default_stream,
+        "set_stream": streams.set_stream,
+    }
+
+
+def _graphs() -> dict[str, Any]:
+    return {
+        "CUDAGraph": _refuse_graphs,
+        "graph": _refuse_graphs,
+        "make_graphed_callables": _refuse_graphs,
+        "is_current_stream_capturing": lambda: False,
+    }
+
+
+def _accelerator() -> dict[str, Any]:
+    return {
+        "is_available": lambda: True,
+        "device_count": lambda: 1,
+        "current_accelerator": lambda check_available=False: torch.device("cuda"),
+        "current_device_index": lambda: DEVICE.index,
+        "current_stream": streams.current_stream,
+        "set_stream": streams.set_stream,
+        "synchronize": streams.synchronize,
+    }
+
+
+def _data_property() -> property:
+    """``parameter.data = parameter.data.cuda()``: a host tensor becomes a device tensor and stays the same object."""
+    plain = torch._C.TensorBase.data
+
+    def assign(tensor: Tensor, value: Tensor) -> None:
+        if not isinstance(value, SimulatedTensor):
+            plain.__set__(tensor, value)  # type: ignore[attr-defined]
+            return
+        requires_grad = tensor.requires_grad
+        replacement = value.detach().requires_grad_(requires_grad)
+        if isinstance(tensor, torch.nn.Parameter):
+            replacement = torch.nn.Parameter(replacement, requires_grad)
+        torch.utils.swap_tensors(tensor, replacement)
+
+    return property(plain.__get__, assign)  # type: ignore[attr-defined]
+
+
+def _pinnable(factory: Any) -> Any:
+    def make(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("pin_memory"):
+            return mark_pinned(factory(*args, **{**kwargs, "pin_memory": False}))
+        return factory(*args, **kwargs)
+
+    make.__name__ = factory.__name__
+    make.__doc__ = factory.__doc__
+    make.__wrapped__ = factory  # type: ignore[attr-defined]
+    return make
+
+
+class _Device:
+    """Stands in for ``torch.cuda.device(…)``: there is one to choose."""
+
+    def __init__(self, device: Any) -> None:
+        if not isinstance(device, Tensor):
+            _check_device(device)
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+def _check_device(device: Any) -> None:
+    if isinstance(device, int):
+        device = torch.device("cuda", max(device, 0))
+    if device is not None:
+        check_ordinal(torch.device(device))
+
+
+def _do_nothing(*args: Any, **kwargs: Any) -> None:
+    return None
+
+
+def _refuse_graphs(*args: Any, **kwargs: Any) -> Any:
+    raise NotImplementedError(NOT_SIMULATED)

@@ -1,0 +1,173 @@
+"""Runs operators on simulated tensors: unwrap, check devices, record waits, compute on the host, wrap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._mode_utils import no_dispatch
+
+from sdprof.device import current
+from sdprof.device.device_check import named_tensors, refuse_mixed_devices
+from sdprof.device.generator import HostGenerator, check_generator
+from sdprof.device.operator_plan import OperatorPlan
+from sdprof.device.tensor import DEVICE, HOST, SimulatedTensor, wrap
+
+SpecialRule = Callable[[OperatorPlan, tuple[Any, ...], dict[str, Any]], Any]
+
+SPECIAL_RULES: dict[str, SpecialRule] = {}
+"""Operators that need more than the ordinary way, by dispatcher name without overload. Filled by ``special``."""
+
+_plans: dict[Any, OperatorPlan] = {}
+_specials: dict[Any, SpecialRule | None] = {}
+
+
+def special(*names: str) -> Callable[[SpecialRule], SpecialRule]:
+    """Register a rule for operators, by dispatcher name."""
+
+    def register(rule: SpecialRule) -> SpecialRule:
+        SPECIAL_RULES.update(dict.fromkeys(names, rule))
+        return rule
+
+    return register
+
+
+def execute(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run an operator that has a simulated tensor among its arguments."""
+    plan = _plans.get(func)
+    if plan is None:
+        plan = _plans[func] = OperatorPlan(func)
+        _specials[func] = SPECIAL_RULES.get(plan.name)
+    rule = _specials[func]
+    if rule is not None:
+        return rule(plan, args, kwargs)
+    if plan.composite:
+        return func.decompose(*args, **kwargs)
+    return run_on_host(plan, args, kwargs)
+
+
+def run_on_host(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Compute an operator with the CPU kernels on the host values."""
+    mixed = False
+    host_args: list[Any] = []
+    for value in args:
+        kind = type(value)
+        if kind is SimulatedTensor:
+            host_args.append(value.host)
+        elif kind is list or kind is tuple:
+            host_args.append(_hosts(plan, value))
+        elif isinstance(value, Tensor):
+            mixed = True
+            host_args.append(value)
+        else:
+            if isinstance(value, HostGenerator):
+                check_generator(value)
+            host_args.append(value)
+    device = None
+    if kwargs:
+        device = kwargs.get("device")
+        kwargs_given, kwargs = kwargs, {}
+        for name, value in kwargs_given.items():
+            if isinstance(value, Tensor) and type(value) is not SimulatedTensor:
+                mixed = True
+            elif name == "generator":
+                check_generator(value)
+            kwargs[name] = _host(plan, value)
+        if device is not None and device.type == "cuda":
+            kwargs["device"], device = HOST, None
+        if kwargs.get("pin_memory"):
+            kwargs["pin_memory"] = False
+    else:
+        kwargs_given = kwargs
+    if mixed:
+        check_devices(plan, args, kwargs_given)
+    if plan.waits is not None:
+        record_wait(plan, args, kwargs_given)
+    try:
+        result = plan.func(*host_args, **kwargs)
+    except NotImplementedError as error:
+        raise NotImplementedError(
+            f"The simulated device computes with PyTorch's CPU kernels, and {plan.name} has none: "
+            f"this operator exists on CUDA alone. ({str(error).splitlines()[0]})"
+        ) from error
+    if plan.returned:
+        return _given_back(plan, args, kwargs_given)
+    if device is not None:
+        return result
+    return wrap_result(result)
+
+
+def wrap_result(result: Any) -> Any:
+    """Wrap the tensors that an operator returned; numbers and bools stay."""
+    if isinstance(result, Tensor):
+        return wrap(result)
+    if isinstance(result, (list, tuple)):
+        return type(result)(wrap(each) if isinstance(each, Tensor) else each for each in result)
+    return result
+
+
+def check_devices(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuse host tensors beside device tensors, but for the host scalars that CUDA takes."""
+    from sdprof.device.device_check import REFUSES_HOST_SCALARS
+
+    tensors = named_tensors((*plan.argument_names[: len(args)], *kwargs), (*args, *kwargs.values()))
+    on_host = [tensor for _, tensor in tensors if tensor.device.type == "cpu"]
+    if any(tensor.dim() > 0 for tensor in on_host) or (on_host and plan.name in REFUSES_HOST_SCALARS):
+        refuse_mixed_devices(plan.func, tensors)
+
+
+def record_wait(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Record that an operator waits for the device, if its arguments make it."""
+    row = plan.waits
+    if row is not None and row.when(plan.named(args, kwargs)):
+        current.record("SYNC", plan.name, reason=row.reason)
+
+
+def _host(plan: OperatorPlan, value: Any) -> Any:
+    if type(value) is SimulatedTensor:
+        return value.host
+    if isinstance(value, (list, tuple)):
+        return _hosts(plan, value)
+    return value
+
+
+def _hosts(plan: OperatorPlan, values: Any) -> list[Any]:
+    hosts = []
+    for value in values:
+        if type(value) is SimulatedTensor:
+            hosts.append(value.host)
+        else:
+            if isinstance(value, Tensor) and (value.dim() > 0 or plan.name in ("aten::stack", "aten::cat")):
+                refuse_mixed_devices(plan.func, named_tensors([plan.argument_names[0]], [values]))
+            hosts.append(value)
+    return hosts
+
+
+def _given_back(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    results = []
+    for position in plan.returned:
+        result = args[position] if position < len(args) else kwargs[plan.argument_names[position]]
+        if plan.changes_metadata and type(result) is SimulatedTensor:
+            _follow_metadata(plan, result)
+        results.append(result)
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+def _follow_metadata(plan: OperatorPlan, tensor: SimulatedTensor) -> None:
+    """Give a wrapper the sizes and strides that its host tensor got."""
+    host = tensor.host
+    if tensor.shape == host.shape and tensor.stride() == host.stride():
+        return
+    try:
+        with no_dispatch():
+            torch.as_strided_(tensor, host.shape, host.stride(), host.storage_offset())
+    except RuntimeError as error:
+        raise NotImplementedError(
+            f"{plan.name} made a tensor larger than it was created: the simulated device cannot follow that. "
+            "Create the tensor with its final size, or use the operator's result instead of out=."
+        ) from error
+
+
+__all__ = ["DEVICE", "SPECIAL_RULES", "execute", "run_on_host", "special", "wrap_result"]

@@ -1,0 +1,85 @@
+"""The kernels that the simulated device brings to PyTorch's dispatcher.
+
+Operators on simulated tensors come to their class. What no tensor announces needs an entry in the dispatcher itself:
+factories with ``device="cuda"``, page-locked memory of host tensors, attention (chosen by device before it is
+dispatched), and numbers that C++ reads from tensors inside ``torch.tensor([…])``, where Python dispatch is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sdprof.device import attention
+from sdprof.device.generator import check_generator
+from sdprof.device.pinned_memory import is_pinned, mark_pinned
+from sdprof.device.tensor import DEVICE, HOST, SimulatedTensor, wrap
+
+_READ_NUMBER = torch.ops.aten._local_scalar_dense.default
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Have the kernels in PyTorch's dispatcher while the block runs."""
+    with torch.library._scoped_library("aten", "IMPL") as library:
+        for name, factory in _factories():
+            library.impl(name, _on_device(factory), "CUDA")
+        library.impl("_local_scalar_dense", _read_number, "CUDA")
+        library.impl("scaled_dot_product_attention", attention.attention, "AutogradCUDA")
+        library.impl("is_pinned", _is_pinned, "CPU")
+        library.impl("_pin_memory", _pin, "CPU")
+        yield
+
+
+def _factories() -> Iterator[tuple[str, torch._ops.OpOverload]]:
+    """Yield operators that make a tensor out of no tensor: those with a device and a layout among their arguments."""
+    for full_name in torch._C._dispatch_get_all_op_names():
+        if not full_name.startswith("aten::"):
+            continue
+        packet, _, overload = full_name.removeprefix("aten::").partition(".")
+        func = getattr(getattr(torch.ops.aten, packet, None), overload or "default", None)
+        if func is None:
+            continue
+        arguments = func._schema.arguments
+        if not {"device", "layout"} <= {argument.name for argument in arguments}:
+            continue
+        makes_from_tensor = any("Tensor" in str(argument.type) for argument in arguments)
+        composed = torch._C._dispatch_has_kernel_for_dispatch_key(full_name, "CompositeImplicitAutograd")
+        if not makes_from_tensor and not composed:
+            yield full_name.removeprefix("aten::"), func
+
+
+def _on_device(func: torch._ops.OpOverload) -> Callable[..., Tensor]:
+    def make(*args: Any, **kwargs: Any) -> Tensor:
+        check_ordinal(kwargs["device"])
+        if kwargs.get("generator") is not None:
+            check_generator(kwargs["generator"])
+        if kwargs.get("pin_memory"):
+            raise RuntimeError("Only dense CPU tensors can be pinned")
+        kwargs["pin_memory"] = None
+        kwargs["device"] = HOST
+        return wrap(func(*args, **kwargs))
+
+    return make
+
+
+def check_ordinal(device: torch.device) -> None:
+    """Refuse a second GPU: one is simulated."""
+    if device.index not in (None, DEVICE.index):
+        raise RuntimeError("CUDA error: invalid device ordinal (one device is simulated: cuda:0)")
+
+
+def _read_number(tensor: Tensor) -> Any:
+    return SimulatedTensor.executor(_READ_NUMBER, (tensor,), {})
+
+
+def _is_pinned(tensor: Tensor, device: torch.device | None = None) -> bool:
+    return is_pinned(tensor)
+
+
+def _pin(tensor: Tensor, device: torch.device | None = None) -> Tensor:
+    return mark_pinned(tensor.detach().clone())

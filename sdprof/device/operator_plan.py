@@ -1,0 +1,50 @@
+"""What the dispatcher has to know of an operator, read once from its schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from sdprof.device.synchronising_ops import SynchronisingOp, synchronising
+
+
+class OperatorPlan:
+    """How one operator is run on simulated tensors. A plain class with slots: it is read for every operator."""
+
+    __slots__ = ("argument_names", "changes_metadata", "composite", "func", "name", "returned", "waits")
+
+    def __init__(self, func: torch._ops.OpOverload) -> None:
+        schema = func._schema
+        self.func = func
+        self.name: str = schema.name
+        self.argument_names: tuple[str, ...] = tuple(argument.name for argument in schema.arguments)
+        self.composite = torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
+        """Made of other operators: arrives whole in inference mode alone, and is then taken apart."""
+        self.waits: SynchronisingOp | None = synchronising(func)
+        self.returned = _written_arguments(schema)
+        """For an operator that writes to its arguments: which of them it returns."""
+        self.changes_metadata = (
+            torch.Tag.inplace_view in func.tags or schema.overload_name.endswith("out") or schema.name in _RESIZING
+        )
+        """Sizes or strides of an argument may be others afterwards."""
+
+    def named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """All given arguments by name."""
+        return {**dict(zip(self.argument_names, args, strict=False)), **kwargs}
+
+
+_RESIZING = frozenset({"aten::resize_", "aten::resize_as_", "aten::set_"})
+
+
+def _written_arguments(schema: Any) -> tuple[int, ...]:
+    written = {
+        next(iter(argument.alias_info.before_set)): position
+        for position, argument in enumerate(schema.arguments)
+        if argument.alias_info is not None and argument.alias_info.is_write and argument.alias_info.before_set
+    }
+    return tuple(
+        written[next(iter(result.alias_info.before_set))]
+        for result in schema.returns
+        if result.alias_info is not None and result.alias_info.is_write and result.alias_info.before_set
+    )

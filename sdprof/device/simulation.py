@@ -1,0 +1,131 @@
+"""The simulated CUDA device: run code written for a GPU on a machine without one, and see what crosses the bus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._device import _device_constructors
+
+# Importing the rules registers them with the dispatcher.
+from sdprof.device import accelerator, attention, copying, cuda_face, current, dispatch, guard, indexing, kernels  # noqa: F401
+from sdprof.device.event import TransferEvent
+from sdprof.device.gpu_peaks import find_gpu
+from sdprof.device.memory_counter import MemoryCounter
+from sdprof.device.recorder import Recorder
+from sdprof.device.tensor import SimulatedTensor
+
+DEFAULT_GPU = "A100"
+
+
+class Simulation:
+    """A running simulation."""
+
+    def __init__(self, recorder: Recorder, memory: MemoryCounter) -> None:
+        self.recorder = recorder
+        self.memory = memory
+
+    @property
+    def step(self) -> int:
+        """The step that new events are counted to; set it at the start of each step."""
+        return self.recorder.step
+
+    @step.setter
+    def step(self, step: int) -> None:
+        self.recorder.step = step
+
+    @property
+    def events(self) -> list[TransferEvent]:
+        """Copies and waits so far, in the order in which they happened."""
+        return self.recorder.events
+
+
+@contextmanager
+def simulate(recorder: Recorder | None = None, *, gpu: str = DEFAULT_GPU) -> Iterator[Simulation]:
+    """Let ``cuda`` name a simulated device while the block runs.
+
+    Values are computed by CPU kernels. Build the model inside the block, and import modules that ask
+    ``torch.cuda.is_available()`` at import time inside it, too. Tensors that leave the block keep working; ``to_host``
+    gives their values.
+
+    :param recorder: where events go; a new one by default.
+    :param gpu: the GPU that ``torch.cuda.get_device_properties`` describes, a key of ``gpu_peaks.GPUS``.
+    :raises SimulationUnavailableError: where this build of PyTorch cannot carry it.
+    :raises RuntimeError: inside another simulation.
+    """
+    if current.recorder is not None:
+        raise RuntimeError("A simulated device is already running in this process.")
+    recorder = recorder or Recorder()
+    memory = MemoryCounter()
+    with _carried(recorder, gpu, memory):
+        yield Simulation(recorder, memory)
+
+
+@contextmanager
+def _carried(recorder: Recorder, gpu: str, memory: MemoryCounter) -> Iterator[None]:
+    guard.install()
+    # PyTorch lists, once, the functions that a default device applies to: by their own names, not by our stand-ins.
+    _device_constructors()
+    SimulatedTensor.executor = staticmethod(dispatch.execute)
+    # torch.tensor([…], device="cuda") makes a host tensor and copies it only where this is set (fake tensors set it).
+    lifts_host_only = torch._C._only_lift_cpu_tensors()  # type: ignore[attr-defined]
+    # Backward runs in the caller's thread, where the user's frames are.
+    multithreaded_backward = torch._C._is_multithreading_enabled()  # type: ignore[attr-defined]
+    with kernels.installed(), cuda_face.worn(find_gpu(gpu), memory), accelerator.backward_allowed():
+        torch._C._set_only_lift_cpu_tensors(True)  # type: ignore[attr-defined]
+        torch._C._set_multithreading_enabled(False)
+        try:
+            _probe()
+            current.recorder = recorder
+            yield
+        finally:
+            current.recorder = None
+            torch._C._set_multithreading_enabled(multithreaded_backward)
+            torch._C._set_only_lift_cpu_tensors(lifts_host_only)  # type: ignore[attr-defined]
+
+
+def _probe() -> None:
+    """Try what a build without CUDA refuses: a factory, a copy each way, a number, a mask.
+
+    :raises SimulationUnavailableError: where one of them fails.
+    """
+    watch = Recorder()
+    current.recorder = watch
+    try:
+        host = torch.tensor([1.0, 2.0, 3.0])
+        with torch.inference_mode(False):
+            tensor = host.to("cuda")
+            values = (tensor * 2)[tensor > 1.5].tolist()
+        right = values == [4.0, 6.0] and float(torch.arange(3, device="cuda")[2]) == 2.0
+        kinds = [event.kind for event in watch.events]
+    except Exception as error:
+        raise guard.SimulationUnavailableError(guard.refusal(f"its probe failed ({_first_line(error)})")) from error
+    finally:
+        current.recorder = None
+    if not right or kinds != ["H2D", "SYNC", "D2H", "SYNC"]:
+        raise guard.SimulationUnavailableError(guard.refusal(f"its probe gave {values} and the events {kinds}"))
+
+
+def to_host(outputs: Any) -> Any:
+    """Return the same nesting of dicts, lists and tuples with simulated tensors replaced by their values.
+
+    Nothing is recorded: this is how a harness compares outputs.
+    """
+    if isinstance(outputs, SimulatedTensor):
+        return outputs.host.detach().clone()
+    if isinstance(outputs, Tensor):
+        return outputs
+    if isinstance(outputs, dict):
+        return {name: to_host(value) for name, value in outputs.items()}
+    if isinstance(outputs, tuple) and hasattr(outputs, "_fields"):
+        return type(outputs)(*map(to_host, outputs))
+    if isinstance(outputs, (list, tuple)):
+        return type(outputs)(map(to_host, outputs))
+    return outputs
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,162 @@
+"""A tensor that says it is on ``cuda:0`` and keeps its values in a CPU tensor.
+
+It is a wrapper subclass: autograd, autocast, views and ``torch.device`` comparisons see a dense CUDA tensor with the
+right sizes and strides, and every operator that would reach a CUDA kernel comes to ``__torch_dispatch__`` instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from sdprof.device import current
+
+DEVICE = torch.device("cuda", 0)
+HOST = torch.device("cpu")
+
+Executor = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+
+_PLAIN_DATA = torch._C.TensorBase.data  # the getter and setter that every tensor has
+_make_wrapper = torch.Tensor._make_wrapper_subclass  # type: ignore[attr-defined]
+
+
+class SimulatedTensor(Tensor):
+    """A tensor on the simulated device. Made by ``wrap``; users meet it only as a ``torch.Tensor``."""
+
+    host: Tensor
+    """The values: a CPU tensor of the same sizes and strides that never requires grad."""
+
+    executor: ClassVar[Executor]
+    """Runs an operator on simulated tensors."""
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    @classmethod
+    def __torch_dispatch__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return SimulatedTensor.executor(func, args, kwargs or {})
+
+    # ``Module.to`` keeps the identity of a parameter that turns into a subclass by swapping the two objects' contents,
+    # and it does so for subclasses that say what they are made of.
+    def __tensor_flatten__(self) -> tuple[list[str], None]:
+        return ["host"], None
+
+    @staticmethod
+    def __tensor_unflatten__(inner: dict[str, Tensor], context: None, size: Any, stride: Any) -> SimulatedTensor:
+        return wrap(inner["host"])
+
+    def __repr__(self, *, tensor_contents: object = None) -> str:  # type: ignore[override]
+        if self.device.type != "cpu":
+            current.record(
+                "D2H",
+                "print",
+                reason="printing a tensor selects, compares and reads its values on the host, waiting each time",
+                size=self.numel() * self.element_size(),
+                content=self.host,
+            )
+        return _describe(self)
+
+    def __format__(self, format_spec: str) -> str:
+        if self.dim() == 0:
+            return self.item().__format__(format_spec)
+        return object.__format__(self, format_spec)
+
+    def tolist(self) -> Any:
+        """Return the values as nested Python lists, as ``torch.Tensor.tolist`` does: by way of a host copy."""
+        return self.item() if self.dim() == 0 else self.detach().cpu().tolist()
+
+    def data_ptr(self) -> int:
+        """Return the address of the host values: good for comparing addresses, as users do."""
+        return self.host.data_ptr()
+
+    def untyped_storage(self) -> torch.UntypedStorage:
+        """Return the storage of the host values: good for asking whether two tensors share memory."""
+        return self.host.untyped_storage()
+
+    def record_stream(self, stream: object) -> None:  # type: ignore[override]
+        """Do nothing: there is no allocator to tell."""
+
+    @property
+    def __cuda_array_interface__(self) -> Any:
+        raise AttributeError("A tensor on the simulated device has no device memory to hand to other libraries.")
+
+    @property
+    def data(self) -> Tensor:  # type: ignore[override]
+        """The tensor without its history; assigning replaces the values and keeps the object."""
+        return _PLAIN_DATA.__get__(self)  # type: ignore[no-any-return,attr-defined]
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        _PLAIN_DATA.__set__(self, value)  # type: ignore[attr-defined]
+        if isinstance(value, SimulatedTensor):
+            self.host = value.host
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if id(self) in memo:
+            return memo[id(self)]
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment."
+            )
+        copy: Tensor = wrap(self.host.clone(), self.device)
+        if getattr(self, "_is_param", False):
+            copy = torch.nn.Parameter(copy, self.requires_grad)
+        else:
+            copy.requires_grad_(self.requires_grad)
+        memo[id(self)] = copy
+        if self.grad is not None:
+            copy.grad = self.grad.__deepcopy__(memo)
+        return copy
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # A file holds host tensors: it can be read where nobody knows this class.
+        values = self.detach().cpu()
+        if getattr(self, "_is_param", False):
+            return torch._utils._rebuild_parameter, (values, self.requires_grad, OrderedDict())
+        return values.__reduce_ex__(protocol)
+
+
+def wrap(host: Tensor, device: torch.device = DEVICE) -> SimulatedTensor:
+    """Present a host tensor as a tensor of the simulated device (or of another, for tensors without values).
+
+    A view of an inference tensor is one, a view of a normal tensor is none, whatever mode rules when it is made; the
+    wrapper has to be of its host's sort, or autograd refuses to relate it to its base.
+    """
+    if host.is_inference() != torch.is_inference_mode_enabled():
+        with torch.inference_mode(host.is_inference()):
+            return _wrap(host, device)
+    return _wrap(host, device)
+
+
+def _wrap(host: Tensor, device: torch.device) -> SimulatedTensor:
+    if host.layout is not torch.strided:
+        raise NotImplementedError(
+            f"The simulated device has no {str(host.layout).removeprefix('torch.')} tensors: only dense ones."
+        )
+    if host.requires_grad:
+        host = host.detach()
+    tensor: SimulatedTensor = _make_wrapper(
+        SimulatedTensor, host.shape, host.stride(), host.storage_offset(), None, host.dtype, torch.strided, device
+    )
+    tensor.host = host
+    return tensor
+
+
+def _describe(tensor: SimulatedTensor) -> str:
+    host = tensor.host.detach()
+    if host.device.type == "meta":
+        text = f"tensor(..., device='{tensor.device}', size={tuple(host.shape)}, dtype={host.dtype})"
+    else:
+        place = "" if tensor.device.type == "cpu" else f", device='{tensor.device}'"
+        text = re.sub(r"((?:, size=\([\d, ]*\))?(?:, dtype=[\w.]+)?)\)$", rf"{place}\1)", repr(host))
+    if tensor.grad_fn is not None:
+        text = f"{text[:-1]}, grad_fn=<{type(tensor.grad_fn).__name__}>)"
+    elif tensor.requires_grad:
+        text = f"{text[:-1]}, requires_grad=True)"
+    return f"Parameter containing:\n{text}" if getattr(tensor, "_is_param", False) else text

@@ -21,7 +21,7 @@ from sdprof.facts.trace.trace_error import TraceError
 _EVENTS_KEY = re.compile(rb'"traceEvents"\s*:\s*\[')
 _BETWEEN_EVENTS = re.compile(rb"\}\s*(,)\s*\{")
 _ERROR_POSITION = re.compile(r"\(byte (\d+)\)")
-_SEARCH_WINDOW_BYTES = 1 << 16
+_SEARCH_WINDOW_BYTES = 1 << 12
 _GUESSES = 8
 _COMMA, _CLOSE = b",]"
 
@@ -87,8 +87,8 @@ class EventStream:
                     return start[found.end() :]
             if len(text) > self._limits.outside_events_bytes:
                 raise TraceError(
-                    f"{self.name} has no list traceEvents in its first {len(text) // MEBIBYTE} MiB: it is no trace that "
-                    "torch.profiler exported."
+                    f"{self.name} has no list traceEvents in its first {len(text) // MEBIBYTE} MiB: it is no trace "
+                    "that torch.profiler exported."
                 )
         raise TraceError(self._why_no_head(text))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -22,7 +22,7 @@ FOREIGN_MAGICS = {
 }
 
 
-def file_chunks(path: Path, limits: ReadLimits) -> Iterator[bytes]:
+def file_chunks(path: Path, limits: ReadLimits) -> Generator[bytes, None, None]:
     """The unpacked bytes of a plain or gzip file, whichever its first bytes say, in order.
 
     One chunk is read ahead in a thread: zlib and the file system release the interpreter's lock.

@@ -37,7 +37,14 @@ def read_trace(path: Path | str, limits: ReadLimits | None = None) -> Trace:
         metadata=trace_metadata(stream.metadata),
         header=stream.metadata,
         gaps=(*_gaps(stream, builder), *_ambiguous_launches(tables["runtime_calls"])),
-        **tables,
+        operators=tables["operators"],
+        annotations=tables["annotations"],
+        python_calls=tables["python_calls"],
+        runtime_calls=tables["runtime_calls"],
+        kernels=tables["kernels"],
+        copies=tables["copies"],
+        memsets=tables["memsets"],
+        gpu_annotations=tables["gpu_annotations"],
     )
     if trace.event_count == 0:
         raise TraceError(

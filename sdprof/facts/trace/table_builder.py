@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from sdprof.facts.trace.begin_end_pairs import BeginEndPairs
@@ -14,6 +15,9 @@ from sdprof.facts.trace.event_columns import identifier_column, number_column, r
 from sdprof.facts.trace.event_kinds import IGNORED_CATEGORIES, KIND_OF_CATEGORY, Kind
 from sdprof.facts.trace.raw_event import NO_ARGUMENTS, RawArguments, RawEvent, Scalar
 from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND, SCHEMAS
+
+Microseconds = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 # Beyond this, nanoseconds do not fit 64 bits (292 years).
 _LATEST_MICROSECONDS = 9e15
@@ -53,9 +57,7 @@ class TableBuilder:
     def tables(self) -> Mapping[Kind, pl.DataFrame]:
         """All events added so far."""
         if self._pairs.unmatched_begins + self._pairs.unmatched_ends:
-            self.left_out["without a matching begin or end"] = (
-                self._pairs.unmatched_begins + self._pairs.unmatched_ends
-            )
+            self.left_out["without a matching begin or end"] = self._pairs.unmatched_begins + self._pairs.unmatched_ends
         return {
             kind: pl.concat(self._parts[kind], rechunk=True) if self._parts[kind] else pl.DataFrame(schema=schema)
             for kind, schema in SCHEMAS.items()
@@ -77,26 +79,30 @@ class TableBuilder:
         ]
         arguments = [event.args or NO_ARGUMENTS for event in events]
         columns += [
-            _column(name, events, arguments) for name in SCHEMAS[kind] if name not in ("name", "start_ns", "duration_ns")
+            _column(name, events, arguments)
+            for name in SCHEMAS[kind]
+            if name not in ("name", "start_ns", "duration_ns")
         ]
         return pl.DataFrame(columns)
 
-    def _usable(self, starts_us: np.ndarray, durations_us: np.ndarray) -> np.ndarray:
+    def _usable(self, starts_us: Microseconds, durations_us: Microseconds) -> Flags:
         has_start = np.abs(starts_us) < _LATEST_MICROSECONDS
         has_duration = ~np.isnan(durations_us)
         in_range = (durations_us >= 0) & (durations_us < _LATEST_MICROSECONDS)
         self._count("without a usable start", ~has_start)
         self._count("without a duration", has_start & ~has_duration)
         self._count("with a negative or impossible duration", has_start & has_duration & ~in_range)
-        return has_start & has_duration & in_range
+        usable: Flags = has_start & has_duration & in_range
+        return usable
 
-    def _count(self, reason: str, which: np.ndarray) -> None:
+    def _count(self, reason: str, which: Flags) -> None:
         if which.any():
             self.left_out[reason] += int(which.sum())
 
 
-def _nanoseconds(microseconds: np.ndarray) -> np.ndarray:
-    return np.rint(microseconds * NANOSECONDS_PER_MICROSECOND).astype(np.int64)
+def _nanoseconds(microseconds: Microseconds) -> npt.NDArray[np.int64]:
+    whole: npt.NDArray[np.int64] = np.rint(microseconds * NANOSECONDS_PER_MICROSECOND).astype(np.int64)
+    return whole
 
 
 def _column(name: str, events: Sequence[RawEvent], arguments: Sequence[RawArguments]) -> pl.Series:

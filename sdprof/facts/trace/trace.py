@@ -12,26 +12,28 @@ from sdprof.facts.trace.event_kinds import Kind
 
 NANOSECONDS_PER_MICROSECOND = 1000
 
-TIMED: dict[str, type[pl.DataType]] = {"name": pl.Categorical, "start_ns": pl.Int64, "duration_ns": pl.Int64}
-HOST = {**TIMED, "pid": pl.Int64, "tid": pl.Int64}
-DEVICE = {**TIMED, "device": pl.Int64, "stream": pl.Int64, "correlation": pl.Int64, "external_id": pl.Int64}
+Schema = dict[str, type[pl.DataType]]
 
-OPERATORS = {
+TIMED: Schema = {"name": pl.Categorical, "start_ns": pl.Int64, "duration_ns": pl.Int64}
+HOST: Schema = {**TIMED, "pid": pl.Int64, "tid": pl.Int64}
+DEVICE: Schema = {**TIMED, "device": pl.Int64, "stream": pl.Int64, "correlation": pl.Int64, "external_id": pl.Int64}
+
+OPERATORS: Schema = {
     **HOST,
     "external_id": pl.Int64,
     "shapes": pl.Categorical,
     "dtypes": pl.Categorical,
     "call_stack": pl.Categorical,
 }
-ANNOTATIONS = {**HOST, "external_id": pl.Int64}
-PYTHON_CALLS = {**HOST, "python_id": pl.Int64, "python_parent_id": pl.Int64, "python_module_id": pl.Int64}
-RUNTIME_CALLS = {**HOST, "correlation": pl.Int64, "external_id": pl.Int64}
-KERNELS = DEVICE
-COPIES = {**DEVICE, "bytes": pl.Int64}
-MEMSETS = {**DEVICE, "bytes": pl.Int64}
-GPU_ANNOTATIONS = {**TIMED, "device": pl.Int64, "stream": pl.Int64, "external_id": pl.Int64}
+ANNOTATIONS: Schema = {**HOST, "external_id": pl.Int64}
+PYTHON_CALLS: Schema = {**HOST, "python_id": pl.Int64, "python_parent_id": pl.Int64, "python_module_id": pl.Int64}
+RUNTIME_CALLS: Schema = {**HOST, "correlation": pl.Int64, "external_id": pl.Int64}
+KERNELS: Schema = DEVICE
+COPIES: Schema = {**DEVICE, "bytes": pl.Int64}
+MEMSETS: Schema = {**DEVICE, "bytes": pl.Int64}
+GPU_ANNOTATIONS: Schema = {**TIMED, "device": pl.Int64, "stream": pl.Int64, "external_id": pl.Int64}
 
-SCHEMAS: dict[Kind, dict[str, type[pl.DataType]]] = {
+SCHEMAS: dict[Kind, Schema] = {
     "operators": OPERATORS,
     "annotations": ANNOTATIONS,
     "python_calls": PYTHON_CALLS,

@@ -1,0 +1,109 @@
+"""Operators by the time they cost on the host and on the GPU."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from sdprof.facts.trace.analysis import Analysis
+from sdprof.facts.trace.host_tree import NONE, OPERATOR
+from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND as NS
+
+
+class OperatorShapes(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls of an operator with the same input shapes."""
+
+    shapes: str
+    """Sizes of each input as the profiler recorded them; ``[]`` for scalars and what is no tensor."""
+    dtypes: str
+    count: int
+    self_host_us: float
+    device_us: float
+
+
+class HotOperator(msgspec.Struct, frozen=True, kw_only=True):
+    """All calls of one operator."""
+
+    name: str
+    count: int
+    self_host_us: float
+    """Host time without the operators that it calls."""
+    host_us: float
+    """Host time with them; calls of an operator inside itself count once."""
+    device_us: float
+    """GPU events that it launched itself (the innermost operator around the launch)."""
+    share: float
+    """Of the trace's cost by operators: device time where a GPU ran, self host time where none did."""
+    shapes: tuple[OperatorShapes, ...]
+    """The costliest first; empty where the profiler recorded no shapes."""
+
+
+def hot_operators(analysis: Analysis, most_shapes: int = 5) -> tuple[HotOperator, ...]:
+    """Costliest first: by device time, then by self host time."""
+    tree, events = analysis.tree, analysis.device
+    operators = np.flatnonzero(tree.kind == OPERATOR)
+    if not len(operators):
+        return ()
+    launched = events.operator != NONE
+    device = np.bincount(events.operator[launched], weights=events.duration[launched], minlength=len(tree.kind)).astype(
+        np.int64
+    )
+    names = analysis.host_names
+    outer = tree.enclosing(tree.operator)[operators]
+    codes = names.to_physical().to_numpy()
+    recursive = (outer != NONE) & (codes[outer] == codes[operators])
+    table = (
+        analysis.trace.operators[tree.row[operators]]
+        .select("name", "shapes", "dtypes")
+        .with_columns(
+            own=pl.Series(tree.self_time(tree.operator)[operators]),
+            host=pl.Series(np.where(recursive, 0, tree.duration[operators])),
+            device=pl.Series(device[operators]),
+        )
+    )
+    by_shapes = table.group_by("name", "shapes", "dtypes", maintain_order=True).agg(
+        pl.len().alias("count"), pl.col("own", "host", "device").sum()
+    )
+    order = ["device", "own"]
+    totals = (
+        by_shapes.group_by("name", maintain_order=True)
+        .agg(pl.col("count", "own", "host", "device").sum())
+        .sort(order, descending=True, maintain_order=True)
+    )
+    shapes: dict[str, list[OperatorShapes]] = {}
+    for name, sizes, dtypes, count, own, _, on_device in (
+        by_shapes.filter(pl.col("shapes").is_not_null()).sort(order, descending=True, maintain_order=True).iter_rows()
+    ):
+        kept = shapes.setdefault(name, [])
+        if len(kept) < most_shapes:
+            kept.append(
+                OperatorShapes(
+                    shapes=_one_line(sizes),
+                    dtypes=_one_line(dtypes or ""),
+                    count=count,
+                    self_host_us=own / NS,
+                    device_us=on_device / NS,
+                )
+            )
+    cost = "device" if len(events) else "own"
+    total = int(totals[cost].sum())
+    return tuple(
+        HotOperator(
+            name=row["name"],
+            count=row["count"],
+            self_host_us=row["own"] / NS,
+            host_us=row["host"] / NS,
+            device_us=row["device"] / NS,
+            share=row[cost] / total if total else 0.0,
+            shapes=tuple(shapes.get(row["name"], ())),
+        )
+        for row in totals.iter_rows(named=True)
+    )
+
+
+def _one_line(json: str) -> str:
+    try:
+        return msgspec.json.format(json, indent=0)
+    except (msgspec.DecodeError, RecursionError):
+        return " ".join(json.split())

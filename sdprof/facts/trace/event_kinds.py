@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-Kind = Literal[
-    "operators",
-    "annotations",
-    "python_calls",
-    "runtime_calls",
-    "kernels",
-    "copies",
-    "memsets",
-    "gpu_annotations",
-]
-
 # Spellings with capitals: Kineto before 2022 (torch 1.8 to 1.11). MTIA, XPU and HPU names are not here: no trace of
 # theirs was seen, and an unknown category is named in the trace's gaps rather than guessed at.
-KIND_OF_CATEGORY: dict[str, Kind] = {
+KIND_OF_CATEGORY: dict[str, str] = {
     "cpu_op": "operators",
     "Operator": "operators",
     "operator": "operators",

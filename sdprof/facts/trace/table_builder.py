@@ -12,12 +12,14 @@ import polars as pl
 
 from sdprof.facts.trace.begin_end_pairs import BeginEndPairs
 from sdprof.facts.trace.event_columns import identifier_column, number_column, raw_text_column, text_column
-from sdprof.facts.trace.event_kinds import IGNORED_CATEGORIES, KIND_OF_CATEGORY, Kind
+from sdprof.facts.trace.event_kinds import IGNORED_CATEGORIES, KIND_OF_CATEGORY
 from sdprof.facts.trace.raw_event import NO_ARGUMENTS, RawArguments, RawEvent, Scalar
-from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND, SCHEMAS
+from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND, SCHEMAS, Schema
 
 Microseconds = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+
+_kind_of = KIND_OF_CATEGORY.get
 
 # Beyond this, nanoseconds do not fit 64 bits (292 years).
 _LATEST_MICROSECONDS = 9e15
@@ -32,29 +34,28 @@ class TableBuilder:
         """Events of a known kind that are in no table, by reason."""
         self.unknown_categories: Counter[str] = Counter()
         self._origin_known = False
-        self._parts: dict[Kind, list[pl.DataFrame]] = defaultdict(list)
+        self._parts: dict[str, list[pl.DataFrame]] = defaultdict(list)
         self._pairs = BeginEndPairs()
 
     def add(self, events: Sequence[RawEvent]) -> None:
         """Sorts a batch into tables."""
-        by_category: dict[str, list[RawEvent]] = defaultdict(list)
+        by_kind: dict[str | None, list[RawEvent]] = defaultdict(list)
         begins_and_ends = []
         for event in events:
             phase = event.ph
             if phase == "X":
-                by_category[event.cat].append(event)
+                by_kind[_kind_of(event.cat)].append(event)
             elif phase == "B" or phase == "E":
                 begins_and_ends.append(event)
         for event in self._pairs.joined(begins_and_ends):
-            by_category[event.cat].append(event)
-        for category, members in by_category.items():
-            kind = KIND_OF_CATEGORY.get(category)
+            by_kind[_kind_of(event.cat)].append(event)
+        for kind, members in by_kind.items():
             if kind is not None:
-                self._parts[kind].append(self._table(kind, members))
-            elif category not in IGNORED_CATEGORIES:
-                self.unknown_categories[category[:80]] += len(members)
+                self._parts[kind].append(self._table(SCHEMAS[kind], members))
+            else:
+                self.unknown_categories.update(e.cat[:80] for e in members if e.cat not in IGNORED_CATEGORIES)
 
-    def tables(self) -> Mapping[Kind, pl.DataFrame]:
+    def tables(self) -> Mapping[str, pl.DataFrame]:
         """All events added so far."""
         if self._pairs.unmatched_begins + self._pairs.unmatched_ends:
             self.left_out["without a matching begin or end"] = self._pairs.unmatched_begins + self._pairs.unmatched_ends
@@ -63,7 +64,7 @@ class TableBuilder:
             for kind, schema in SCHEMAS.items()
         }
 
-    def _table(self, kind: Kind, events: Sequence[RawEvent]) -> pl.DataFrame:
+    def _table(self, schema: Schema, events: Sequence[RawEvent]) -> pl.DataFrame:
         starts_us = np.array(list(map(attrgetter("ts"), events)), dtype=np.float64)
         durations_us = np.array(list(map(attrgetter("dur"), events)), dtype=np.float64)
         usable = self._usable(starts_us, durations_us)
@@ -79,9 +80,7 @@ class TableBuilder:
         ]
         arguments = [event.args or NO_ARGUMENTS for event in events]
         columns += [
-            _column(name, events, arguments)
-            for name in SCHEMAS[kind]
-            if name not in ("name", "start_ns", "duration_ns")
+            _column(name, events, arguments) for name in schema if name not in ("name", "start_ns", "duration_ns")
         ]
         return pl.DataFrame(columns)
 

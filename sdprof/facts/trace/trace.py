@@ -8,8 +8,6 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from sdprof.facts.trace.event_kinds import Kind
-
 NANOSECONDS_PER_MICROSECOND = 1000
 
 Schema = dict[str, type[pl.DataType]]
@@ -33,7 +31,7 @@ COPIES: Schema = {**DEVICE, "bytes": pl.Int64}
 MEMSETS: Schema = {**DEVICE, "bytes": pl.Int64}
 GPU_ANNOTATIONS: Schema = {**TIMED, "device": pl.Int64, "stream": pl.Int64, "external_id": pl.Int64}
 
-SCHEMAS: dict[Kind, Schema] = {
+SCHEMAS: dict[str, Schema] = {
     "operators": OPERATORS,
     "annotations": ANNOTATIONS,
     "python_calls": PYTHON_CALLS,
@@ -76,7 +74,7 @@ class Trace:
 
     Every table has ``name``, ``start_ns`` (since ``origin_us``) and ``duration_ns``. Times are whole nanoseconds:
     Kineto prints three decimals of a microsecond, and whole numbers nest without rounding. Ids are null where the trace
-    has none. Rows keep the order of the file.
+    has none. Rows keep the order of the file; begin and end pairs follow the complete events of their chunk.
     """
 
     name: str

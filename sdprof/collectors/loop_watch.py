@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import linecache
 import sys
 from collections.abc import Callable
@@ -55,8 +56,8 @@ class _Trail:
     """Held so that no other code gets the address that the trail is remembered by."""
 
 
-@dataclass(slots=True)
-class _LoopFunction:
+@dataclass(frozen=True, slots=True)
+class LoopFunction:
     """A function that takes part in looping: the loop's own, or, of a generator, the one that asks it for items."""
 
     site: FunctionSite
@@ -86,7 +87,9 @@ class LoopWatch:
         self._visibility = FileVisibility(watched.is_user_file)
         self._trails: dict[tuple[int, ...], _Trail] = {}
         self._locations: dict[tuple[int, int], Location] = {}
-        self._functions = _loop_functions(self.loop)
+        self._around = _loop_functions(self.loop)
+        self.looping: tuple[LoopFunction, ...] = tuple(self._around[:1])
+        """The functions that take part in looping, innermost first, as far as the calls so far have shown."""
         self._step_code = (
             loop_collector.code_of(watched.step)
             if watched.step is not None and self.loop.steps_from == "declared step function"
@@ -181,24 +184,28 @@ class LoopWatch:
             location = self._locations[key] = locate(code, instruction)
         return location
 
-    def _innermost_loop_function(self, codes: list[CodeType]) -> tuple[int | None, _LoopFunction | None]:
-        for function in self._functions:
+    def _innermost_loop_function(self, codes: list[CodeType]) -> tuple[int | None, LoopFunction | None]:
+        for function in self.looping:
             depths = [depth for depth, code in enumerate(codes) if _is_site(code, function.site)]
             if len(depths) > function.skip:
                 return depths[function.skip], function
-            # The next one takes part only if this one hands its items out and waits.
-            if not self._is_generator(function):
-                break
         return None, None
 
-    def _is_generator(self, function: _LoopFunction) -> bool:
-        for frame in self._call_path:
-            if _is_site(frame.f_code, function.site):
-                return bool(frame.f_code.co_flags & inspect.CO_GENERATOR)
-        return False
+    def _functions_that_loop(self, path: list[FrameType]) -> tuple[LoopFunction, ...]:
+        """The loop's function and, as long as they are generators, those that ask them for items."""
+        flags = {
+            function: frame.f_code.co_flags
+            for frame in path
+            for function in self._around
+            if _is_site(frame.f_code, function.site)
+        }
+        generators = itertools.takewhile(lambda function: flags.get(function, 0) & inspect.CO_GENERATOR, self._around)
+        return tuple(self._around[: len(list(generators)) + 1])
 
     def _hear_call(self) -> None:
         path = self._path(sys._getframe(1))
+        if self.steps_begun == 0:
+            self.looping = self._functions_that_loop(path)
         if self._step_code is not None:
             path = _down_to(path, self._step_code)
             if path and self._call_path and path[-1] is self._call_path[-1]:
@@ -249,13 +256,13 @@ class LoopWatch:
         return shared < len(self._call_path) and shared < len(path)
 
 
-def _loop_functions(loop: LoopMap) -> list[_LoopFunction]:
+def _loop_functions(loop: LoopMap) -> list[LoopFunction]:
     """The loop's function and, for the case that it is a generator, those around it, innermost first."""
     if loop.loop is None:
         return []
     sites = [*loop.outer, loop.loop]
     return [
-        _LoopFunction(
+        LoopFunction(
             site,
             find_loop_body("".join(linecache.getlines(site.file)), site.call_line, site.qualname),
             sum(_same(site, other) for other in sites[:depth]),

@@ -5,14 +5,15 @@ from __future__ import annotations
 from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
 
 
-def whole_number(watched: WatchedRun, name: str, default: int) -> int:
-    """The setting ``name`` as a number of at least 1.
+def whole_number(watched: WatchedRun, name: str, default: int, highest: int | None = None) -> int:
+    """The setting ``name`` as a number from 1 to ``highest``.
 
     :raises CannotCollectError: if it is something else.
     """
     text = watched.options.get(name)
     if text is None:
         return default
-    if not text.isdecimal() or int(text) < 1:
-        raise CannotCollectError(f"The setting {name} is {text!r}.", "Give it a whole number of 1 or more.")
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1 or (highest is not None and int(text) > highest):
+        range_of_values = "of 1 or more" if highest is None else f"from 1 to {highest}"
+        raise CannotCollectError(f"The setting {name} is {text!r}.", f"Give it a whole number {range_of_values}.")
     return int(text)

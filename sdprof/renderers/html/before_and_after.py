@@ -1,0 +1,60 @@
+"""Rows that stand for the same thing in the baseline and in the chosen variant, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sdprof.model import GraphRegion, Graphs, HotOp, Transfers, TransferSite
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Pair(Generic[Row]):
+    """The same thing before and after; None on the side that lacks it."""
+
+    before: Row | None
+    after: Row | None
+
+    @property
+    def either(self) -> Row:
+        """What both sides agree on: names, places."""
+        row = self.before if self.before is not None else self.after
+        assert row is not None
+        return row
+
+
+def join(before: Sequence[Row], after: Sequence[Row], key: Callable[[Row], Hashable]) -> tuple[Pair[Row], ...]:
+    """Pair rows of equal key, in the order of ``before``; what only ``after`` has comes last."""
+    waiting: dict[Hashable, list[Row]] = {}
+    for row in after:
+        waiting.setdefault(key(row), []).append(row)
+    pairs = [Pair(row, waiting[key(row)].pop(0) if waiting.get(key(row)) else None) for row in before]
+    return (*pairs, *(Pair(None, row) for rows in waiting.values() for row in rows))
+
+
+def graph_regions(graphs: Graphs | None) -> tuple[Pair[GraphRegion], ...]:
+    """Regions by name and grad mode."""
+    if graphs is None:
+        return ()
+    before = graphs.baseline.regions if graphs.baseline else ()
+    after = graphs.candidate.regions if graphs.candidate else ()
+    return join(before, after, lambda region: (region.name, region.grad))
+
+
+def transfer_sites(transfers: Transfers | None) -> tuple[Pair[TransferSite], ...]:
+    """Copies and waits by the expression that makes them, those in the loop first, the most frequent first."""
+    if transfers is None:
+        return ()
+    before = transfers.baseline.sites if transfers.baseline else ()
+    after = transfers.candidate.sites if transfers.candidate else ()
+    # Rewritten source moves lines: the text of the expression is what stays.
+    pairs = join(before, after, lambda site: (site.kind, site.op, site.where.file, site.where.code.strip()))
+    return tuple(sorted(pairs, key=lambda pair: (not pair.either.in_loop, -pair.either.count)))
+
+
+def operators(before: Sequence[HotOp], after: Sequence[HotOp]) -> tuple[Pair[HotOp], ...]:
+    """Operators by name and shapes."""
+    return join(before, after, lambda operator: (operator.name, operator.input_shapes))

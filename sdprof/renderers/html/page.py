@@ -1,0 +1,96 @@
+"""report.html: the template filled from an audit."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from sdprof.model import AuditResult
+from sdprof.renderers import quantities, short_path
+from sdprof.renderers.excerpt import excerpt
+from sdprof.renderers.finding_groups import STATES, finding_groups
+from sdprof.renderers.headline import headline
+from sdprof.renderers.html import before_and_after, content_security
+from sdprof.renderers.html.evidence import evidence_rows
+from sdprof.renderers.html.flame_graph import flame_graph
+from sdprof.renderers.html.measurement import measurement
+from sdprof.renderers.html.memory_plot import memory_plot
+from sdprof.renderers.html.module_tree import module_tree
+from sdprof.renderers.html.share_bar import share_bar
+from sdprof.renderers.html.waterfall import waterfall_rows
+from sdprof.renderers.printable import printable
+
+HERE = Path(__file__).parent
+
+
+def render(result: AuditResult) -> str:
+    """The whole page as one text, to be written as UTF-8."""
+    fixes = [(f"fix-{number}", fix) for number, fix in enumerate(result.fixes, 1)]
+    style, script = _asset("report.css"), _asset("report.js")
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            result=result,
+            style=Markup(style),  # noqa: S704 - our own file, nothing is put into it
+            script=Markup(script),  # noqa: S704
+            policy=content_security.policy(style, script),
+            head=headline(result),
+            measured=measurement(result),
+            waterfall=waterfall_rows(result),
+            groups=finding_groups(result.findings),
+            fixes=fixes,
+            fix_anchors={fix.id: anchor for anchor, fix in reversed(fixes)},
+            flame=flame_graph(result),
+            modules=module_tree(result.hot_modules),
+            operators=before_and_after.operators(result.hot_ops, result.hot_ops_after),
+            regions=before_and_after.graph_regions(result.graphs),
+            transfers=before_and_after.transfer_sites(result.transfers),
+            memory=memory_plot(result),
+            place=lambda where: short_path.place(where, result.target.source_roots),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    for write in (
+        quantities.number,
+        quantities.count,
+        quantities.counted,
+        quantities.milliseconds,
+        quantities.seconds,
+        quantities.size,
+        quantities.flops,
+        quantities.share,
+        quantities.percent,
+        quantities.times,
+        quantities.bounds,
+        excerpt,
+        evidence_rows,
+        share_bar,
+    ):
+        environment.filters[write.__name__] = write
+    environment.globals["STATES"] = STATES
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    """Spell out control and bidirectional characters in every text before it is escaped."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value)
+
+
+def _asset(name: str) -> str:
+    return (HERE / "assets" / name).read_text(encoding="utf-8")

@@ -97,9 +97,9 @@ def collapsed_text(stacks: Sequence[tuple[Stack, int]]) -> str:
     return "".join(f"{';'.join(str(frame).replace(';', ':') for frame in stack)} {count}\n" for stack, count in stacks)
 
 
-def cut(sample: Stack, is_base: Callable[[StackFrame], bool], is_noise: Callable[[StackFrame], bool]) -> Stack | None:
-    """What is inside of the innermost base frame, without noise; None where there is no base frame."""
+def cut(sample: Stack, is_base: Callable[[StackFrame], bool]) -> Stack | None:
+    """What is inside of the innermost base frame; None where there is no base frame."""
     for depth in range(len(sample) - 1, -1, -1):
         if is_base(sample[depth]):
-            return tuple(frame for frame in sample[depth + 1 :] if not is_noise(frame))
+            return sample[depth + 1 :]
     return None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+import sdprof
 from sdprof.collectors import hot_calls
 from sdprof.collectors.loop_watch import LoopFunction, LoopWatch
 from sdprof.collectors.py_spy import PySpy, find_py_spy
@@ -39,7 +40,9 @@ LONGEST_SECONDS = 60
 """… or one of these is reached. py-spy stops by itself after as long."""
 
 COLLECTORS = str(Path(__file__).parent)
-MODULE_CALL = str(Path(torch.nn.modules.module.__file__))
+SDPROF = str(Path(sdprof.__file__).parent)
+WRAPPERS = (torch.nn.modules.module.__file__, torch.utils._contextlib.__file__)
+"""Frames of these lie around every module and every decorated function, and say nothing."""
 
 
 def collect(watched: WatchedRun) -> StackSamples:
@@ -47,7 +50,7 @@ def collect(watched: WatchedRun) -> StackSamples:
 
     All states of the loop's thread are sampled, waiting included, so that samples are shares of wall-clock time. What
     ran outside of the loop (set-up of the second run, decoding) is left out, and so are the frames of
-    ``Module.__call__``.
+    ``Module.__call__``, of ``torch.no_grad`` as a decorator, and of sdprof.
 
     :raises CannotCollectError: if py-spy is missing, refused or hangs.
     """
@@ -68,7 +71,13 @@ def collect(watched: WatchedRun) -> StackSamples:
             raise CannotCollectError(
                 f"py-spy left no readable profile: {error}", "Update it: pip install -U py-spy"
             ) from None
-    samples = [part for thread in threads for sample in thread if (part := _in_loop(sample, watch.looping)) is not None]
+
+    def is_noise(frame: StackFrame) -> bool:
+        inside_sdprof = frame.file.startswith(SDPROF) and not watched.is_user_file(frame.file)
+        return inside_sdprof or frame.file in WRAPPERS
+
+    parts = (_in_loop(sample, watch.looping, is_noise) for thread in threads for sample in thread)
+    samples = [part for part in parts if part]
     if not samples:
         raise CannotCollectError(
             "py-spy took no sample inside the loop: it is over too soon.", "Run more steps, or raise stacks.rate_hz."
@@ -107,14 +116,15 @@ def _run_under(spy: PySpy, watch: LoopWatch) -> None:
                 return
 
 
-def _in_loop(sample: Stack, looping: tuple[LoopFunction, ...]) -> Stack | None:
+def _in_loop(sample: Stack, looping: tuple[LoopFunction, ...], is_noise: Callable[[StackFrame], bool]) -> Stack | None:
     """The part of a sample that is the user's run, if it is in the loop and not in a collector."""
-    part = cut(sample, _is_base, _is_module_call)
+    part = cut(sample, _is_base)
     if part is None or any(frame.file.startswith(COLLECTORS) for frame in part):
         return None
+    part = tuple(frame for frame in part if not is_noise(frame))
     if looping and not any(_is_within(function)(frame) for function in looping for frame in part):
         return None
-    return part or None
+    return part
 
 
 def _is_within(function: LoopFunction) -> Callable[[StackFrame], bool]:
@@ -128,7 +138,3 @@ def _is_within(function: LoopFunction) -> Callable[[StackFrame], bool]:
 
 def _is_base(frame: StackFrame) -> bool:
     return frame.name == hot_calls.STACK_BASE.co_qualname and frame.file == hot_calls.STACK_BASE.co_filename
-
-
-def _is_module_call(frame: StackFrame) -> bool:
-    return frame.file == MODULE_CALL

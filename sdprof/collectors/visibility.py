@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import sysconfig
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
-import torch
-
-import sdprof
-
-TORCH = str(Path(torch.__file__).parent)
-STDLIB = sysconfig.get_paths()["stdlib"]
-SDPROF = str(Path(sdprof.__file__).parent)
-INSTALLED = ("site-packages", "dist-packages")
+from sdprof.device.expression import is_hidden
 
 
 class Visibility(IntEnum):
@@ -41,13 +33,7 @@ class FileVisibility:
         return visibility
 
     def _decide(self, file: str) -> Visibility:
-        if file.startswith("<"):
-            return Visibility.HIDDEN
-        path = Path(file)
         # The user's own source comes first: the built-in targets live inside the sdprof package once it is installed.
-        if self._is_user_file(file) or self._is_user_file(str(path.resolve())):
+        if self._is_user_file(file) or (not file.startswith("<") and self._is_user_file(str(Path(file).resolve()))):
             return Visibility.USER
-        in_stdlib = path.is_relative_to(STDLIB) and not any(name in path.parts for name in INSTALLED)
-        if in_stdlib or path.is_relative_to(TORCH) or path.is_relative_to(SDPROF):
-            return Visibility.HIDDEN
-        return Visibility.LIBRARY
+        return Visibility.HIDDEN if is_hidden(file) else Visibility.LIBRARY

@@ -43,8 +43,8 @@ def test_collapsed_stacks():
 def test_cut_at_the_innermost_base():
     sample = (RUN, LOOP, RUN, STEP, LOOP)
 
-    assert cut(sample, lambda frame: frame == RUN, lambda frame: frame == STEP) == (LOOP,)
-    assert cut((LOOP,), lambda frame: frame == RUN, lambda frame: False) is None
+    assert cut(sample, lambda frame: frame == RUN) == (STEP, LOOP)
+    assert cut((LOOP,), lambda frame: frame == RUN) is None
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ def denoise(y, t):
     spin(0.1)  # work
     return net(y, t)
 
+@torch.no_grad()
 def sample(y):
     spin(0.05)  # set-up
     for t in range(4):
@@ -60,6 +61,7 @@ def test_the_loop_is_sampled_and_nothing_else(watch, line_of):
     assert f"denoise ({file}:{line_of(watched, '# work')});spin ({file}:" in text
     assert "py_spy.py" not in text
     assert "_call_impl" not in text
+    assert "decorate_context" not in text
 
 
 def test_side_files(watch):

@@ -49,7 +49,7 @@ def apply(subject: Subject) -> tuple[str, ...]:
     for module, replacement in packed.items():
         vars(module)["forward"] = replacement.forward
     difference = relative_difference(original, call.repeat(hot_module))
-    if difference > rounding_limit(original):
+    if difference > rounding_limit(original, call.ambient):
         for module in packed:
             del vars(module)["forward"]
         raise DeclinedError(f"With packed weights the output differs by {difference:.1e}, more than rounding explains")

@@ -113,7 +113,9 @@ def _relative(original: torch.Tensor, candidate: torch.Tensor) -> float:
     return difference if difference == difference else float("inf")  # NaN: only one of the two was finite
 
 
-def rounding_limit(output: Any) -> float:
-    """How far an output may be off and still count as rounding: by the least precise tensor in it."""
+def rounding_limit(output: Any, ambient: Ambient) -> float:
+    """How far an output may be off and still count as rounding: by the least precise type that takes part."""
     dtypes = {leaf.dtype for leaf in tree_leaves(output) if isinstance(leaf, torch.Tensor)}
+    if ambient.autocast:
+        dtypes.add(ambient.autocast_dtype)
     return max((RELATIVE_TOLERANCE.get(dtype, 0.0) for dtype in dtypes), default=0.0)

@@ -157,7 +157,7 @@ def test_channels_last_declines_without_convolutions(loop_of):
     assert result.declined == "No hot module has 2-D convolutions"
 
 
-@pytest.mark.parametrize("fix", ["tf32", "cudnn-benchmark", "compile-cudagraphs"])
+@pytest.mark.parametrize("fix", ["tf32", "cudnn-benchmark", "compile-cudagraphs", "sdpa-efficient"])
 def test_fixes_for_cuda_decline_on_the_cpu(loop_of, fix):
     precision, benchmark = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
     (result,) = apply_fixes(loop_of(SmallUNet(), *small_unet_inputs()).subject, [fix])

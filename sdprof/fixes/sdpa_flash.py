@@ -1,0 +1,34 @@
+"""Compute attention by ``scaled_dot_product_attention``, with the flash kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sdprof.model import FixMeta
+
+if TYPE_CHECKING:
+    from sdprof.fixes.subject import Subject
+
+META = FixMeta(
+    id="sdpa-flash",
+    title="Compute attention fused, with the flash kernel",
+    kind="module",
+    numerics="rounding",
+    removes=("naive-attention", "redundant-casts"),
+    group="attention",
+    devices=("cpu", "cuda"),
+    order=50,
+)
+
+
+def apply(subject: Subject) -> tuple[str, ...]:
+    """Fuse the attention of every module that computes it itself.
+
+    On CUDA the flash kernel takes half precision, at most 256 features a head, and no mask; on the CPU PyTorch has a
+    flash kernel of its own, without these limits.
+    """
+    from torch.nn.attention import SDPBackend
+
+    from sdprof.fixes.attention.replacement import use_fused_attention
+
+    return use_fused_attention(subject, SDPBackend.FLASH_ATTENTION)

@@ -1,0 +1,33 @@
+"""Compute attention by ``scaled_dot_product_attention``, with the math kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sdprof.model import FixMeta
+
+if TYPE_CHECKING:
+    from sdprof.fixes.subject import Subject
+
+META = FixMeta(
+    id="sdpa-math",
+    title="Compute attention fused, with the math kernel",
+    kind="module",
+    numerics="rounding",
+    removes=("naive-attention", "redundant-casts"),
+    group="attention",
+    devices=("cpu", "cuda"),
+    order=50,
+)
+
+
+def apply(subject: Subject) -> tuple[str, ...]:
+    """Fuse the attention of every module that computes it itself.
+
+    The math kernel materialises the scores, as hand-written code does, but casts and permutes less than most.
+    """
+    from torch.nn.attention import SDPBackend
+
+    from sdprof.fixes.attention.replacement import use_fused_attention
+
+    return use_fused_attention(subject, SDPBackend.MATH)

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from sdprof.facts.trace.device_events import DeviceEvents, device_events
-from sdprof.facts.trace.host_tree import NONE, PYTHON, HostTree, Indices, host_tree
+from sdprof.facts.trace.host_tree import PYTHON, HostTree, host_tree
+from sdprof.facts.trace.nesting import NONE, Indices
 from sdprof.facts.trace.python_site import PythonStacks, Site
 from sdprof.facts.trace.trace import Trace
 

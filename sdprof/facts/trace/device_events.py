@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from sdprof.facts.trace.host_tree import NONE, OPERATOR, RUNTIME, HostTree, Indices
+from sdprof.facts.trace.host_tree import OPERATOR, RUNTIME, HostTree
 from sdprof.facts.trace.intervals import Intervals
+from sdprof.facts.trace.nesting import NONE, Indices
 from sdprof.facts.trace.trace import Trace
 
 KERNEL, COPY, MEMSET = range(3)

@@ -11,8 +11,9 @@ import polars as pl
 
 from sdprof.facts.trace.analysis import Analysis
 from sdprof.facts.trace.compiled_regions import CONTAINER_PATTERN
-from sdprof.facts.trace.host_tree import NONE, OPERATOR, RUNTIME, Indices
+from sdprof.facts.trace.host_tree import OPERATOR, RUNTIME
 from sdprof.facts.trace.intervals import Intervals
+from sdprof.facts.trace.nesting import NONE, Indices
 from sdprof.facts.trace.python_site import Site
 from sdprof.facts.trace.runtime_names import is_blocking_copy, is_copy, is_sync
 from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND as NS

@@ -9,13 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from sdprof.facts.trace.nesting import NONE, Indices, nested
 from sdprof.facts.trace.trace import Trace
 
 OPERATOR, ANNOTATION, PYTHON, RUNTIME = range(4)
-NONE = -1
 MODULE_PREFIX = "nn.Module: "
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class HostTree:
     """OPERATOR, ANNOTATION, PYTHON or RUNTIME."""
     row: Indices
     """Row in the trace's table of that kind."""
-    thread: npt.NDArray[np.int32]
+    thread: Indices
     """Threads are numbered from 0 in the order of (pid, tid)."""
     start: Indices
     end: Indices
@@ -111,47 +109,14 @@ def host_tree(trace: Trace) -> HostTree:
     # At equal times the kind decides who is outside: a Python function calls the operator, never the other way round.
     outside_first = pl.col("kind").replace_strict({PYTHON: 0, ANNOTATION: 1, OPERATOR: 2, RUNTIME: 3})
     events = events.with_columns(
-        thread=pl.struct(pl.col("pid").fill_null(0), pl.col("tid").fill_null(0)).rank("dense").cast(pl.Int32) - 1
+        thread=pl.struct(pl.col("pid").fill_null(0), pl.col("tid").fill_null(0)).rank("dense").cast(pl.Int64) - 1
     ).sort("thread", "start", "end", outside_first, descending=[False, False, True, False], maintain_order=True)
     thread = events["thread"].to_numpy()
     start, end = events["start"].to_numpy(), events["end"].to_numpy()
-    parent, depth, end = _nested(thread, start, end)
+    parent, levels, end = nested(thread, start, end)
     kind, row = events["kind"].to_numpy(), events["row"].to_numpy()
     modules = trace.python_calls["name"].cast(pl.String).str.starts_with(MODULE_PREFIX).to_numpy()
     is_module = np.zeros(len(kind), np.bool_)
     python = np.flatnonzero(kind == PYTHON)
     is_module[python] = modules[row[python]]
-    by_depth = np.argsort(depth, kind="stable")
-    levels = np.split(by_depth, np.cumsum(np.bincount(depth)))[:-1] if len(depth) else []
-    return HostTree(kind, row, thread, start, end, parent, tuple(levels), is_module)
-
-
-def _nested(
-    thread: npt.NDArray[np.int32], start: Indices, end: Indices
-) -> tuple[Indices, npt.NDArray[np.int16], Indices]:
-    """Parent, depth and cut end of each event; the events come in the order of (thread, start, -end).
-
-    A loop, because a later event that outlasts its parent must be cut before its own children are placed.
-    """
-    parents, depths, ends = [], [], end.tolist()
-    open_ends: list[int] = []
-    open_events: list[int] = []
-    current_thread = NONE
-    for event, (where, begin, finish) in enumerate(zip(thread.tolist(), start.tolist(), ends.copy(), strict=True)):
-        if where != current_thread:
-            current_thread = where
-            open_ends.clear()
-            open_events.clear()
-        while open_ends and open_ends[-1] <= begin and open_ends[-1] < finish:
-            open_ends.pop()
-            open_events.pop()
-        depths.append(len(open_events))
-        if open_events:
-            parents.append(open_events[-1])
-            if finish > open_ends[-1]:
-                ends[event] = finish = open_ends[-1]
-        else:
-            parents.append(NONE)
-        open_ends.append(finish)
-        open_events.append(event)
-    return np.array(parents, np.int64), np.array(depths, np.int16), np.array(ends, np.int64)
+    return HostTree(kind, row, thread, start, end, parent, levels, is_module)

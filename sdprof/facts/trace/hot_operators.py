@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 
 from sdprof.facts.trace.analysis import Analysis
-from sdprof.facts.trace.host_tree import NONE, OPERATOR
+from sdprof.facts.trace.host_tree import OPERATOR
+from sdprof.facts.trace.nesting import NONE
 from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND as NS
 
 

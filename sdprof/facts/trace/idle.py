@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from sdprof.facts.trace.gaps import GapTable
-from sdprof.facts.trace.host_tree import NONE
+from sdprof.facts.trace.nesting import NONE
 from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND as NS
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from sdprof.facts.trace.analysis import Analysis
 from sdprof.facts.trace.device_events import KERNEL
-from sdprof.facts.trace.host_tree import NONE
+from sdprof.facts.trace.nesting import NONE
 from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND as NS
 
 

@@ -10,8 +10,9 @@ import polars as pl
 
 from sdprof.facts.trace.analysis import Analysis
 from sdprof.facts.trace.device_events import KERNEL
-from sdprof.facts.trace.host_tree import ANNOTATION, MODULE_PREFIX, NONE, OPERATOR, Indices
+from sdprof.facts.trace.host_tree import ANNOTATION, MODULE_PREFIX, OPERATOR
 from sdprof.facts.trace.intervals import Intervals
+from sdprof.facts.trace.nesting import NONE, Indices
 from sdprof.facts.trace.repeating_pattern import repetition
 from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND as NS
 

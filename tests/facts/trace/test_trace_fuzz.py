@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sdprof.facts.trace import ReadLimits, TraceError, audit_sections, read_trace, trace_diff, trace_report
 from tests.facts.trace import trace_files as make
 
-FUZZ = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SMALL = ReadLimits(chunk_bytes=97, event_bytes=1 << 16, outside_events_bytes=1 << 16)
 
 EVENTS = [

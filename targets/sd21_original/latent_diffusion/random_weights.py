@@ -1,0 +1,39 @@
+"""Weights for whoever has no checkpoint: seeded, fast, and such that activations keep their size."""
+
+from __future__ import annotations
+
+import zlib
+
+import torch
+from torch import nn
+
+BLOCK = 1 << 22
+"""Normal values drawn once; every tensor is filled from them, each beginning at a place of its own."""
+
+
+@torch.no_grad()
+def fill_random(module: nn.Module, seed: int) -> None:
+    """Fill all parameters in place.
+
+    Matrices and kernels get a standard deviation of 1 / sqrt(fan in); the scales of norms lie around 1, biases around
+    0. No tensor is left at zero, also not those that training starts from zero: the output would be zero too.
+    """
+    block = torch.randn(BLOCK, generator=torch.Generator().manual_seed(seed))
+    for name, parameter in module.named_parameters():
+        values = parameter.view(-1)
+        _tile(values, block, zlib.crc32(name.encode()) % BLOCK)
+        if parameter.dim() > 1:
+            values.mul_(parameter[0].numel() ** -0.5)
+        else:
+            values.mul_(0.1)
+            if name.endswith("weight"):
+                values.add_(1.0)
+
+
+def _tile(values: torch.Tensor, block: torch.Tensor, offset: int) -> None:
+    filled = 0
+    while filled < values.numel():
+        count = min(values.numel() - filled, BLOCK - offset)
+        values[filled : filled + count].copy_(block[offset : offset + count])
+        filled += count
+        offset = 0

@@ -1,0 +1,116 @@
+"""The published checkpoint's names and shapes, and one sentence for a file that does not fit."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from tests.targets.sd21_original.conftest import GOLDEN
+
+
+@pytest.fixture(scope="module")
+def tiny() -> dict[str, object]:
+    """A tiny model, its text encoder, and its checkpoint under the published names."""
+    from latent_diffusion.diffusion import LatentDiffusion
+    from latent_diffusion.random_weights import fill_random
+    from latent_diffusion.sizes import SIZES
+    from latent_diffusion.text_encoder import TextEncoder, published_names
+
+    size = SIZES["tiny"]
+    model, text = LatentDiffusion(size, use_fp16=False), TextEncoder(size.text)
+    fill_random(model, 1)
+    fill_random(text, 1)
+    own = text.state_dict()
+    tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    for theirs, ours in published_names(size.text).items():
+        tensors[theirs] = torch.cat([own[name] for name in ours])
+    return {"size": size, "model": model, "text": text, "tensors": tensors}
+
+
+def test_full_size_has_the_published_keys_and_shapes() -> None:
+    from latent_diffusion.diffusion import LatentDiffusion
+    from latent_diffusion.sizes import SIZES
+
+    with torch.device("meta"):
+        model = LatentDiffusion(SIZES["full"], use_fp16=False)
+    lines = (GOLDEN / "checkpoint_keys.tsv").read_text().splitlines()[1:]
+    published = dict(line.split("\t") for line in lines)
+    ours = {name: "x".join(map(str, tensor.shape)) for name, tensor in model.state_dict().items()}
+    assert ours == published
+    unet = [parameter.numel() for parameter in model.model.parameters()]
+    assert (len(unet), sum(unet)) == (686, 865_910_724)
+    autoencoder = [parameter.numel() for parameter in model.first_stage_model.parameters()]
+    assert (len(autoencoder), sum(autoencoder)) == (248, 83_653_863)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+def test_a_checkpoint_goes_in_under_its_published_names(tiny: dict, tmp_path: Path, suffix: str) -> None:
+    from latent_diffusion.checkpoint_file import load_checkpoint, read_checkpoint
+    from latent_diffusion.diffusion import LatentDiffusion
+    from latent_diffusion.text_encoder import TextEncoder
+
+    unused = {
+        "betas": torch.zeros(1000),
+        "model_ema.decay": torch.zeros(()),
+        "cond_stage_model.model.logit_scale": torch.zeros(()),
+        "cond_stage_model.model.transformer.resblocks.1.ln_1.weight": torch.zeros(64),
+    }
+    file = tmp_path / f"weights{suffix}"
+    if suffix == ".ckpt":
+        torch.save({"state_dict": {**tiny["tensors"], **unused}, "global_step": 3}, file)
+    else:
+        save_file({**tiny["tensors"], **unused}, file)
+    model, text = LatentDiffusion(tiny["size"], use_fp16=False), TextEncoder(tiny["size"].text)
+    load_checkpoint(read_checkpoint(file), model, text, tiny["size"])
+    for ours, original in ((model, tiny["model"]), (text, tiny["text"])):
+        for name, tensor in ours.state_dict().items():
+            assert torch.equal(tensor, original.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda tensors: tensors.pop("model.diffusion_model.out.2.bias"),
+            "lacks 1 key: model.diffusion_model.out.2.bias",
+        ),
+        (lambda tensors: [tensors.pop(key) for key in list(tensors)[:10]], "and 7 more"),
+        (lambda tensors: tensors.update(odd=torch.zeros(1)), "has unknown 1 key: odd"),
+        (
+            lambda tensors: tensors.update({"model.diffusion_model.out.2.bias": torch.zeros(9)}),
+            "model.diffusion_model.out.2.bias is 9 and should be 4",
+        ),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_one_sentence(tiny: dict, change: object, words: str) -> None:
+    from latent_diffusion.checkpoint_file import CheckpointError, load_checkpoint
+
+    tensors = dict(tiny["tensors"])
+    change(tensors)
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(tensors, tiny["model"], tiny["text"], tiny["size"])
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["broken.safetensors", "broken.ckpt"])
+def test_a_broken_file_is_one_sentence(tmp_path: Path, name: str) -> None:
+    from latent_diffusion.checkpoint_file import CheckpointError, read_checkpoint
+
+    (tmp_path / name).write_bytes(b"this is no checkpoint")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        read_checkpoint(tmp_path / name)
+
+
+def test_a_pickle_with_code_in_it_is_not_run(tmp_path: Path) -> None:
+    from latent_diffusion.checkpoint_file import CheckpointError, read_checkpoint
+
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (Path.touch, (tmp_path / "ran",))
+
+    torch.save({"state_dict": Evil()}, tmp_path / "evil.ckpt")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        read_checkpoint(tmp_path / "evil.ckpt")
+    assert not (tmp_path / "ran").exists()

@@ -32,7 +32,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     purpose: Purpose
     """alone and together choose: few rounds will do (5, say), for nothing is claimed from them. proof is what the
-    verdict rests on: as many rounds as there is time for, from 8."""
+    verdict rests on: as many rounds as there is time for, 12 or more (docs/statistics.md says why 12)."""
     variants: tuple[VariantRequest, ...]
     """The first is the baseline, the second the A/A control."""
 

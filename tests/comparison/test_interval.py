@@ -142,6 +142,14 @@ def test_one_stalled_run_hardly_moves_it():
     assert stalled.low > 1.0
 
 
+@pytest.mark.parametrize(("rounds", "bears"), [(10, False), (11, False), (12, True), (20, True)])
+def test_from_twelve_values_one_of_them_cannot_carry_a_bound_away(rounds, bears):
+    values = np.linspace(-1, 1, rounds)
+    values[0] = -1e6
+    _, low, _ = hodges_lehmann(values)
+    assert (low > -2) is bears
+
+
 @pytest.mark.parametrize(
     ("baseline", "candidate", "sentence"),
     [

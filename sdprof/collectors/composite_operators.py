@@ -1,4 +1,4 @@
-"""Take composite operators apart, so that a dispatch mode sees the same operators in every mode of autograd."""
+"""Operators as a dispatch mode sees them: their names, and which of them are to be taken apart."""
 
 from __future__ import annotations
 
@@ -17,3 +17,10 @@ def is_composite(func: Any) -> bool:
     return isinstance(func, torch._ops.OpOverload) and torch._C._dispatch_has_kernel_for_dispatch_key(
         func.name(), "CompositeImplicitAutograd"
     )
+
+
+def operator_name(func: Any) -> str:
+    """The dispatcher's name, without the overload: ``aten::add``."""
+    if isinstance(func, torch._ops.OpOverload):
+        return str(func.overloadpacket._qualified_op_name)
+    return f"higher_order::{func}"

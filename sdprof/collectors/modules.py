@@ -63,6 +63,8 @@ class _Calls:
 class _FlopCount(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds each operator's FLOPs to all modules that are running."""
 
+    supports_higher_order_operators = True
+
     def __init__(self, calls: _Calls, counts: Mapping[torch.nn.Module, _Counts]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._calls = calls
@@ -162,7 +164,9 @@ def _counting_run(watched: WatchedRun, names: Mapping[torch.nn.Module, str]) -> 
                     tensor.numel() * tensor.element_size() for tensor in tensors_within(output)
                 )
 
-        with _hooks(names, enter, leave), _FlopCount(calls, counts):
+        # A mode cannot see into what the target itself compiled.
+        eager = torch.compiler.set_stance("force_eager")
+        with eager, _hooks(names, enter, leave), _FlopCount(calls, counts):
             watch.run()
     return counts
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sdprof.collectors.composite_operators import is_composite
+from sdprof.collectors.composite_operators import is_composite, operator_name
 from sdprof.collectors.loop_watch import LoopWatch
 from sdprof.collectors.module_stack import ModuleStack, names_of
 from sdprof.collectors.tensors_within import tensors_within
@@ -48,6 +48,8 @@ class _Tally:
 class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees each operator below autograd and autocast: the casts that autocast adds are operators like all others."""
 
+    supports_higher_order_operators = True
+
     def __init__(self, watch: LoopWatch, modules: ModuleStack, names: dict[torch.nn.Module, str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.tallies: dict[tuple[Any, ...], _Tally] = {}
@@ -72,7 +74,7 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
         tally = self.tallies.get(key)
         if tally is None:
             tally = self.tallies[key] = _Tally(
-                op=func.overloadpacket._qualified_op_name,
+                op=operator_name(func),
                 where=sight.where or NO_USER_CODE,
                 library=sight.library,
                 module_class="" if module is None else type(module).__qualname__,
@@ -102,11 +104,11 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def collect(watched: WatchedRun) -> OperatorCensus:
-    """Run once under a dispatch mode."""
+    """Run once under a dispatch mode; what the target itself compiled runs eagerly, for a mode cannot see into it."""
     modules = ModuleStack()
     with LoopWatch(watched) as watch, modules:
         census = _Census(watch, modules, names_of(watched.hot_modules))
-        with census:
+        with torch.compiler.set_stance("force_eager"), census:
             watch.run()
         steps = watch.steps
     sites = tuple(_sites(census.tallies.values(), steps))

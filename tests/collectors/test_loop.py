@@ -257,13 +257,32 @@ def test_libraries_are_marked_and_torch_is_hidden(watch, tmp_path, load):
     assert found.outer[0].user
 
 
-def test_a_compiled_hot_module_is_heard(watch):
+def test_a_hot_module_that_was_compiled_in_place_is_heard(watch):
     watched = watch(PLAIN, find_loop=False)
     net = watched.hot_modules["net"]
-    net._compiled_call_impl = net._call_impl  # what Module.compile sets, without compiling
+    net.compile(backend="eager")
+    watched.run()
+    compiled = net._compiled_call_impl
+    found = loop.collect(watched)
+
+    assert (found.calls, found.loop.qualname) == (5, "run")
+    assert names(found.chain) == ["denoise", "Net.forward"]
+    assert net._compiled_call_impl is compiled
+
+
+def test_a_hot_module_with_compiled_children_is_heard(watch):
+    watched = watch(PLAIN, find_loop=False)
+    watched.hot_modules["net"].project.compile(backend="eager")
+    watched.run()
 
     assert loop.collect(watched).calls == 5
-    assert net._compiled_call_impl == net._call_impl
+
+
+def test_an_optimized_module_is_heard(watch):
+    watched = watch("plain = net\nnet = torch.compile(plain, backend='eager')\n" + PLAIN, find_loop=False)
+    watched.run()
+
+    assert loop.collect(watched).calls == 5
 
 
 def test_nothing_is_kept_alive(watch):

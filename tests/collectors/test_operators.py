@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from sdprof.collectors import operators
@@ -157,3 +158,40 @@ def test_composite_operators_are_taken_apart_in_inference_mode(watch):
 
     assert counted(census) == counted(expected)
     assert "aten::_softmax" in {op for op, _, _ in counted(census)}
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without")
+def test_higher_order_operators_pass(watch):
+    watched = watch(
+        """
+        from torch.nn.attention.flex_attention import flex_attention
+        class Flex(nn.Module):
+            def forward(self, x, t):
+                return flex_attention(x, x, x)
+        net = Flex()
+        x = torch.ones(1, 1, 128, 16)
+        def run():
+            for t in range(2):
+                net(x, t)
+        """
+    )
+    census = operators.collect(watched)
+
+    assert census.steps == 2
+    assert {site.calls for site in census.sites if site.op == "higher_order::flex_attention"} == {2}
+
+
+def test_what_the_target_compiled_is_seen(watch):
+    watched = watch(
+        """
+        @torch.compile(backend="eager", fullgraph=True)
+        def update(y):
+            return y.exp() * 2
+        def run():
+            for t in range(3):
+                update(net(x, t))
+        """
+    )
+    census = operators.collect(watched)
+
+    assert {site.calls for site in census.sites if site.op == "aten::exp"} == {3}

@@ -28,13 +28,13 @@ def copy_into(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any])
     non_blocking = args[2] if len(args) > 2 else kwargs.get("non_blocking", False)
     if type(destination) is not SimulatedTensor:
         record_to_host(plan.name, source, destination, non_blocking, count=destination.numel())
-        plan.func(destination, source.host)
+        plan.call(destination, source.host)
         return destination
     if type(source) is not SimulatedTensor:
         record_to_device(plan.name, source, destination.numel() * destination.element_size(), non_blocking)
-        plan.func(destination.host, source)
+        plan.call(destination.host, source)
         return destination
-    plan.func(destination.host, source.host)
+    plan.call(destination.host, source.host)
     return destination
 
 
@@ -46,10 +46,10 @@ def to_copy(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     non_blocking = kwargs.get("non_blocking", False)
     kwargs = {name: value for name, value in kwargs.items() if name not in ("device", "non_blocking", "pin_memory")}
     if device is None or device.type == "cuda":
-        return wrap(plan.func(source.host, **kwargs))
+        return wrap(plan.call(source.host, **kwargs))
     if device.type != "cpu":
-        return plan.func(source.host, **kwargs, device=device)
-    result = plan.func(source.host, **kwargs, device=HOST)
+        return plan.call(source.host, **kwargs, device=device)
+    result = plan.call(source.host, **kwargs, device=HOST)
     record_to_host(plan.name, source, result, non_blocking, count=source.numel())
     return result
 
@@ -59,8 +59,8 @@ def read_number(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any
     """``item()`` and all that rests on it: ``float``, ``int``, ``bool``, ``if``, ``range``, a list index, a format."""
     source = args[0]
     assert plan.waits is not None
-    current.record("SYNC", plan.name, reason=plan.waits.reason, size=source.element_size(), content=source.host)
-    return plan.func(source.host)
+    current.record("SYNC", plan.name, plan.waits.reason, source.element_size(), source.host)
+    return plan.call(source.host)
 
 
 @special("aten::is_pinned")
@@ -81,36 +81,19 @@ def softmax(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     source, dimension, half_to_float = args
     if not half_to_float:
         return run_on_host(plan, args, kwargs)
-    return wrap(plan.func(source.host.float(), dimension, False))
+    return wrap(plan.call(source.host.float(), dimension, False))
 
 
 def record_to_device(operator: str, source: Tensor, size: int, non_blocking: bool = False) -> None:
     """Record a host-to-device copy of ``size`` bytes."""
-    if size == 0:
-        return
-    current.record(
-        "H2D",
-        operator,
-        reason=TO_DEVICE,
-        size=size,
-        content=source,
-        pinned=is_pinned(source),
-        non_blocking=bool(non_blocking),
-    )
+    if size:
+        current.record("H2D", operator, TO_DEVICE, size, source, is_pinned(source), bool(non_blocking))
 
 
 def record_to_host(
     operator: str, source: SimulatedTensor, destination: Tensor, non_blocking: bool, *, count: int
 ) -> None:
     """Record a device-to-host copy of ``count`` elements of the source's type."""
-    if count == 0:
-        return
-    current.record(
-        "D2H",
-        operator,
-        reason=TO_HOST,
-        size=count * source.element_size(),
-        content=source.host,
-        pinned=is_pinned(destination),
-        non_blocking=bool(non_blocking),
-    )
+    if count:
+        size = count * source.element_size()
+        current.record("D2H", operator, TO_HOST, size, source.host, is_pinned(destination), bool(non_blocking))

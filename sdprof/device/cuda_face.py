@@ -17,7 +17,7 @@ from torch import Tensor
 from sdprof.device import streams
 from sdprof.device.generator import GeneratorStandIn
 from sdprof.device.gpu_peaks import GpuPeaks
-from sdprof.device.kernels import check_ordinal
+from sdprof.device.kernels import refuse_ordinal
 from sdprof.device.memory_counter import MemoryCounter
 from sdprof.device.pinned_memory import mark_pinned
 from sdprof.device.tensor import DEVICE, SimulatedTensor
@@ -258,8 +258,8 @@ class _Device:
 def _check_device(device: Any) -> None:
     if isinstance(device, int):
         device = torch.device("cuda", max(device, 0))
-    if device is not None:
-        check_ordinal(torch.device(device))
+    if device is not None and torch.device(device).index:
+        refuse_ordinal()
 
 
 def _do_nothing(*args: Any, **kwargs: Any) -> None:

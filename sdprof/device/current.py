@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import torch
-
-from sdprof.device.event import TransferKind
-
-if TYPE_CHECKING:
-    from sdprof.device.recorder import Recorder
-
-recorder: Recorder | None = None
-"""Where events go. None outside ``simulate``: tensors that outlive it still compute, and nothing is recorded."""
+from collections.abc import Callable
 
 
-def record(
-    kind: TransferKind,
-    operator: str,
-    *,
-    reason: str,
-    size: int = 0,
-    content: torch.Tensor | None = None,
-    pinned: bool = False,
-    non_blocking: bool = False,
-) -> None:
-    """Record an event of ``size`` bytes, if a simulation is running."""
-    if recorder is not None:
-        recorder.add(
-            kind, operator, reason=reason, bytes=size, content=content, pinned=pinned, non_blocking=non_blocking
-        )
+def _record_nothing(*event: object) -> None:
+    return None
+
+
+running = False
+"""Whether a simulation runs."""
+record: Callable[..., None] = _record_nothing
+"""``Recorder.add`` of the simulation that runs. Tensors that outlive it still compute, and nothing is recorded."""
+
+
+def start(add: Callable[..., None]) -> None:
+    """Send events to a recorder."""
+    global running, record
+    running, record = True, add
+
+
+def stop() -> None:
+    """Send events nowhere."""
+    global running, record
+    running, record = False, _record_nothing

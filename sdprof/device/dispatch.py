@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.utils._mode_utils import no_dispatch
 
 from sdprof.device import current
-from sdprof.device.device_check import named_tensors, refuse_mixed_devices
-from sdprof.device.generator import HostGenerator, check_generator
+from sdprof.device.device_check import REFUSES_HOST_SCALARS, named_tensors, refuse_mixed_devices
+from sdprof.device.generator import check_generator
 from sdprof.device.operator_plan import OperatorPlan
 from sdprof.device.tensor import DEVICE, HOST, SimulatedTensor, wrap
 
@@ -20,8 +20,8 @@ SpecialRule = Callable[[OperatorPlan, tuple[Any, ...], dict[str, Any]], Any]
 SPECIAL_RULES: dict[str, SpecialRule] = {}
 """Operators that need more than the ordinary way, by dispatcher name without overload. Filled by ``special``."""
 
-_plans: dict[Any, OperatorPlan] = {}
-_specials: dict[Any, SpecialRule | None] = {}
+_plans: dict[int, OperatorPlan] = {}
+"""By identity: operators live as long as the process, and their own hash is computed in Python."""
 
 
 def special(*names: str) -> Callable[[SpecialRule], SpecialRule]:
@@ -36,13 +36,12 @@ def special(*names: str) -> Callable[[SpecialRule], SpecialRule]:
 
 def execute(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run an operator that has a simulated tensor among its arguments."""
-    plan = _plans.get(func)
+    plan = _plans.get(id(func))
     if plan is None:
-        plan = _plans[func] = OperatorPlan(func)
-        _specials[func] = SPECIAL_RULES.get(plan.name)
-    rule = _specials[func]
-    if rule is not None:
-        return rule(plan, args, kwargs)
+        plan = _plans[id(func)] = OperatorPlan(func)
+        plan.rule = SPECIAL_RULES.get(plan.name)
+    if plan.rule is not None:
+        return plan.rule(plan, args, kwargs)
     if plan.composite:
         return func.decompose(*args, **kwargs)
     return run_on_host(plan, args, kwargs)
@@ -58,42 +57,38 @@ def run_on_host(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any
             host_args.append(value.host)
         elif kind is list or kind is tuple:
             host_args.append(_hosts(plan, value))
-        elif isinstance(value, Tensor):
-            mixed = True
-            host_args.append(value)
         else:
-            if isinstance(value, HostGenerator):
-                check_generator(value)
+            if kind is not int and kind is not float and isinstance(value, Tensor):
+                mixed = True
             host_args.append(value)
     device = None
+    host_kwargs = kwargs
     if kwargs:
         device = kwargs.get("device")
-        kwargs_given, kwargs = kwargs, {}
-        for name, value in kwargs_given.items():
+        host_kwargs = {}
+        for name, value in kwargs.items():
             if isinstance(value, Tensor) and type(value) is not SimulatedTensor:
                 mixed = True
-            elif name == "generator":
-                check_generator(value)
-            kwargs[name] = _host(plan, value)
+            host_kwargs[name] = _host(plan, value)
         if device is not None and device.type == "cuda":
-            kwargs["device"], device = HOST, None
-        if kwargs.get("pin_memory"):
-            kwargs["pin_memory"] = False
-    else:
-        kwargs_given = kwargs
+            host_kwargs["device"], device = HOST, None
+        if host_kwargs.get("pin_memory"):
+            host_kwargs["pin_memory"] = False
+    if plan.draws:
+        check_generator(plan.named(args, kwargs).get("generator"))
     if mixed:
-        check_devices(plan, args, kwargs_given)
+        check_devices(plan, args, kwargs)
     if plan.waits is not None:
-        record_wait(plan, args, kwargs_given)
+        record_wait(plan, args, kwargs)
     try:
-        result = plan.func(*host_args, **kwargs)
+        result = plan.call(*host_args, **host_kwargs)
     except NotImplementedError as error:
         raise NotImplementedError(
             f"The simulated device computes with PyTorch's CPU kernels, and {plan.name} has none: "
             f"this operator exists on CUDA alone. ({str(error).splitlines()[0]})"
         ) from error
     if plan.returned:
-        return _given_back(plan, args, kwargs_given)
+        return _given_back(plan, args, kwargs)
     if device is not None:
         return result
     return wrap_result(result)
@@ -110,8 +105,6 @@ def wrap_result(result: Any) -> Any:
 
 def check_devices(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Refuse host tensors beside device tensors, but for the host scalars that CUDA takes."""
-    from sdprof.device.device_check import REFUSES_HOST_SCALARS
-
     tensors = named_tensors((*plan.argument_names[: len(args)], *kwargs), (*args, *kwargs.values()))
     on_host = [tensor for _, tensor in tensors if tensor.device.type == "cpu"]
     if any(tensor.dim() > 0 for tensor in on_host) or (on_host and plan.name in REFUSES_HOST_SCALARS):
@@ -122,7 +115,7 @@ def record_wait(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any
     """Record that an operator waits for the device, if its arguments make it."""
     row = plan.waits
     if row is not None and row.when(plan.named(args, kwargs)):
-        current.record("SYNC", plan.name, reason=row.reason)
+        current.record("SYNC", plan.name, row.reason)
 
 
 def _host(plan: OperatorPlan, value: Any) -> Any:
@@ -169,5 +162,3 @@ def _follow_metadata(plan: OperatorPlan, tensor: SimulatedTensor) -> None:
             "Create the tensor with its final size, or use the operator's result instead of out=."
         ) from error
 
-
-__all__ = ["DEVICE", "SPECIAL_RULES", "execute", "run_on_host", "special", "wrap_result"]

@@ -11,16 +11,21 @@ import itertools
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 
 import msgspec
 import torch
 
-RawFrame = tuple[CodeType, int]
-"""A code object and the byte offset of the instruction that runs in it: cheap to take, dear to explain."""
+RawFrames = tuple[int, ...]
+"""For each frame, innermost first, a number for its code object and the byte offset of the instruction that runs.
+
+Cheap to take and to compare: a code object's own hash and equality go through all its constants.
+"""
+
+_code_by_number: dict[int, CodeType] = {}
+"""Keeps the code objects alive, so that their addresses can stand for them."""
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,21 +46,33 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """Installed in site-packages (diffusers, einops), not the user's own."""
 
 
-def running_frames() -> tuple[RawFrame, ...]:
+def running_frames() -> RawFrames:
     """The frames that are worth showing, innermost first: all but PyTorch, the standard library and sdprof itself."""
     shown = []
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
-        if not is_hidden(code.co_filename):
-            shown.append((code, frame.f_lasti))
-        frame = frame.f_back  # type: ignore[assignment]
+        hidden = _hidden.get(code.co_filename)
+        if hidden is None:
+            hidden = _hidden[code.co_filename] = is_hidden(code.co_filename)
+        if not hidden:
+            number = id(code)
+            _code_by_number[number] = code
+            shown.append(number)
+            shown.append(frame.f_lasti)
+        frame = frame.f_back
     return tuple(shown)
 
 
-def explain(frames: Iterable[RawFrame]) -> tuple[Frame, ...]:
+_hidden: dict[str, bool] = {}
+
+
+def explain(frames: RawFrames) -> tuple[Frame, ...]:
     """Name file, function, line and columns of frames."""
-    return tuple(_explain_one(code, instruction) for code, instruction in frames)
+    return tuple(
+        _explain_one(_code_by_number[number], instruction)
+        for number, instruction in zip(frames[::2], frames[1::2], strict=True)
+    )
 
 
 @cache
@@ -75,7 +92,6 @@ def _explain_one(code: CodeType, instruction: int) -> Frame:
     )
 
 
-@cache
 def is_hidden(file: str) -> bool:
     """Whether a frame of this file says nothing to a user: PyTorch, the standard library, sdprof."""
     if file.startswith("<"):

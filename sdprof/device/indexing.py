@@ -30,7 +30,7 @@ def index(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     source, indices = args[0], args[1]
     refuse_device_indices_on_host(source, indices)
     record_index_traffic(plan, indices)
-    return wrap(plan.func(source.host, [_host(each) for each in indices]))
+    return wrap(plan.call(source.host, [_host(each) for each in indices]))
 
 
 @special("aten::index_put_", "aten::_index_put_impl_", "aten::_unsafe_index_put", "aten::index_put")
@@ -47,7 +47,7 @@ def index_put(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any])
                 refuse_mixed_devices(plan.func, named_tensors(("self", "values"), (destination, values)))
             record_to_device(plan.name, values, values.element_size())
         record_index_traffic(plan, indices)
-    result = plan.func(destination.host, [_host(each) for each in indices], _host(values), *rest, **kwargs)
+    result = plan.call(destination.host, [_host(each) for each in indices], _host(values), *rest, **kwargs)
     return destination if plan.returned else wrap(result)
 
 
@@ -60,7 +60,7 @@ def record_index_traffic(plan: OperatorPlan, indices: list[Tensor | None]) -> No
         if each.dtype not in _MASK_TYPES:
             positions.append(each)
         elif type(each) is SimulatedTensor:
-            current.record("SYNC", plan.name, reason=MASK_REASON, content=each.host)
+            current.record("SYNC", plan.name, MASK_REASON, 0, each.host)
         else:
             positions.extend(each.nonzero().unbind(1))
     on_host = [each for each in positions if type(each) is not SimulatedTensor]

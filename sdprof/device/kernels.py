@@ -17,7 +17,7 @@ from torch import Tensor
 from sdprof.device import attention
 from sdprof.device.generator import check_generator
 from sdprof.device.pinned_memory import is_pinned, mark_pinned
-from sdprof.device.tensor import DEVICE, HOST, SimulatedTensor, wrap
+from sdprof.device.tensor import HOST, SimulatedTensor, wrap
 
 _READ_NUMBER = torch.ops.aten._local_scalar_dense.default
 
@@ -28,6 +28,7 @@ def installed() -> Iterator[None]:
     with torch.library._scoped_library("aten", "IMPL") as library:
         for name, factory in _factories():
             library.impl(name, _on_device(factory), "CUDA")
+        library.impl("empty_strided", _empty_strided, "CUDA")
         library.impl("_local_scalar_dense", _read_number, "CUDA")
         library.impl("scaled_dot_product_attention", attention.attention, "AutogradCUDA")
         library.impl("is_pinned", _is_pinned, "CPU")
@@ -49,28 +50,45 @@ def _factories() -> Iterator[tuple[str, torch._ops.OpOverload]]:
             continue
         makes_from_tensor = any("Tensor" in str(argument.type) for argument in arguments)
         composed = torch._C._dispatch_has_kernel_for_dispatch_key(full_name, "CompositeImplicitAutograd")
-        if not makes_from_tensor and not composed:
+        if not makes_from_tensor and not composed and packet != "empty_strided":
             yield full_name.removeprefix("aten::"), func
 
 
 def _on_device(func: torch._ops.OpOverload) -> Callable[..., Tensor]:
-    def make(*args: Any, **kwargs: Any) -> Tensor:
-        check_ordinal(kwargs["device"])
-        if kwargs.get("generator") is not None:
+    call = func._op
+
+    def make(*args: Any, device: torch.device | None = None, pin_memory: bool | None = None, **kwargs: Any) -> Tensor:
+        if device is not None and device.index:
+            refuse_ordinal()
+        if kwargs and kwargs.get("generator") is not None:
             check_generator(kwargs["generator"])
-        if kwargs.get("pin_memory"):
+        if pin_memory:
             raise RuntimeError("Only dense CPU tensors can be pinned")
-        kwargs["pin_memory"] = None
-        kwargs["device"] = HOST
-        return wrap(func(*args, **kwargs))
+        return wrap(call(*args, **kwargs))
 
     return make
 
 
-def check_ordinal(device: torch.device) -> None:
+def _empty_strided(
+    size: list[int],
+    stride: list[int],
+    dtype: torch.dtype | None = None,
+    layout: torch.layout | None = None,
+    device: torch.device | None = None,
+    pin_memory: bool | None = None,
+) -> Tensor:
+    """The first half of every host-to-device copy: by the Python binding, which is twice as fast as the operator."""
+    if device is not None and device.index:
+        refuse_ordinal()
+    return wrap(_host_empty_strided(size, stride, dtype=dtype, device=HOST))
+
+
+_host_empty_strided = torch.empty_strided
+
+
+def refuse_ordinal() -> None:
     """Refuse a second GPU: one is simulated."""
-    if device.index not in (None, DEVICE.index):
-        raise RuntimeError("CUDA error: invalid device ordinal (one device is simulated: cuda:0)")
+    raise RuntimeError("CUDA error: invalid device ordinal (one device is simulated: cuda:0)")
 
 
 def _read_number(tensor: Tensor) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,16 +13,33 @@ from sdprof.device.synchronising_ops import SynchronisingOp, synchronising
 class OperatorPlan:
     """How one operator is run on simulated tensors. A plain class with slots: it is read for every operator."""
 
-    __slots__ = ("argument_names", "changes_metadata", "composite", "func", "name", "returned", "waits")
+    __slots__ = (
+        "argument_names",
+        "call",
+        "changes_metadata",
+        "composite",
+        "draws",
+        "func",
+        "name",
+        "returned",
+        "rule",
+        "waits",
+    )
 
     def __init__(self, func: torch._ops.OpOverload) -> None:
         schema = func._schema
         self.func = func
+        self.call: Callable[..., Any] = func._op
+        """The operator's entry in C++, without the check for higher-order operators that calling ``func`` makes."""
         self.name: str = schema.name
         self.argument_names: tuple[str, ...] = tuple(argument.name for argument in schema.arguments)
         self.composite = torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
         """Made of other operators: arrives whole in inference mode alone, and is then taken apart."""
         self.waits: SynchronisingOp | None = synchronising(func)
+        self.draws = "generator" in self.argument_names
+        """Draws random numbers."""
+        self.rule: Callable[[OperatorPlan, tuple[Any, ...], dict[str, Any]], Any] | None = None
+        """What runs it, where the ordinary way does not do."""
         self.returned = _written_arguments(schema)
         """For an operator that writes to its arguments: which of them it returns."""
         self.changes_metadata = (

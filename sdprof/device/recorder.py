@@ -9,10 +9,22 @@ import torch
 
 from sdprof.device.content import digest
 from sdprof.device.event import TransferEvent, TransferKind
-from sdprof.device.expression import RawFrame, explain, running_frames
+from sdprof.device.expression import RawFrames, explain, running_frames
 
-_Site = tuple[str, str, tuple[RawFrame, ...]]
-_Entry = tuple[TransferKind, str, int, str, int, bool, bool, bool | None, tuple[int, ...], str, tuple[RawFrame, ...]]
+_Site = tuple[str, str, RawFrames]
+_Entry = tuple[
+    TransferKind,
+    str,
+    str,
+    int,
+    int,
+    bool,
+    bool,
+    bool | None,
+    tuple[int, ...],
+    torch.dtype | None,
+    RawFrames,
+]
 
 
 class Recorder:
@@ -32,14 +44,13 @@ class Recorder:
         self,
         kind: TransferKind,
         operator: str,
-        *,
         reason: str,
-        bytes: int = 0,
+        size: int = 0,
         content: torch.Tensor | None = None,
         pinned: bool = False,
         non_blocking: bool = False,
     ) -> None:
-        """Record an event at the expression that is running.
+        """Record an event of ``size`` bytes at the expression that is running.
 
         :param content: the host's view of what was moved, for comparison with the last visit.
         """
@@ -47,19 +58,17 @@ class Recorder:
             return
         frames = running_frames()
         same: bool | None = None
-        shape: tuple[int, ...] = ()
-        dtype = ""
-        if content is not None:
-            shape, dtype = tuple(content.shape), str(content.dtype).removeprefix("torch.")
+        if content is None:
+            shape, dtype = (), None
+        else:
+            shape, dtype = content.shape, content.dtype
             found = digest(content)
             if found is not None:
                 site = (kind, operator, frames)
                 last = self._last_content.get(site)
                 same = None if last is None else last == found
                 self._last_content[site] = found
-        self._entries.append(
-            (kind, operator, bytes, reason, self.step, pinned, non_blocking, same, shape, dtype, frames)
-        )
+        self._entries.append((kind, operator, reason, size, self.step, pinned, non_blocking, same, shape, dtype, frames))
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -83,9 +92,9 @@ class Recorder:
                 pinned=pinned,
                 non_blocking=non_blocking,
                 same_content=same,
-                shape=shape,
-                dtype=dtype,
+                shape=tuple(shape),
+                dtype="" if dtype is None else str(dtype).removeprefix("torch."),
                 frames=explain(frames),
             )
-            for kind, operator, size, reason, step, pinned, non_blocking, same, shape, dtype, frames in self._entries
+            for kind, operator, reason, size, step, pinned, non_blocking, same, shape, dtype, frames in self._entries
         ]

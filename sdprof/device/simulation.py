@@ -56,7 +56,7 @@ def simulate(recorder: Recorder | None = None, *, gpu: str = DEFAULT_GPU) -> Ite
     :raises SimulationUnavailableError: where this build of PyTorch cannot carry it.
     :raises RuntimeError: inside another simulation.
     """
-    if current.recorder is not None:
+    if current.running:
         raise RuntimeError("A simulated device is already running in this process.")
     recorder = recorder or Recorder()
     memory = MemoryCounter()
@@ -79,10 +79,10 @@ def _carried(recorder: Recorder, gpu: str, memory: MemoryCounter) -> Iterator[No
         torch._C._set_multithreading_enabled(False)
         try:
             _probe()
-            current.recorder = recorder
+            current.start(recorder.add)
             yield
         finally:
-            current.recorder = None
+            current.stop()
             torch._C._set_multithreading_enabled(multithreaded_backward)
             torch._C._set_only_lift_cpu_tensors(lifts_host_only)  # type: ignore[attr-defined]
 
@@ -93,7 +93,7 @@ def _probe() -> None:
     :raises SimulationUnavailableError: where one of them fails.
     """
     watch = Recorder()
-    current.recorder = watch
+    current.start(watch.add)
     try:
         host = torch.tensor([1.0, 2.0, 3.0])
         with torch.inference_mode(False):
@@ -104,7 +104,7 @@ def _probe() -> None:
     except Exception as error:
         raise guard.SimulationUnavailableError(guard.refusal(f"its probe failed ({_first_line(error)})")) from error
     finally:
-        current.recorder = None
+        current.stop()
     if not right or kinds != ["H2D", "SYNC", "D2H", "SYNC"]:
         raise guard.SimulationUnavailableError(guard.refusal(f"its probe gave {values} and the events {kinds}"))
 

@@ -38,7 +38,7 @@ class Event:
 
     def synchronize(self) -> None:
         """Make the host wait."""
-        current.record("SYNC", "torch.cuda.Event.synchronize", reason=WAIT_REASON)
+        current.record("SYNC", "torch.cuda.Event.synchronize", WAIT_REASON)
 
     def elapsed_time(self, end_event: Event) -> float:
         """Milliseconds of the host's clock between two records."""
@@ -61,7 +61,7 @@ class Stream:
 
     def synchronize(self) -> None:
         """Make the host wait."""
-        current.record("SYNC", "torch.cuda.Stream.synchronize", reason=WAIT_REASON)
+        current.record("SYNC", "torch.cuda.Stream.synchronize", WAIT_REASON)
 
     def query(self) -> bool:
         """Whether all work is done: always."""
@@ -128,4 +128,4 @@ def set_stream(stream: Stream) -> None:
 
 def synchronize(device: torch.device | str | int | None = None) -> None:
     """Make the host wait for all work."""
-    current.record("SYNC", "torch.cuda.synchronize", reason=WAIT_REASON)
+    current.record("SYNC", "torch.cuda.synchronize", WAIT_REASON)

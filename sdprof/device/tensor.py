@@ -19,9 +19,13 @@ from sdprof.device import current
 DEVICE = torch.device("cuda", 0)
 HOST = torch.device("cpu")
 
+PRINT_REASON = "printing a tensor selects, compares and reads its values on the host, waiting each time"
+
 Executor = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
 _PLAIN_DATA = torch._C.TensorBase.data  # the getter and setter that every tensor has
+_STRIDED = torch.strided
+_in_inference_mode = torch.is_inference_mode_enabled
 _make_wrapper = torch.Tensor._make_wrapper_subclass  # type: ignore[attr-defined]
 
 
@@ -53,13 +57,8 @@ class SimulatedTensor(Tensor):
 
     def __repr__(self, *, tensor_contents: object = None) -> str:  # type: ignore[override]
         if self.device.type != "cpu":
-            current.record(
-                "D2H",
-                "print",
-                reason="printing a tensor selects, compares and reads its values on the host, waiting each time",
-                size=self.numel() * self.element_size(),
-                content=self.host,
-            )
+            size = self.numel() * self.element_size()
+            current.record("D2H", "print", PRINT_REASON, size, self.host)
         return _describe(self)
 
     def __format__(self, format_spec: str) -> str:
@@ -128,21 +127,21 @@ def wrap(host: Tensor, device: torch.device = DEVICE) -> SimulatedTensor:
     A view of an inference tensor is one, a view of a normal tensor is none, whatever mode rules when it is made; the
     wrapper has to be of its host's sort, or autograd refuses to relate it to its base.
     """
-    if host.is_inference() != torch.is_inference_mode_enabled():
+    if host.is_inference() != _in_inference_mode():
         with torch.inference_mode(host.is_inference()):
             return _wrap(host, device)
     return _wrap(host, device)
 
 
 def _wrap(host: Tensor, device: torch.device) -> SimulatedTensor:
-    if host.layout is not torch.strided:
+    if host.layout is not _STRIDED:
         raise NotImplementedError(
             f"The simulated device has no {str(host.layout).removeprefix('torch.')} tensors: only dense ones."
         )
     if host.requires_grad:
         host = host.detach()
     tensor: SimulatedTensor = _make_wrapper(
-        SimulatedTensor, host.shape, host.stride(), host.storage_offset(), None, host.dtype, torch.strided, device
+        SimulatedTensor, host.shape, host.stride(), host.storage_offset(), None, host.dtype, _STRIDED, device
     )
     tensor.host = host
     return tensor

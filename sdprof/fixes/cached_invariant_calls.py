@@ -29,7 +29,7 @@ LEAST_FLOPS_PER_MOVED_BYTE = 8
 
 def apply(subject: Subject) -> tuple[str, ...]:
     """Put a cache, guarded by the input's content, before each Linear or Conv that saw one input in the whole run."""
-    from sdprof.fixes.caching import CachedForward
+    from sdprof.fixes.machinery.caching import CachedForward
 
     if subject.modules is None:
         raise DeclinedError(

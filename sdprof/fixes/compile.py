@@ -14,7 +14,7 @@ META = FixMeta(
     title="Compile the hot module with torch.compile",
     kind="module",
     numerics="rounding",
-    removes=("hot-operators", "launch-bound"),
+    removes=("eager-dispatch",),
     group="compile",
     compiles=True,
     order=80,
@@ -23,8 +23,8 @@ META = FixMeta(
 
 def apply(subject: Subject) -> tuple[str, ...]:
     """``Module.compile`` on the hot module of the loop, in place; the first run compiles."""
-    from sdprof.fixes.compiling import require_compiler
-    from sdprof.fixes.trial import hot_module_of_the_loop
+    from sdprof.fixes.machinery.compiling import require_compiler
+    from sdprof.fixes.machinery.trial import hot_module_of_the_loop
 
     require_compiler(subject.device)
     name, module = hot_module_of_the_loop(subject)

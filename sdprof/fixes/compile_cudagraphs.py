@@ -15,7 +15,7 @@ META = FixMeta(
     title="Compile the hot module and launch it as one CUDA graph",
     kind="module",
     numerics="rounding",
-    removes=("launch-bound", "hot-operators"),
+    removes=("eager-dispatch",),
     group="compile",
     devices=("cuda",),
     compiles=True,
@@ -31,8 +31,8 @@ def apply(subject: Subject) -> tuple[str, ...]:
     import torch
     from torch.utils._pytree import tree_map
 
-    from sdprof.fixes.compiling import require_compiler
-    from sdprof.fixes.trial import hot_module_of_the_loop
+    from sdprof.fixes.machinery.compiling import require_compiler
+    from sdprof.fixes.machinery.trial import hot_module_of_the_loop
 
     if subject.device.type != "cuda":
         raise DeclinedError("CUDA graphs exist on CUDA devices only")

@@ -15,7 +15,7 @@ META = FixMeta(
     title="Compile the hot module with frozen, prepacked weights",
     kind="module",
     numerics="rounding",
-    removes=("hot-operators", "layout-conversion"),
+    removes=("eager-dispatch", "layout-conversion"),
     group="compile",
     devices=("cpu",),
     compiles=True,
@@ -31,8 +31,8 @@ def apply(subject: Subject) -> tuple[str, ...]:
     import torch
     import torch._inductor.config as inductor
 
-    from sdprof.fixes.compiling import require_compiler
-    from sdprof.fixes.trial import hot_module_of_the_loop
+    from sdprof.fixes.machinery.compiling import require_compiler
+    from sdprof.fixes.machinery.trial import hot_module_of_the_loop
 
     if subject.device.type != "cpu":
         raise DeclinedError("Freezing packs weights for oneDNN, which runs on the CPU")

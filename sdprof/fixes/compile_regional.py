@@ -15,7 +15,7 @@ META = FixMeta(
     title="Compile the repeated blocks of the hot module",
     kind="module",
     numerics="rounding",
-    removes=("hot-operators", "launch-bound"),
+    removes=("eager-dispatch",),
     group="compile",
     compiles=True,
     order=80,
@@ -30,9 +30,9 @@ def apply(subject: Subject) -> tuple[str, ...]:
     """
     import torch
 
-    from sdprof.fixes.blocks import repeated_blocks
-    from sdprof.fixes.compiling import require_compiler
-    from sdprof.fixes.trial import hot_module_of_the_loop
+    from sdprof.fixes.machinery.blocks import repeated_blocks
+    from sdprof.fixes.machinery.compiling import require_compiler
+    from sdprof.fixes.machinery.trial import hot_module_of_the_loop
 
     require_compiler(subject.device)
     name, hot_module = hot_module_of_the_loop(subject)

@@ -10,8 +10,8 @@ from sdprof.model import FixMeta
 if TYPE_CHECKING:
     import torch
 
+    from sdprof.fixes.machinery.trial import CapturedCall
     from sdprof.fixes.subject import Subject
-    from sdprof.fixes.trial import CapturedCall
 
 META = FixMeta(
     id="half-weights",
@@ -32,7 +32,7 @@ def apply(subject: Subject) -> tuple[str, ...]:
     """
     import torch
 
-    from sdprof.fixes.trial import capture, hot_module_of_the_loop
+    from sdprof.fixes.machinery.trial import capture, hot_module_of_the_loop
 
     name, hot_module = hot_module_of_the_loop(subject)
     call = capture(subject, hot_module)
@@ -98,6 +98,6 @@ def _parameters_of_others(subject: Subject, layers: set[torch.nn.Module]) -> set
 
 
 def _bit_equal(original: Any, candidate: Any) -> bool:
-    from sdprof.fixes.trial import relative_difference
+    from sdprof.fixes.machinery.trial import relative_difference
 
     return relative_difference(original, candidate) == 0.0

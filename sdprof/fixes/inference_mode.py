@@ -56,7 +56,7 @@ def _seen(subject: Subject) -> tuple[torch.dtype | None, bool]:
     """
     import torch
 
-    from sdprof.fixes.trial import capture, hot_module_of_the_loop
+    from sdprof.fixes.machinery.trial import capture, hot_module_of_the_loop
 
     if subject.trial_call is None:
         return {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(subject.dtype or ""), False

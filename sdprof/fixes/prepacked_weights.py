@@ -10,9 +10,9 @@ from sdprof.model import FixMeta
 if TYPE_CHECKING:
     import torch
 
-    from sdprof.fixes.packing import Layer
+    from sdprof.fixes.machinery.packing import Layer
+    from sdprof.fixes.machinery.trial import CapturedCall
     from sdprof.fixes.subject import Subject
-    from sdprof.fixes.trial import CapturedCall
 
 META = FixMeta(
     id="prepacked-weights",
@@ -30,8 +30,8 @@ def apply(subject: Subject) -> tuple[str, ...]:
     """Give every Conv2d and Linear that the loop's hot module calls a forward with a packed copy of its weight."""
     import torch
 
-    from sdprof.fixes.packing import can_pack, pack
-    from sdprof.fixes.trial import capture, hot_module_of_the_loop, relative_difference, rounding_limit
+    from sdprof.fixes.machinery.packing import can_pack, pack
+    from sdprof.fixes.machinery.trial import capture, hot_module_of_the_loop, relative_difference, rounding_limit
 
     _require_onednn()
     _, hot_module = hot_module_of_the_loop(subject)

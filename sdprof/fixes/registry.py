@@ -15,10 +15,8 @@ from sdprof.model import FixMeta
 if TYPE_CHECKING:
     from sdprof.fixes.subject import Subject
 
-MACHINERY = frozenset(
-    {"apply", "blocks", "caching", "compiling", "declined", "packing", "registry", "subject", "trial"}
-)
-"""Files of this folder that are not a fix."""
+NOT_FIXES = frozenset({"apply", "declined", "registry", "subject"})
+"""Files of this folder that are no fix; what fixes are built from lies in folders."""
 
 
 class FixModule(Protocol):
@@ -39,7 +37,7 @@ class FixSelectionError(ValueError):
 def all_fixes() -> tuple[FixMeta, ...]:
     """Every fix, in the order in which fixes act."""
     names = (module.name for module in pkgutil.iter_modules(sdprof.fixes.__path__) if not module.ispkg)
-    metas = (_load(name).META for name in names if name not in MACHINERY)
+    metas = (_load(name).META for name in names if name not in NOT_FIXES)
     return tuple(sorted(metas, key=lambda meta: (meta.order, meta.id)))
 
 

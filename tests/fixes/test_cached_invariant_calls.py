@@ -3,8 +3,8 @@ import torch
 
 from sdprof.fixes import cached_invariant_calls
 from sdprof.fixes.cached_invariant_calls import apply
-from sdprof.fixes.caching import CachedForward, InputChangedError
 from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.machinery.caching import CachedForward, InputChangedError
 from sdprof.model import ModuleCalls, ModuleProfile
 from tests.fixes.models import SmallUNet, small_unet_inputs
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from sdprof.fixes.apply import apply_fixes
-from sdprof.fixes.blocks import repeated_blocks
-from sdprof.fixes.trial import relative_difference
+from sdprof.fixes.machinery.blocks import repeated_blocks
+from sdprof.fixes.machinery.trial import relative_difference
 from tests.fixes.models import ConvBlock, SmallUNet, small_unet_inputs
 
 

@@ -3,8 +3,8 @@ import torch
 
 from sdprof.fixes.apply import apply_fixes
 from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.machinery.trial import relative_difference
 from sdprof.fixes.prepacked_weights import apply
-from sdprof.fixes.trial import relative_difference
 from tests.fixes.models import SmallUNet, small_unet_inputs
 
 

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from sdprof.fixes.apply import apply_fixes
-from sdprof.fixes.trial import relative_difference
+from sdprof.fixes.machinery.trial import relative_difference
 from tests.fixes import attentions as styles
 
 

@@ -16,8 +16,8 @@ from sdprof.fixes.attention.deferred import settle
 from sdprof.fixes.attention.interception import DeferAttention
 from sdprof.fixes.attention.tally import Tally
 from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.machinery.trial import Ambient, CapturedCall, capture, relative_difference, rounding_limit
 from sdprof.fixes.subject import Subject
-from sdprof.fixes.trial import Ambient, CapturedCall, capture, relative_difference, rounding_limit
 
 SOFTMAX: frozenset[Callable[..., Any]] = frozenset({torch.softmax, torch.Tensor.softmax, F.softmax})
 LEVELS = 3

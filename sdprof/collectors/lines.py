@@ -49,6 +49,12 @@ def collect(watched: WatchedRun) -> LineProfile:
             run_from_here(watched.run)
         run_seconds = time.perf_counter() - started
         functions = tuple(_function_lines(profiled))
+    if not functions:
+        raise CannotCollectError(
+            f"None of {len(profiled.codes)} functions ran where line_profiler sees them: the loop never calls them, or "
+            "runs in another thread.",
+            "Run the loop in the thread that calls Workload.run, or name other functions with --lines.",
+        )
     return LineProfile(
         functions=functions,
         run_seconds=run_seconds,

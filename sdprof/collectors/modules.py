@@ -20,7 +20,7 @@ from sdprof.collectors.flops import flops_of
 from sdprof.collectors.loop_watch import LoopWatch
 from sdprof.collectors.module_stack import names_of
 from sdprof.collectors.tensors_within import tensors_within
-from sdprof.collectors.watched_run import WatchedRun
+from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
 from sdprof.model import CollectorMeta, Location, ModuleCalls, ModuleProfile
 
 META = CollectorMeta(id="modules", title="Time and FLOPs of each module", artifact="modules.json", eager_only=True)
@@ -67,6 +67,7 @@ class _FlopCount(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, calls: _Calls, counts: Mapping[torch.nn.Module, _Counts]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.operators = 0
         self._calls = calls
         self._counts = counts
 
@@ -78,6 +79,7 @@ class _FlopCount(TorchDispatchMode):  # type: ignore[no-untyped-call]
             with self:
                 return func.decompose(*args, **kwargs)
         output = func(*args, **kwargs)
+        self.operators += 1
         if self._calls.counted and self._calls.counted[-1]:
             flops = flops_of(func, args, kwargs, output)
             if flops:
@@ -87,7 +89,10 @@ class _FlopCount(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def collect(watched: WatchedRun) -> ModuleProfile:
-    """Run twice: timed, then counted."""
+    """Run twice: timed, then counted.
+
+    :raises CannotCollectError: if the loop runs where its operators cannot be counted, in another thread.
+    """
     names = names_of(watched.hot_modules)
     seconds, run_seconds, steps = _timing_run(watched, names)
     counts = _counting_run(watched, names)
@@ -166,8 +171,13 @@ def _counting_run(watched: WatchedRun, names: Mapping[torch.nn.Module, str]) -> 
 
         # A mode cannot see into what the target itself compiled.
         eager = torch.compiler.set_stance("force_eager")
-        with eager, _hooks(names, enter, leave), _FlopCount(calls, counts):
+        with eager, _hooks(names, enter, leave), _FlopCount(calls, counts) as flop_count:
             watch.run()
+    if watch.steps_begun and not flop_count.operators:
+        raise CannotCollectError(
+            "The hot module was called, but no operator was seen: the loop runs in another thread.",
+            "Run the loop in the thread that calls Workload.run.",
+        )
     return counts
 
 

@@ -13,7 +13,7 @@ from sdprof.collectors.composite_operators import is_composite, operator_name
 from sdprof.collectors.loop_watch import LoopWatch
 from sdprof.collectors.module_stack import ModuleStack, names_of
 from sdprof.collectors.tensors_within import tensors_within
-from sdprof.collectors.watched_run import WatchedRun
+from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
 from sdprof.model import CollectorMeta, Location, OperatorCensus, OperatorSite
 
 META = CollectorMeta(
@@ -104,13 +104,21 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def collect(watched: WatchedRun) -> OperatorCensus:
-    """Run once under a dispatch mode; what the target itself compiled runs eagerly, for a mode cannot see into it."""
+    """Run once under a dispatch mode; what the target itself compiled runs eagerly, for a mode cannot see into it.
+
+    :raises CannotCollectError: if the loop runs where the mode does not see it, in another thread.
+    """
     modules = ModuleStack()
     with LoopWatch(watched) as watch, modules:
         census = _Census(watch, modules, names_of(watched.hot_modules))
         with torch.compiler.set_stance("force_eager"), census:
             watch.run()
         steps = watch.steps
+    if watch.steps_begun and not census.tallies:
+        raise CannotCollectError(
+            "The hot module was called, but no operator was seen: the loop runs in another thread.",
+            "Run the loop in the thread that calls Workload.run.",
+        )
     sites = tuple(_sites(census.tallies.values(), steps))
     return OperatorCensus(steps=steps, operators=sum(site.calls for site in sites), sites=sites)
 

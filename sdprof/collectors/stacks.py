@@ -80,7 +80,8 @@ def collect(watched: WatchedRun) -> StackSamples:
     samples = [part for part in parts if part]
     if not samples:
         raise CannotCollectError(
-            "py-spy took no sample inside the loop: it is over too soon.", "Run more steps, or raise stacks.rate_hz."
+            "py-spy took no sample inside the loop: it is over too soon, or runs in another thread.",
+            "Run more steps, in the thread that calls Workload.run, or raise stacks.rate_hz.",
         )
     stacks = collapse(samples)
     write_samples(watched.folder / SPEEDSCOPE, "Sampling loop", samples, 1 / rate_hz)

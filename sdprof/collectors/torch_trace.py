@@ -52,11 +52,17 @@ def collect(watched: WatchedRun) -> TraceFile:
             "Make the loop run the same number of steps every time.",
         )
     file = watched.folder / FILE
-    _export(recording.profiler, file)
+    steps = _export(recording.profiler, file)
+    if steps < recording.steps:
+        file.unlink()
+        raise CannotCollectError(
+            f"Of {recording.steps} steps torch.profiler recorded {steps}: the loop runs in another thread.",
+            "Run the loop in the thread that calls Workload.run.",
+        )
     return TraceFile(
         file=FILE,
         bytes=file.stat().st_size,
-        steps=recording.steps,
+        steps=steps,
         first_step=recording.first_step,
         whole_run=recording.whole_run,
         with_shapes=detailed,
@@ -138,8 +144,8 @@ def _profiler(device: torch.device, detailed: bool) -> Any:
     )
 
 
-def _export(profiler: Any, file: Path) -> None:
-    """Write the trace; it appears whole or not at all."""
+def _export(profiler: Any, file: Path) -> int:
+    """Write the trace; it appears whole or not at all. Returns the number of steps in it."""
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".trace-") as folder:
         plain, packed = Path(folder, "trace.json"), Path(folder, "trace.json.gz")
         profiler.export_chrome_trace(str(plain))
@@ -148,8 +154,9 @@ def _export(profiler: Any, file: Path) -> None:
             mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as trace,
             gzip.open(packed, "wb", compresslevel=COMPRESSION_LEVEL) as target,
         ):
-            write_nested(trace, target.write)
+            steps = write_nested(trace, target.write)
         packed.replace(file)
+    return steps
 
 
 def _nothing() -> None: ...

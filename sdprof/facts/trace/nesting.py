@@ -8,51 +8,68 @@ import numpy.typing as npt
 NONE = -1
 Indices = npt.NDArray[np.int64]
 
-# Clocks of different sources disagree by microseconds, so that an event may seem to outlast the one that called it.
-# Cutting such events settles within two rounds on real traces; the limit bounds what a hostile file can draw out.
-_ROUNDS = 20
+# Each round settles the events that the last one's cuts set free. Three do on real traces; the limit bounds what a
+# hostile file can draw out.
+_ROUNDS = 100
 
 
 def nested(thread: Indices, start: Indices, end: Indices) -> tuple[Indices, tuple[Indices, ...], Indices]:
     """The innermost interval around each interval (or NONE), the intervals of each depth, and the ends.
 
-    An interval that begins inside another and outlasts it is cut to the other's end.
+    An interval that begins inside another and outlasts it is cut to the other's end: clocks of different sources
+    disagree by microseconds.
 
     :param thread: intervals of different threads never nest.
     :param start: with ``thread`` and ``end``, in the order of (thread, start, -end).
     """
+    parent = np.arange(-1, len(start) - 1)
+    parent[np.flatnonzero(np.diff(thread)) + 1] = NONE
+    pending = np.flatnonzero(parent != NONE)
+    end = end.copy()
     for _ in range(_ROUNDS):
-        parent = _parents(thread, start, end)
-        levels = _levels(parent)
-        cut = end.copy()
-        for level in levels[1:]:
-            limit = cut[parent[level]]
-            # What begins after its parent was cut has another parent: the next round finds it.
-            cut[level] = np.where(start[level] <= limit, np.minimum(cut[level], limit), cut[level])
-        if np.array_equal(cut, end):
+        _climb(parent, pending, start, end)
+        inner = np.flatnonzero(parent != NONE)
+        _cut(parent, inner, start, end)
+        pending = inner[_has_ended(parent[inner], inner, start, end)]
+        if not len(pending):
             break
-        end = cut
-    return parent, levels, end
+    return parent, _levels(parent), end
 
 
-def _parents(thread: Indices, start: Indices, end: Indices) -> Indices:
-    """For each interval, the nearest one before it that has not ended.
+def _climb(pointer: Indices, pending: Indices, start: Indices, end: Indices) -> None:
+    """Moves each pending pointer to the nearest interval before its own that has not ended.
 
-    Every interval first points at its predecessor. A pointer at an ended interval is replaced by that interval's own
-    pointer: all that lies between the two had ended even earlier. Pointers jump over whole subtrees at a time, so the
-    number of rounds grows with the logarithm of the number of siblings.
+    A pointer at an ended interval is replaced by that interval's own pointer: all that lies between the two had ended
+    even earlier. Pointers jump over whole subtrees at a time, so the number of rounds grows with the logarithm of the
+    number of siblings.
     """
-    pointer = np.arange(-1, len(start) - 1)
-    pointer[np.flatnonzero(np.diff(thread)) + 1] = NONE
-    pending = np.flatnonzero(pointer != NONE)
     while len(pending):
         target = pointer[pending]
-        # An empty interval at another's end lies in it: integer microseconds put the last launch of an operator there.
-        ended = (end[target] <= start[pending]) & (end[target] < end[pending])
+        ended = _has_ended(target, pending, start, end)
         pending, target = pending[ended], target[ended]
         pointer[pending] = pointer[target]
         pending = pending[pointer[pending] != NONE]
-    return pointer
+
+
+def _cut(parent: Indices, inner: Indices, start: Indices, end: Indices) -> None:
+    """Cuts each inner interval that outlasts its parent, and then those inside it."""
+    suspects = inner
+    while len(suspects):
+        limit = end[parent[suspects]]
+        too_long = suspects[(end[suspects] > limit) & (start[suspects] <= limit)]
+        end[too_long] = end[parent[too_long]]
+        was_cut = np.zeros(len(end), np.bool_)
+        was_cut[too_long] = True
+        suspects = inner[was_cut[parent[inner]]] if len(too_long) else too_long
+
+
+def _has_ended(outer: Indices, inner: Indices, start: Indices, end: Indices) -> npt.NDArray[np.bool_]:
+    """Whether the outer interval ends before the inner one begins.
+
+    An empty interval at another's end lies in it: whole microseconds put the last launch of an operator there.
+    """
+    ended: npt.NDArray[np.bool_] = (end[outer] <= start[inner]) & (end[outer] < end[inner])
+    return ended
 
 
 def _levels(parent: Indices) -> tuple[Indices, ...]:

@@ -50,14 +50,17 @@ def repetition(codes: npt.NDArray[np.int64]) -> Repetition | None:
 
 def _repeated(symbols: npt.NDArray[np.int64], period: int) -> Repetition | None:
     """The longest stretch that repeats with this period."""
-    same = np.concatenate(([0], np.cumsum(symbols[period:] == symbols[:-period])))
+    equal = symbols[period:] == symbols[:-period]
+    same = np.concatenate(([0], np.cumsum(equal)))
     matching = np.concatenate(([False], (same[period:] - same[:-period]) >= _ALIKE * period, [False]))
     edges = np.flatnonzero(np.diff(matching.astype(np.int8)))
     if not len(edges):
         return None
     starts, ends = edges[::2], edges[1::2]
     longest = int(np.argmax(ends - starts))
-    start, length = int(starts[longest]), int(ends[longest] - starts[longest]) - 1 + 2 * period
+    # The tolerance lets the stretch begin and end on items that do not match.
+    matches = starts[longest] + np.flatnonzero(equal[starts[longest] : ends[longest] - 1 + period])
+    start, length = int(matches[0]), int(matches[-1] - matches[0]) + 1 + period
     repeats = length // period
     if repeats < _FEWEST_REPEATS or 2 * repeats * period < len(symbols):
         return None

@@ -1,10 +1,10 @@
-"""Backward passes on the simulated device: PyTorch's engine asks whether there is a CUDA at all.
+"""Lets PyTorch's C++ believe in an accelerator: backward passes and ``device=0`` ask for one.
 
-The engine keeps gradients of CUDA tensors on CUDA's stream, and refuses to ask for it where ``at::getAccelerator()``
-finds no accelerator. That question ends in a virtual function, ``CUDAHooksInterface::hasCUDA``, which a build without
-CUDA (or a machine without a GPU) answers with false; another, ``hasPrimaryContext``, raises there. For the length of a
-backward pass the hooks object gets a copy of its table of virtual functions in which these two answer true. The
-streams that the engine then gets are those of the no-op guard (guard.py): all the same, so that it never waits.
+The autograd engine keeps gradients of CUDA tensors on CUDA's stream, and refuses to ask for it where
+``at::getAccelerator()`` finds no accelerator. That question ends in a virtual function, ``CUDAHooksInterface::hasCUDA``,
+which a build without CUDA (or a machine without a GPU) answers with false; another, ``hasPrimaryContext``, raises
+there. While a simulation runs the hooks object gets a copy of its table of virtual functions in which these two answer
+true. The streams that the engine then gets are those of the no-op guard (guard.py): all the same, so it never waits.
 
 Which entries of the table they are differs between versions, and is found by trying. ``getAccelerator`` calls no entry
 but ``hasCUDA``, so the entry that makes it name CUDA is that one. With it, a backward pass of one number calls
@@ -31,35 +31,45 @@ HEADER_ENTRIES = 2
 """Before the first function: offset to the top of the object, and its type information."""
 
 
-class BackwardUnavailableError(RuntimeError):
+class AcceleratorUnavailableError(RuntimeError):
     """This build's autograd engine cannot run on simulated tensors."""
 
 
 @contextmanager
-def backward_allowed() -> Iterator[None]:
-    """Let ``backward`` and ``torch.autograd.grad`` run on simulated tensors while the block runs."""
-    engine = torch.autograd.graph._engine_run_backward
-
-    def run_backward(*args: Any, **kwargs: Any) -> Any:
-        if torch._C._accelerator_getAccelerator() is not None:
-            return engine(*args, **kwargs)
+def believed_in() -> Iterator[None]:
+    """Have C++ find a CUDA device while the block runs; where it cannot, backward passes refuse with a reason."""
+    if torch._C._accelerator_getAccelerator() is not None:
+        yield
+        return
+    try:
         hooks = _hooks()
-        table = _table_of_a_gpu(hooks, engine)
-        original = hooks[0]
-        try:
-            hooks[0] = table
-            return engine(*args, **kwargs)
-        finally:
-            hooks[0] = original
+        table = _table_of_a_gpu(hooks)
+    except AcceleratorUnavailableError as error:
+        with _backward_refused(error):
+            yield
+        return
+    original = hooks[0]
+    hooks[0] = table
+    try:
+        yield
+    finally:
+        hooks[0] = original
 
-    modules = (torch.autograd, torch.autograd.graph)
+
+@contextmanager
+def _backward_refused(reason: AcceleratorUnavailableError) -> Iterator[None]:
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise reason
+
+    engine = torch.autograd.graph._engine_run_backward
+    modules: tuple[Any, ...] = (torch.autograd, torch.autograd.graph)
     for module in modules:
-        module._engine_run_backward = run_backward  # type: ignore[attr-defined]
+        module._engine_run_backward = refuse
     try:
         yield
     finally:
         for module in modules:
-            module._engine_run_backward = engine  # type: ignore[attr-defined]
+            module._engine_run_backward = engine
 
 
 _answer_true = ctypes.CFUNCTYPE(ctypes.c_long)(lambda: 1)
@@ -74,17 +84,17 @@ def _hooks() -> ctypes.Array[ctypes.c_void_p]:
     try:
         get_hooks = getattr(library, HOOKS_SYMBOL)
     except AttributeError as error:
-        raise BackwardUnavailableError(_refusal("its CUDA hooks were not found")) from error
+        raise AcceleratorUnavailableError(_refusal("its CUDA hooks were not found")) from error
     get_hooks.restype = ctypes.c_void_p
     return (ctypes.c_void_p * 1).from_address(get_hooks())
 
 
-def _table_of_a_gpu(hooks: ctypes.Array[ctypes.c_void_p], engine: Callable[..., Any]) -> int:
+def _table_of_a_gpu(hooks: ctypes.Array[ctypes.c_void_p]) -> int:
     """The address of a table like the object's own, but of a machine that has CUDA."""
     if not _found_tables:
         own = _Table.from_address(hooks[0] - HEADER_ENTRIES * _WORD)
         has_cuda = _first_that_works(hooks, own, _names_cuda)
-        _found_tables.append(_first_that_works(hooks, has_cuda, lambda: _runs_backward(engine)))
+        _found_tables.append(_first_that_works(hooks, has_cuda, _runs_backward))
     return _functions_address(_found_tables[0])
 
 
@@ -101,7 +111,7 @@ def _first_that_works(
                 return candidate
         finally:
             hooks[0] = original
-    raise BackwardUnavailableError(_refusal("its autograd engine asks the CUDA hooks for more than is simulated"))
+    raise AcceleratorUnavailableError(_refusal("its autograd engine asks the CUDA hooks for more than is simulated"))
 
 
 def _names_cuda() -> bool:
@@ -109,12 +119,12 @@ def _names_cuda() -> bool:
     return found is not None and found.type == "cuda"
 
 
-def _runs_backward(engine: Callable[..., Any]) -> bool:
+def _runs_backward() -> bool:
     with torch.inference_mode(False), torch.enable_grad():
         leaf = wrap(torch.ones(())).requires_grad_()
         result = leaf * 2
         try:
-            engine((result,), (wrap(torch.ones(())),), False, False, (), allow_unreachable=True, accumulate_grad=True)
+            result.backward(wrap(torch.ones(())))
         except RuntimeError:
             return False
     return isinstance(leaf.grad, SimulatedTensor) and leaf.grad.host.item() == 2.0

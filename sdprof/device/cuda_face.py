@@ -18,6 +18,8 @@ from sdprof.device import streams
 from sdprof.device.generator import GeneratorStandIn
 from sdprof.device.gpu_peaks import GpuPeaks
 from sdprof.device.kernels import refuse_ordinal
+from sdprof.device.legacy_types import legacy_types
+from sdprof.device.loading import loader_to_device
 from sdprof.device.memory_counter import MemoryCounter
 from sdprof.device.pinned_memory import mark_pinned
 from sdprof.device.tensor import DEVICE, SimulatedTensor
@@ -69,7 +71,7 @@ _ABSENT = object()
 def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, str, Any]]:
     cuda = torch.cuda
     for name, value in (
-        _queries(gpu) | _random_numbers() | _memory_queries(gpu, memory) | _streams() | _graphs()
+        _queries(gpu) | _random_numbers() | _memory_queries(gpu, memory) | _streams() | _graphs() | legacy_types()
     ).items():
         yield cuda, name, value
         submodule = getattr(getattr(cuda, name, None), "__module__", "")
@@ -77,6 +79,7 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
             if submodule == part.__name__ and hasattr(part, name):
                 yield part, name, value
     yield torch, "Generator", GeneratorStandIn
+    yield torch, "load", loader_to_device(torch.load)
     yield torch.Tensor, "data", _data_property()
     for name in _PINNABLE_FACTORIES:
         yield torch, name, _pinnable(getattr(torch, name))
@@ -195,8 +198,8 @@ def _streams() -> dict[str, Any]:
 
 def _graphs() -> dict[str, Any]:
     return {
-        "CUDAGraph": _refuse_graphs,
-        "graph": _refuse_graphs,
+        "CUDAGraph": _RefusedGraph,
+        "graph": _RefusedGraph,
         "make_graphed_callables": _refuse_graphs,
         "is_current_stream_capturing": lambda: False,
     }
@@ -268,3 +271,10 @@ def _do_nothing(*args: Any, **kwargs: Any) -> None:
 
 def _refuse_graphs(*args: Any, **kwargs: Any) -> Any:
     raise NotImplementedError(NOT_SIMULATED)
+
+
+class _RefusedGraph:
+    """A class, because libraries name it in annotations."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError(NOT_SIMULATED)

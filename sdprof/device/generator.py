@@ -5,6 +5,7 @@ Numbers are those of a CPU generator with the same seed, so that outputs equal t
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import torch
@@ -15,11 +16,17 @@ HostGenerator = torch.Generator
 """The real class; ``torch.Generator`` names a stand-in while a simulation runs."""
 
 
+_simulated: weakref.WeakValueDictionary[int, HostGenerator] = weakref.WeakValueDictionary()
+"""By the address of their C++ object: operators hand back another Python object than they were given."""
+
+
 class SimulatedGenerator(HostGenerator):
     """What ``torch.Generator("cuda")`` gives."""
 
     def __new__(cls) -> SimulatedGenerator:
-        return super().__new__(cls, "cpu")
+        generator: SimulatedGenerator = super().__new__(cls, "cpu")  # type: ignore[call-arg]
+        _simulated[generator._cdata] = generator
+        return generator
 
     @property
     def device(self) -> torch.device:
@@ -44,5 +51,5 @@ class GeneratorStandIn(metaclass=_GeneratorType):
 
 def check_generator(generator: object) -> None:
     """Refuse a host generator for a device tensor, with CUDA's message."""
-    if isinstance(generator, HostGenerator) and not isinstance(generator, SimulatedGenerator):
+    if isinstance(generator, HostGenerator) and generator._cdata not in _simulated:
         raise RuntimeError("Expected a 'cuda' device type for generator but found 'cpu'")

@@ -74,7 +74,7 @@ def _carried(recorder: Recorder, gpu: str, memory: MemoryCounter) -> Iterator[No
     lifts_host_only = torch._C._only_lift_cpu_tensors()  # type: ignore[attr-defined]
     # Backward runs in the caller's thread, where the user's frames are.
     multithreaded_backward = torch._C._is_multithreading_enabled()  # type: ignore[attr-defined]
-    with kernels.installed(), cuda_face.worn(find_gpu(gpu), memory), accelerator.backward_allowed():
+    with kernels.installed(), cuda_face.worn(find_gpu(gpu), memory), accelerator.believed_in():
         torch._C._set_only_lift_cpu_tensors(True)  # type: ignore[attr-defined]
         torch._C._set_multithreading_enabled(False)
         try:

@@ -70,6 +70,15 @@ class SimulatedTensor(Tensor):
         """Return the values as nested Python lists, as ``torch.Tensor.tolist`` does: by way of a host copy."""
         return self.item() if self.dim() == 0 else self.detach().cpu().tolist()
 
+    def numpy(self, *, force: bool = False) -> Any:
+        """Refuse as CUDA does, or copy to the host first where ``force`` asks for it."""
+        if force:
+            return self.detach().cpu().numpy()
+        raise TypeError(
+            f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
+            "memory first."
+        )
+
     def data_ptr(self) -> int:
         """Return the address of the host values: good for comparing addresses, as users do."""
         return self.host.data_ptr()

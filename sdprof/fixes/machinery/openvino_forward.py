@@ -35,7 +35,7 @@ class OpenVinoForward:
         if not answers or not all(isinstance(answer, torch.Tensor) for answer in answers):
             raise ConversionError(f"{type(module).__name__} does not return tensors alone, so it cannot be converted")
         self._output_dtypes = [answer.dtype for answer in answers]
-        flat = _Flat(self._original, self._form, self._fixed)
+        flat = _Flat(module, self._form, self._fixed)
         try:
             with torch.no_grad():
                 converted = openvino.convert_model(
@@ -84,12 +84,10 @@ def _threads() -> dict[str, int]:
 class _Flat(torch.nn.Module):
     """A forward of tensors only, and with tensors only as its answer: what a tracer takes."""
 
-    def __init__(self, forward: Any, form: TreeSpec, fixed: list[Any]) -> None:
+    def __init__(self, module: torch.nn.Module, form: TreeSpec, fixed: list[Any]) -> None:
         super().__init__()
-        owner = getattr(forward, "__self__", None)
-        if isinstance(owner, torch.nn.Module):
-            self.owner = owner  # a tracer wants to know whose the parameters are
-        self._forward, self._form, self._fixed = forward, form, fixed
+        self.module = module  # as a child: a tracer wants to know whose the parameters are
+        self._forward, self._form, self._fixed = module.forward, form, fixed
 
     def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Call the module's own forward."""

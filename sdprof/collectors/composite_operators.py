@@ -14,9 +14,10 @@ def is_composite(func: Any) -> bool:
 
     Autograd takes these apart before a dispatch mode sees them; under ``torch.inference_mode`` nothing does.
     """
-    return isinstance(func, torch._ops.OpOverload) and torch._C._dispatch_has_kernel_for_dispatch_key(
-        func.name(), "CompositeImplicitAutograd"
-    )
+    if not isinstance(func, torch._ops.OpOverload):
+        return False
+    name = func.name()  # type: ignore[no-untyped-call]
+    return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
 
 
 def operator_name(func: Any) -> str:

@@ -27,5 +27,5 @@ def flops_of(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: A
     if operator_name(func) in OTHER_FUSED_ATTENTION:
         query, key, value = args[:3]
         if all(isinstance(tensor, torch.Tensor) for tensor in (query, key, value)):
-            return int(sdpa_flop_count(query.shape, key.shape, value.shape))
+            return int(sdpa_flop_count(query.shape, key.shape, value.shape))  # type: ignore[no-untyped-call]
     return 0

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sdprof.facts.trace.json_repair import repaired_json
-from sdprof.facts.trace.raw_event import RawEvent
+from sdprof.facts.trace.raw_event import AnyEvent
 from sdprof.facts.trace.read_limits import MEBIBYTE, ReadLimits
 from sdprof.facts.trace.trace_error import TraceError
 
@@ -25,9 +25,9 @@ _SEARCH_WINDOW_BYTES = 1 << 12
 _GUESSES = 8
 _COMMA, _CLOSE = b",]"
 
-_batch_decoder = msgspec.json.Decoder(list[RawEvent])
+_batch_decoder = msgspec.json.Decoder(list[AnyEvent])
 _loose_decoder = msgspec.json.Decoder(list[msgspec.Raw])
-_event_decoder = msgspec.json.Decoder(RawEvent)
+_event_decoder = msgspec.json.Decoder(AnyEvent)
 
 
 class EventStream:
@@ -42,7 +42,7 @@ class EventStream:
         self._chunks = chunks
         self._limits = limits
 
-    def batches(self) -> Iterator[list[RawEvent]]:
+    def batches(self) -> Iterator[list[AnyEvent]]:
         """Events in file order.
 
         :raises TraceError: the text is not JSON, not a trace, or ends too early.
@@ -113,7 +113,7 @@ class EventStream:
             return decoded
         return None
 
-    def _decoded_up_to_a_cut(self, text: bytearray) -> tuple[list[RawEvent], bytes, bool] | None:
+    def _decoded_up_to_a_cut(self, text: bytearray) -> tuple[list[AnyEvent], bytes, bool] | None:
         """Events up to a proved cut, the text after it, and whether the list has ended; None: more text is needed.
 
         The comma at the cut is overwritten with the bracket that closes the list: copying the text would cost half as
@@ -130,7 +130,7 @@ class EventStream:
                 return events, rest.removesuffix(b"]") + text[guess:], True
         return None
 
-    def _decoded_to_the_end(self, text: bytearray) -> tuple[list[RawEvent], bytes]:
+    def _decoded_to_the_end(self, text: bytearray) -> tuple[list[AnyEvent], bytes]:
         decoded = self._decoded(text)
         if decoded is None:
             raise TraceError(
@@ -139,7 +139,7 @@ class EventStream:
             )
         return decoded[0], decoded[1] or b""
 
-    def _decoded(self, text: bytearray | memoryview) -> tuple[list[RawEvent], bytes | None] | None:
+    def _decoded(self, text: bytearray | memoryview) -> tuple[list[AnyEvent], bytes | None] | None:
         """Events of a list, and what follows if the list ends inside the text; None: the text ends inside an event.
 
         :raises TraceError: no JSON, even after repair.
@@ -163,7 +163,7 @@ class EventStream:
             raise TraceError(f"{self.name} is not valid JSON ({damage.what}): record the trace again.")
         return self._events(text[: damage.list_end]), bytes(text[damage.list_end :])
 
-    def _events(self, text: bytearray | memoryview) -> list[RawEvent]:
+    def _events(self, text: bytearray | memoryview) -> list[AnyEvent]:
         try:
             return _batch_decoder.decode(text)
         except msgspec.ValidationError:

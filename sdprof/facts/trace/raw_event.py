@@ -6,6 +6,8 @@ The format is Chrome's trace event format ("Trace Event Format", Google, 2016) w
 
 from __future__ import annotations
 
+from typing import Union
+
 import msgspec
 
 # Writers differ in whether they quote numbers (ROCm quotes "bytes" of runtime calls), so every scalar is taken in and
@@ -35,11 +37,9 @@ class RawArguments(msgspec.Struct, gc=False):
 NO_ARGUMENTS = RawArguments()
 
 
-class RawEvent(msgspec.Struct, gc=False):
-    """One entry of ``traceEvents``. Times are microseconds since an origin that differs between writers."""
+class RawEvent(msgspec.Struct, gc=False, tag_field="ph", tag="X"):
+    """A complete event. Times are microseconds since an origin that differs between writers."""
 
-    ph: str = ""
-    """Phase: X complete, B begin, E end, i instant, s and f ends of a flow arrow, M metadata, C counter."""
     cat: str = ""
     name: str = ""
     pid: Scalar = None
@@ -47,3 +47,21 @@ class RawEvent(msgspec.Struct, gc=False):
     ts: float | None = None
     dur: float | None = None
     args: RawArguments | None = None
+
+
+class BeginEvent(RawEvent, gc=False, tag="B"):
+    """The begin of what an EndEvent of the same thread ends."""
+
+
+class EndEvent(RawEvent, gc=False, tag="E"):
+    """The end of the last open BeginEvent of its thread."""
+
+
+# Every other phase of the format: flow arrows (a third of a GPU trace), instants, metadata, counters, objects, …
+# Structs without fields, so that the parser skips their contents.
+_SKIPPED = tuple(
+    msgspec.defstruct(f"Skipped_{number}", [], gc=False, tag_field="ph", tag=phase)
+    for number, phase in enumerate("iIMstfFCbneSTpNODPVvRcag()")
+)
+AnyEvent = Union[RawEvent, BeginEvent, EndEvent, *_SKIPPED]  # type: ignore[valid-type]
+"""What a decoder of events is made for; only the first three have contents."""

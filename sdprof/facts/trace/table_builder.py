@@ -13,7 +13,7 @@ import polars as pl
 from sdprof.facts.trace.begin_end_pairs import BeginEndPairs
 from sdprof.facts.trace.event_columns import identifier_column, number_column, raw_text_column, text_column
 from sdprof.facts.trace.event_kinds import IGNORED_CATEGORIES, KIND_OF_CATEGORY
-from sdprof.facts.trace.raw_event import NO_ARGUMENTS, RawArguments, RawEvent, Scalar
+from sdprof.facts.trace.raw_event import NO_ARGUMENTS, AnyEvent, BeginEvent, EndEvent, RawArguments, RawEvent, Scalar
 from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND, SCHEMAS, Schema
 
 Microseconds = npt.NDArray[np.float64]
@@ -37,15 +37,14 @@ class TableBuilder:
         self._parts: dict[str, list[pl.DataFrame]] = defaultdict(list)
         self._pairs = BeginEndPairs()
 
-    def add(self, events: Sequence[RawEvent]) -> None:
+    def add(self, events: Sequence[AnyEvent]) -> None:
         """Sorts a batch into tables."""
         by_kind: dict[str | None, list[RawEvent]] = defaultdict(list)
-        begins_and_ends = []
+        begins_and_ends: list[BeginEvent | EndEvent] = []
         for event in events:
-            phase = event.ph
-            if phase == "X":
+            if type(event) is RawEvent:
                 by_kind[_kind_of(event.cat)].append(event)
-            elif phase == "B" or phase == "E":
+            elif isinstance(event, (BeginEvent, EndEvent)):
                 begins_and_ends.append(event)
         for event in self._pairs.joined(begins_and_ends):
             by_kind[_kind_of(event.cat)].append(event)
@@ -65,8 +64,8 @@ class TableBuilder:
         }
 
     def _table(self, schema: Schema, events: Sequence[RawEvent]) -> pl.DataFrame:
-        starts_us = np.array(list(map(attrgetter("ts"), events)), dtype=np.float64)
-        durations_us = np.array(list(map(attrgetter("dur"), events)), dtype=np.float64)
+        starts_us = _times(events, "ts")
+        durations_us = _times(events, "dur")
         usable = self._usable(starts_us, durations_us)
         if not usable.all():
             events = [event for event, keep in zip(events, usable, strict=True) if keep]
@@ -97,6 +96,14 @@ class TableBuilder:
     def _count(self, reason: str, which: Flags) -> None:
         if which.any():
             self.left_out[reason] += int(which.sum())
+
+
+def _times(events: Sequence[RawEvent], field: str) -> Microseconds:
+    """A time of each event; NaN where it has none."""
+    try:
+        return np.fromiter(map(attrgetter(field), events), np.float64, len(events))
+    except TypeError:
+        return np.array([getattr(event, field) for event in events], dtype=np.float64)
 
 
 def _nanoseconds(microseconds: Microseconds) -> npt.NDArray[np.int64]:

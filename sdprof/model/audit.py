@@ -69,6 +69,8 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     peak_memory_bytes: int | None = None
     speedup: Interval | None = None
     """Against the baseline, paired by round."""
+    round_speedups: tuple[float, ...] = ()
+    """Against the baseline in each single round: what ``speedup`` sums up."""
     parity: Parity | None = None
     error: str = ""
     """Why the variant could not be measured."""
@@ -296,9 +298,6 @@ class HotModule(msgspec.Struct, frozen=True, kw_only=True):
     flops: int
     percent_of_peak: float | None
     depth: int = 0
-
-    baseline: tuple[HotOp, ...] = ()
-    candidate: tuple[HotOp, ...] = ()
 
 
 class MemoryPair(msgspec.Struct, frozen=True, kw_only=True):

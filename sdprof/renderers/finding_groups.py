@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sdprof.model import Finding, FindingStatus, Severity
+from sdprof.renderers.quantities import milliseconds
 
 STATES: dict[FindingStatus, tuple[str, str]] = {
     "fixed": ("Fixed", "A fix of the chosen set removed it, and the time was gained."),
@@ -37,6 +38,20 @@ def finding_groups(findings: Iterable[Finding]) -> tuple[FindingGroup, ...]:
         for status, (title, meaning) in STATES.items()
     )
     return tuple(group for group in groups if group.findings)
+
+
+def cost_in_words(finding: Finding) -> str:
+    """What it costs, or what its fix gained, in a few words; empty where nobody knows."""
+    cost = finding.cost
+    if cost is None:
+        return ""
+    if finding.status == "hidden":
+        return "no gain shown"
+    if cost.obtained_ms_per_step is not None:
+        return f"{milliseconds(cost.obtained_ms_per_step)} per step gained"
+    if cost.predicted_ms_per_step is not None:
+        return f"{milliseconds(cost.predicted_ms_per_step)} per step predicted"
+    return ""
 
 
 def cost_ms_per_step(finding: Finding) -> float:

@@ -87,7 +87,8 @@ def _sure(comparison: Comparison | None) -> Answer:
         return Answer("unsure", "No interval", rounds)
     if comparison.verdict == "not-shown":
         return Answer("unsure", "Not sure", f"{rounds} The difference does not stand out from the noise.")
-    return Answer("good", "Sure", f"{rounds} The 95% interval stays clear of 1.")
+    tone: Tone = "good" if comparison.verdict == "faster" else "bad"
+    return Answer(tone, "Sure", f"{rounds} The 95% interval stays clear of 1.")
 
 
 def _same(comparison: Comparison | None) -> Answer:

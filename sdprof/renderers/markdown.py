@@ -7,7 +7,7 @@ import re
 from sdprof.model import AuditResult, Finding, FixResult
 from sdprof.renderers import quantities
 from sdprof.renderers.excerpt import excerpt
-from sdprof.renderers.finding_groups import finding_groups
+from sdprof.renderers.finding_groups import cost_in_words, finding_groups
 from sdprof.renderers.headline import Headline, headline
 from sdprof.renderers.printable import one_line, printable
 from sdprof.renderers.short_path import place
@@ -109,11 +109,9 @@ def _findings(result: AuditResult) -> list[str]:
 
 def _finding(finding: Finding, roots: tuple[str, ...]) -> str:
     lines = [f"**{text(finding.title)}** ({finding.severity})"]
-    cost = finding.cost
-    if cost is not None and cost.obtained_ms_per_step is not None:
-        lines[0] += f", {quantities.milliseconds(cost.obtained_ms_per_step)} per step gained"
-    elif cost is not None and cost.predicted_ms_per_step is not None:
-        lines[0] += f", {quantities.milliseconds(cost.predicted_ms_per_step)} per step predicted"
+    words = cost_in_words(finding)
+    if words:
+        lines[0] += f", {words}"
     for where in finding.locations[:1]:
         rows = [line.before + line.marked + line.after for line in excerpt(where).lines]
         lines.append(code(place(where, roots)))

@@ -1,4 +1,4 @@
-"""Speed-up of a variant in each single round, recomputed from the timings: the dots behind an interval."""
+"""The single rounds behind an interval: what each took, and the speed-up in each."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ from sdprof.renderers import step_time
 
 
 def seconds_by_round(result: AuditResult, variant: Variant) -> dict[int, float]:
-    """Round number (from 0) to seconds of the run.
+    """Number of the round (from 0, over all of ``comparison.order``) to the seconds of the variant's run in it.
 
-    A variant need not have run in every round: ``comparison.order`` says in which. Where the order does not fit the
-    timings, they are taken as the first rounds.
+    The baseline's timings are those of the latest rounds. A variant has a place among them where it ran in each; one
+    that was timed in earlier rounds has none, and the answer is empty.
     """
-    if variant.timing is None:
-        return {}
-    order = result.comparison.order if result.comparison is not None else ()
-    rounds = [number for number, entries in enumerate(order) if variant.id in entries]
-    if len(rounds) != len(variant.timing.seconds):
-        rounds = list(range(len(variant.timing.seconds)))
-    return dict(zip(rounds, variant.timing.seconds, strict=True))
-
-
-def round_ratios(result: AuditResult, variant: Variant) -> dict[int, float]:
-    """Round number to baseline seconds over the variant's seconds, for the rounds that have both."""
     start = step_time.baseline(result)
-    if start is None:
+    if result.comparison is None or start is None or start.timing is None or variant.timing is None:
         return {}
+    order, runs = result.comparison.order, len(start.timing.seconds)
+    latest = list(range(len(order)))[-runs:]
+    if len(latest) != len(variant.timing.seconds) or not all(variant.id in order[number] for number in latest):
+        return {}
+    return dict(zip(latest, variant.timing.seconds, strict=True))
+
+
+def round_ratios(result: AuditResult, variant: Variant) -> tuple[float, ...]:
+    """Speed-up of the variant in each round; recomputed from the timings where the audit did not keep it."""
+    if variant.round_speedups:
+        return variant.round_speedups
+    start = step_time.baseline(result)
+    if start is None or start.id == variant.id:
+        return ()
     before, after = seconds_by_round(result, start), seconds_by_round(result, variant)
-    return {number: before[number] / taken for number, taken in after.items() if number in before and taken > 0}
+    return tuple(before[number] / taken for number, taken in after.items() if number in before and taken > 0)
 
 
 def control_variant(result: AuditResult) -> Variant | None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from sdprof.model import AuditResult, Finding, FixResult, Interval
 from sdprof.renderers import quantities
 from sdprof.renderers.excerpt import excerpt
-from sdprof.renderers.finding_groups import STATES, finding_groups
+from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups
 from sdprof.renderers.headline import Headline, Tone, headline
 from sdprof.renderers.printable import one_line
 from sdprof.renderers.short_path import place
@@ -127,9 +127,7 @@ def _finding(finding: Finding, roots: tuple[str, ...]) -> Padding:
             if line.marked:
                 carets = " " * (2 + Text(line.before).cell_len) + "^" * max(Text(line.marked).cell_len, 1)
                 parts.append(Text(carets, style="red", no_wrap=True, overflow="crop"))
-    cost = finding.cost
-    if cost is not None and cost.obtained_ms_per_step is not None:
-        parts.append(Text(f"{quantities.milliseconds(cost.obtained_ms_per_step)} per step gained"))
-    elif cost is not None and cost.predicted_ms_per_step is not None:
-        parts.append(Text(f"{quantities.milliseconds(cost.predicted_ms_per_step)} per step predicted"))
+    words = cost_in_words(finding)
+    if words:
+        parts.append(Text(words))
     return Padding(Group(*parts), (0, 0, 0, 2))

@@ -66,6 +66,7 @@ def _variant(name: str, measured: Measurements) -> Variant:
     rounds = next((times for times in reversed(measured.batches) if times.seconds(name)), None)
     seconds = rounds.seconds(name) if rounds is not None else ()
     steady = median(seconds) if seconds else None
+    pairs = rounds.pairs(BASELINE.id, name) if rounds is not None and name != BASELINE.id else None
     return Variant(
         id=name,
         label=_label(name, record.fixes),
@@ -78,7 +79,10 @@ def _variant(name: str, measured: Measurements) -> Variant:
         else None,
         build_seconds=record.build_seconds,
         peak_memory_bytes=record.peak_memory_bytes,
-        speedup=rounds.pairs(BASELINE.id, name).interval() if rounds is not None and name != BASELINE.id else None,
+        speedup=pairs.interval() if pairs is not None else None,
+        round_speedups=tuple(before / after for before, after in zip(pairs.baseline, pairs.candidate, strict=True))
+        if pairs is not None
+        else (),
         parity=measured.parity.get(name),
         error=record.error,
         notes=tuple(sentence for did in record.did.values() for sentence in did),

@@ -234,7 +234,7 @@ def faster() -> AuditResult:
         transfers=transfers(),
         graphs=graphs(),
         hot_lines=hot_lines(),
-        hot_stacks=stacks(600, 1),
+        hot_stacks=stacks(90, 1),
         hot_ops=operators(1.0),
         hot_ops_after=operators(0.6)[1:],
         hot_modules=modules(),

@@ -87,7 +87,7 @@ def _entry(result: AuditResult, variant: Variant) -> tuple[Variant, str, Interva
     interval = variant.speedup
     if role == "control" and interval is None and result.comparison is not None:
         interval = result.comparison.control
-    dots = () if role == "baseline" else tuple(round_ratios(result, variant).values())
+    dots = () if role == "baseline" else round_ratios(result, variant)
     return variant, role, IntervalRow(None if role == "baseline" else interval, _tone(role, interval), dots)
 
 
@@ -104,7 +104,7 @@ def _figure(result: AuditResult) -> Markup | None:
     if comparison is None or comparison.speedup is None:
         return None
     chosen = step_time.candidate(result)
-    dots = () if chosen is None else tuple(round_ratios(result, chosen).values())
+    dots = () if chosen is None else round_ratios(result, chosen)
     tone: Tone = "good" if comparison.verdict == "faster" else "bad" if comparison.verdict == "slower" else "unsure"
     label = f"Speed-up {quantities.times(comparison.speedup)}, 95% interval {quantities.bounds(comparison.speedup)}"
     if comparison.control is not None:

@@ -12,7 +12,8 @@ from markupsafe import Markup
 from sdprof.model import AuditResult
 from sdprof.renderers import quantities, short_path
 from sdprof.renderers.excerpt import excerpt
-from sdprof.renderers.finding_groups import STATES, finding_groups
+from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups
+from sdprof.renderers.gaps import gaps_about
 from sdprof.renderers.headline import headline
 from sdprof.renderers.html import before_and_after, content_security
 from sdprof.renderers.html.evidence import evidence_rows
@@ -51,6 +52,7 @@ def render(result: AuditResult) -> str:
             regions=before_and_after.graph_regions(result.graphs),
             transfers=before_and_after.transfer_sites(result.transfers),
             memory=memory_plot(result),
+            gaps_about=lambda *words: gaps_about(result, *words),
             place=lambda where: short_path.place(where, result.target.source_roots),
         )
     )
@@ -80,6 +82,7 @@ def _environment() -> Environment:
         quantities.bounds,
         excerpt,
         evidence_rows,
+        cost_in_words,
         share_bar,
     ):
         environment.filters[write.__name__] = write

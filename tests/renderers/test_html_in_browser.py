@@ -1,0 +1,149 @@
+"""report.html as Chromium shows it: nothing leaves the page, nothing overflows, and it works without JavaScript."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from sdprof.renderers import html
+from tests.renderers.browser import give_up, launched, opened
+from tests.renderers.samples import SAMPLES
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    paths = {name: folder / f"{name}.html" for name in SAMPLES}
+    for name, path in paths.items():
+        path.write_text(html.render(SAMPLES[name]()), encoding="utf-8")
+    return paths
+
+
+def overflow(page: Page) -> int:
+    return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+@pytest.mark.parametrize(("width", "dark"), [(1400, False), (400, True)])
+def test_nothing_leaves_the_page_and_nothing_overflows(
+    browser: Browser, files: dict[str, Path], sample: str, width: int, dark: bool
+) -> None:
+    with opened(browser, files[sample], width=width, dark=dark) as watched:
+        assert overflow(watched.page) <= 0
+        assert watched.page.locator("h1").is_visible()
+
+
+@pytest.mark.parametrize("sample", ["faster", "hostile"])
+def test_it_can_be_read_without_javascript(browser: Browser, files: dict[str, Path], sample: str) -> None:
+    with opened(browser, files[sample], width=400, javascript=False) as watched:
+        page = watched.page
+        assert page.locator("svg.flame > svg").first.is_visible()
+        assert page.locator("details.finding").first.locator("pre").first.is_visible()
+        assert not page.locator("form.filter").first.is_visible()
+        assert not page.locator("#copy-command").is_visible()
+
+
+def test_a_closed_finding_opens_without_javascript(browser: Browser, files: dict[str, Path]) -> None:
+    with opened(browser, files["huge"], javascript=False) as watched:
+        closed = watched.page.locator("details.finding:not([open])").first
+        element = closed.element_handle()
+        closed.locator("summary").click()
+        assert element is not None
+        assert element.get_attribute("open") is not None
+
+
+def test_the_answers_fit_the_first_screen(browser: Browser, files: dict[str, Path]) -> None:
+    with opened(browser, files["faster"]) as watched:
+        box = watched.page.locator(".tally").bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 900
+
+
+@pytest.mark.parametrize(
+    ("sample", "dark"),
+    [("faster", False), ("faster", True), ("slower", False), ("everything_missing", True), ("no_fixes", False)],
+)
+def test_axe_finds_no_serious_fault(browser: Browser, files: dict[str, Path], sample: str, dark: bool) -> None:
+    try:
+        from axe_playwright_python.base import AXE_FILE_PATH
+    except ImportError:
+        give_up("No axe: pip install axe-playwright-python")
+    with opened(browser, files[sample], dark=dark) as watched:
+        # axe comes in over the debugging protocol, past the page's own policy, which stays in force.
+        watched.page.evaluate(Path(AXE_FILE_PATH).read_text(encoding="utf-8"))
+        # The frames of the flame graph are all alike: a few stand for a thousand.
+        report = watched.page.evaluate("axe.run({include: ['html'], exclude: ['svg.flame > svg:nth-child(n+30)']})")
+        assert report["passes"]
+        serious = [
+            (fault["id"], [node["html"][:120] for node in fault["nodes"][:3]])
+            for fault in report["violations"]
+            if fault["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+
+
+def test_the_filter_keeps_the_findings_with_the_words(browser: Browser, files: dict[str, Path]) -> None:
+    with opened(browser, files["faster"]) as watched:
+        page = watched.page
+        page.fill("#finding-filter", "softmax sdpa")
+        assert page.locator("#findings .finding:visible").count() == 1
+        assert page.locator("#finding-count").inner_text() == "1 of 10"
+        page.fill("#finding-filter", "")
+        assert page.locator("#findings .finding:visible").count() == 10
+
+
+def test_a_heading_sorts_its_table(browser: Browser, files: dict[str, Path]) -> None:
+    with opened(browser, files["faster"]) as watched:
+        page = watched.page
+        column = "#lines tbody tr td:nth-child(4)"
+        page.locator("#lines thead button", has_text="Hits").click()
+        hits = [int(text) for text in page.locator(column).all_inner_texts()]
+        assert hits == sorted(hits, reverse=True)
+        page.locator("#lines thead button", has_text="Hits").click()
+        assert [int(text) for text in page.locator(column).all_inner_texts()] == sorted(hits)
+
+
+def test_the_flame_graph_zooms_searches_and_obeys_the_keyboard(browser: Browser, files: dict[str, Path]) -> None:
+    with opened(browser, files["faster"]) as watched:
+        page = watched.page
+        frames = page.locator("svg.flame > svg:visible")
+        before = frames.count()
+        page.locator(".flamebox").focus()
+        for key in ("ArrowDown", "ArrowDown", "Enter"):
+            page.keyboard.press(key)
+        zoomed = frames.count()
+        assert zoomed < before
+        assert "samples" in page.locator("#flame-status").inner_text()
+        page.keyboard.press("Escape")
+        assert frames.count() == before
+        page.fill("#flame-search", "sample (")
+        assert page.locator("#flame-status").inner_text() == "100.0% of the samples match"
+        page.click("#flame-reset")
+        frames.nth(3).click(position={"x": 2, "y": 5})
+        assert frames.count() < before
+
+
+def test_a_link_to_a_fix_leads_to_its_row(browser: Browser, files: dict[str, Path]) -> None:
+    with opened(browser, files["faster"]) as watched:
+        watched.page.locator(".reasons a").first.click()
+        row = watched.page.locator(":target")
+        assert "sdpa" in row.inner_text()
+
+
+def test_a_printed_page_shows_closed_findings(browser: Browser, files: dict[str, Path]) -> None:
+    with opened(browser, files["huge"]) as watched:
+        page = watched.page
+        assert page.locator("details.finding:not([open])").count() > 0
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.locator("details.finding:not([open])").count() == 0
+        page.emulate_media(media="print")
+        assert not page.locator("nav").is_visible()

@@ -1,0 +1,7 @@
+"""How a run is ended once a region was seen."""
+
+from __future__ import annotations
+
+
+class EnoughSeen(BaseException):
+    """Raised through the user's code to end a run that has nothing more to tell."""

@@ -1,4 +1,7 @@
-"""The command line: parse, call, exit code; nothing else."""
+"""The command line: parse, call, exit code; nothing else.
+
+Commands import what they call when they are called: ``sdprof --help`` answers at once.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,6 @@ from typing import Annotated, NoReturn
 import typer
 
 import sdprof
-from sdprof import listings
-from sdprof.pipeline import AuditFailedError, run_audit
-from sdprof.progress_bar import TerminalProgress
-from sdprof.run_folder import RunFolderError
-from sdprof.stages.request import AuditRequest
-from sdprof.stages.request_check import WrongCallError, checked_request
-from sdprof.target_index import TargetFile, TargetNotFoundError, find_target
 
 WRONG_CALL = 2
 FAILED = 1
@@ -83,6 +79,13 @@ def audit(
     threads: Annotated[int | None, typer.Option(help="Threads of PyTorch; default: PyTorch's choice.", min=1)] = None,
 ) -> None:
     """Audit a sampling loop: profile it, find what is wrong, try the cures, prove the gain, write the report."""
+    from sdprof.pipeline import AuditFailedError, run_audit
+    from sdprof.progress_bar import TerminalProgress
+    from sdprof.run_folder import RunFolderError
+    from sdprof.stages.request import AuditRequest
+    from sdprof.stages.request_check import WrongCallError, checked_request
+    from sdprof.target_index import TargetNotFoundError, find_target
+
     progress = TerminalProgress()
     try:
         if resume is not None:
@@ -124,7 +127,7 @@ def audit(
                 found.declaration,
                 set_ or [],
             )
-            finished = run_audit(request, out or _default_folder(found), progress)
+            finished = run_audit(request, out or _default_folder(found.declaration.name), progress)
     except (WrongCallError, TargetNotFoundError, RunFolderError) as error:
         _end(str(error), WRONG_CALL)
     except AuditFailedError as error:
@@ -137,18 +140,24 @@ def audit(
 @app.command()
 def targets() -> None:
     """List the targets that come with sdprof."""
+    from sdprof import listings
+
     typer.echo(listings.targets())
 
 
 @app.command()
 def audits() -> None:
     """List the audits: what can be wrong with a sampling loop."""
+    from sdprof import listings
+
     typer.echo(listings.audits())
 
 
 @app.command()
 def fixes() -> None:
     """List the fixes: what sdprof can do about it, and what each does to the numbers."""
+    from sdprof import listings
+
     typer.echo(listings.fixes())
 
 
@@ -156,10 +165,12 @@ def fixes() -> None:
 def doctor() -> None:
     """Say what this machine can and cannot collect, and what to do about it."""
     from sdprof.doctor import examine
+    from sdprof.progress_bar import TerminalProgress
 
-    report = examine()
+    report = examine(TerminalProgress())
+    if not report.usable:
+        _end(report.text, FAILED)
     typer.echo(report.text)
-    raise typer.Exit(0 if report.usable else FAILED)
 
 
 @app.command()
@@ -168,8 +179,8 @@ def version() -> None:
     typer.echo(sdprof.__version__)
 
 
-def _default_folder(found: TargetFile) -> Path:
-    return Path("reports") / f"{found.declaration.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+def _default_folder(target: str) -> Path:
+    return Path("reports") / f"{target}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
 def _end(sentence: str, code: int) -> NoReturn:

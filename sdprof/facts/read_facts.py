@@ -10,6 +10,8 @@ import msgspec
 from sdprof.facts.facts import Facts
 from sdprof.facts.hot_lines import hot_lines
 from sdprof.facts.hot_modules import hot_modules
+from sdprof.facts.recorded_trace import recorded_trace
+from sdprof.facts.trace.trace_error import TraceError
 from sdprof.model import (
     Environment,
     GraphProfile,
@@ -20,6 +22,7 @@ from sdprof.model import (
     OperatorCensus,
     Peaks,
     StackSamples,
+    TraceFile,
     TransferProfile,
 )
 
@@ -38,8 +41,13 @@ def read_facts(folder: Path, *, peaks: Peaks | None = None) -> Facts:
     :raises ArtifactError: if an artifact is there and damaged.
     """
     modules = _read(folder / "modules.json", ModuleProfile)
+    trace_file = _read(folder / "trace.json", TraceFile)
     lines = _read(folder / "lines.json", LineProfile)
     peaks = _read(folder / "peaks.json", Peaks) or peaks
+    try:
+        recorded = recorded_trace(folder, trace_file, modules, peaks) if trace_file is not None else None
+    except TraceError as error:
+        raise ArtifactError(f"The recorded trace cannot be read: {error}") from None
     return Facts(
         environment=_read(folder / "environment.json", Environment),
         loop=_read(folder / "loop.json", LoopMap),
@@ -51,6 +59,8 @@ def read_facts(folder: Path, *, peaks: Peaks | None = None) -> Facts:
         transfers=_read(folder / "transfers.json", TransferProfile),
         memory=_read(folder / "memory.json", MemoryProfile),
         peaks=peaks,
+        trace=recorded.facts if recorded is not None else None,
+        hot_ops=recorded.operators if recorded is not None else None,
         hot_lines=hot_lines(lines) if lines is not None else None,
         hot_modules=hot_modules(modules, peaks) if modules is not None else None,
     )

@@ -21,9 +21,9 @@ from sdprof.worker.protocol import Built
 
 CHOOSING_ROUNDS = (5, 7)
 """Fewest and most rounds of a measurement from which nothing is claimed."""
-PROVING_ROUNDS = (8, 30)
-"""From 8 rounds on, the signed-rank interval exists at 95%."""
-QUICK_PROVING_ROUNDS = (8, 12)
+PROVING_ROUNDS = (12, 30)
+"""Under 12 rounds a single stalled run can carry a bound of the interval away (docs/statistics.md)."""
+QUICK_PROVING_ROUNDS = (12, 14)
 SHARE_OF_BUDGET: dict[Purpose, float] = {"alone": 0.35, "together": 0.3, "proof": 1.0}
 """Of what is left of the budget when a batch begins."""
 

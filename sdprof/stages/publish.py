@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 import msgspec
 
 from sdprof.model import AuditResult
-from sdprof.renderers import html, terminal
+from sdprof.renderers import terminal
+from sdprof.renderers.html import page
 from sdprof.run_folder import RunFolder
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress, stage
@@ -23,9 +26,11 @@ def publish(result: AuditResult, folder: RunFolder, times: TimeSheet, progress: 
     """
     with stage(progress, "Writing the report"):
         with times.spent_on("rendering", overhead=True):
-            html.render(result)
+            page.render(result)
         result = msgspec.structs.replace(result, own_time=times.entries())
         folder.write(AUDIT_FILE, msgspec.json.format(msgspec.json.encode(result), indent=1))
-        folder.write(REPORT_FILE, html.render(result).encode())
+        folder.write(REPORT_FILE, page.render(result).encode())
         folder.finish()
-    return result, terminal.render(result, report=str(folder.path / REPORT_FILE))
+    return result, terminal.render(
+        result, width=shutil.get_terminal_size().columns, report=str(folder.path / REPORT_FILE)
+    )

@@ -206,6 +206,8 @@ class Session:
 
 def _options(request: Build) -> dict[str, Any]:
     options: dict[str, Any] = dict(request.options)
+    if options.get("device") == "auto":
+        options["device"] = "cuda" if torch.cuda.is_available() else "cpu"
     if options.get("weights") is not None:
         options["weights"] = Path(options["weights"])
     return options

@@ -22,15 +22,30 @@ from sdprof.device.tensor import HOST, SimulatedTensor, wrap
 _READ_NUMBER = torch.ops.aten._local_scalar_dense.default
 
 
+Make = Callable[[Any, tuple[Any, ...], dict[str, Any]], Tensor]
+"""Makes a device tensor by a factory, its arguments given without ``device`` and ``pin_memory``."""
+
+
+def make_with_values(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """Make the tensor on the host and wrap it."""
+    return wrap(func._op(*args, **kwargs))
+
+
 @contextmanager
-def installed() -> Iterator[None]:
-    """Have the kernels in PyTorch's dispatcher while the block runs."""
+def installed(make: Make = make_with_values) -> Iterator[None]:
+    """Have the kernels in PyTorch's dispatcher while the block runs.
+
+    :param make: how factories make their tensors.
+    """
     with torch.library._scoped_library("aten", "IMPL") as library:
         for name, factory in _factories():
-            library.impl(name, _on_device(factory), "CUDA")
-        library.impl("empty_strided", _empty_strided, "CUDA")
+            library.impl(name, _on_device(factory, make), "CUDA")
+        if make is make_with_values:
+            library.impl("empty_strided", _empty_strided, "CUDA")
+        else:
+            library.impl("empty_strided", _on_device(torch.ops.aten.empty_strided.default, make), "CUDA")
         library.impl("_local_scalar_dense", _read_number, "CUDA")
-        library.impl("scaled_dot_product_attention", attention.attention, "AutogradCUDA")
+        library.impl("scaled_dot_product_attention", _attention, "AutogradCUDA")
         library.impl("is_pinned", _is_pinned, "CPU")
         library.impl("_pin_memory", _pin, "CPU")
         yield
@@ -54,19 +69,17 @@ def _factories() -> Iterator[tuple[str, torch._ops.OpOverload]]:
             yield full_name.removeprefix("aten::"), func
 
 
-def _on_device(func: torch._ops.OpOverload) -> Callable[..., Tensor]:
-    call = func._op
-
-    def make(*args: Any, device: torch.device | None = None, pin_memory: bool | None = None, **kwargs: Any) -> Tensor:
+def _on_device(func: torch._ops.OpOverload, make: Make) -> Callable[..., Tensor]:
+    def factory(*args: Any, device: torch.device | None = None, pin_memory: bool | None = None, **kwargs: Any) -> Tensor:
         if device is not None and device.index:
             refuse_ordinal()
         if kwargs and kwargs.get("generator") is not None:
             check_generator(kwargs["generator"])
         if pin_memory:
             raise RuntimeError("Only dense CPU tensors can be pinned")
-        return wrap(call(*args, **kwargs))
+        return make(func, args, kwargs)
 
-    return make
+    return factory
 
 
 def _empty_strided(
@@ -93,6 +106,12 @@ def refuse_ordinal() -> None:
 
 def _read_number(tensor: Tensor) -> Any:
     return SimulatedTensor.executor(_READ_NUMBER, (tensor,), {})
+
+
+def _attention(*args: Any, **kwargs: Any) -> Any:
+    if torch.is_grad_enabled() and any(isinstance(each, Tensor) and each.requires_grad for each in args):
+        return attention.attention(*args, **kwargs)
+    return SimulatedTensor.executor(attention.OPERATOR, args, kwargs)
 
 
 def _is_pinned(tensor: Tensor, device: torch.device | None = None) -> bool:

@@ -20,6 +20,7 @@ class OperatorPlan:
         "composite",
         "draws",
         "func",
+        "is_view",
         "name",
         "returned",
         "rule",
@@ -40,6 +41,10 @@ class OperatorPlan:
         """Draws random numbers."""
         self.rule: Callable[[OperatorPlan, tuple[Any, ...], dict[str, Any]], Any] | None = None
         """What runs it, where the ordinary way does not do."""
+        self.is_view = any(
+            result.alias_info is not None and not result.alias_info.is_write for result in schema.returns
+        )
+        """Its result shares memory with an argument."""
         self.returned = _written_arguments(schema)
         """For an operator that writes to its arguments: which of them it returns."""
         self.changes_metadata = (

@@ -15,8 +15,10 @@ from sdprof.device import accelerator, attention, copying, cuda_face, current, d
 from sdprof.device.event import TransferEvent
 from sdprof.device.gpu_peaks import find_gpu
 from sdprof.device.memory_counter import MemoryCounter
+from sdprof.device.no_values import HostTensorsWithoutValues, WithoutValues
+from sdprof.device.operator_cost import CostLedger, RooflinePrediction
 from sdprof.device.recorder import Recorder
-from sdprof.device.tensor import SimulatedTensor
+from sdprof.device.tensor import DEVICE, Executor, SimulatedTensor
 
 DEFAULT_GPU = "A100"
 
@@ -43,6 +45,21 @@ class Simulation:
         return self.recorder.events
 
 
+class SimulationWithoutValues(Simulation):
+    """A running simulation that computes no values."""
+
+    def __init__(self, recorder: Recorder, memory: MemoryCounter, costs: CostLedger) -> None:
+        super().__init__(recorder, memory)
+        self.costs = costs
+
+    def roofline(self, gpu: str) -> RooflinePrediction:
+        """The least time that a GPU of ``gpu_peaks.GPUS`` needs for everything that was run so far.
+
+        :raises ValueError: for an unknown GPU.
+        """
+        return self.costs.predict(find_gpu(gpu), self.memory.peak_bytes)
+
+
 @contextmanager
 def simulate(recorder: Recorder | None = None, *, gpu: str = DEFAULT_GPU) -> Iterator[Simulation]:
     """Let ``cuda`` name a simulated device while the block runs.
@@ -56,35 +73,59 @@ def simulate(recorder: Recorder | None = None, *, gpu: str = DEFAULT_GPU) -> Ite
     :raises SimulationUnavailableError: where this build of PyTorch cannot carry it.
     :raises RuntimeError: inside another simulation.
     """
-    if current.running:
-        raise RuntimeError("A simulated device is already running in this process.")
-    recorder = recorder or Recorder()
-    memory = MemoryCounter()
-    with _carried(recorder, gpu, memory):
-        yield Simulation(recorder, memory)
+    simulation = Simulation(recorder or Recorder(), MemoryCounter())
+    with _carried(simulation, gpu, dispatch.execute, kernels.make_with_values):
+        yield simulation
 
 
 @contextmanager
-def _carried(recorder: Recorder, gpu: str, memory: MemoryCounter) -> Iterator[None]:
+def simulate_without_values(
+    recorder: Recorder | None = None, *, gpu: str = DEFAULT_GPU
+) -> Iterator[SimulationWithoutValues]:
+    """Let ``cuda`` name a simulated device that knows sizes, costs and memory, but computes nothing large.
+
+    Arguments and errors as for ``simulate``; operators raise ``ValueNeededError`` where a value that was not computed
+    decides what happens next.
+    """
+    memory, costs = MemoryCounter(follow_all=True), CostLedger()
+    simulation = SimulationWithoutValues(recorder or Recorder(), memory, costs)
+    executor = WithoutValues(memory, costs)
+
+    def make(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        return executor.make(func, args, kwargs, DEVICE)
+
+    with _carried(simulation, gpu, executor.execute, make):
+        with HostTensorsWithoutValues():
+            yield simulation
+
+
+@contextmanager
+def _carried(simulation: Simulation, gpu: str, execute: Executor, make: kernels.Make) -> Iterator[None]:
+    if current.running:
+        raise RuntimeError("A simulated device is already running in this process.")
     guard.install()
     # PyTorch lists, once, the functions that a default device applies to: by their own names, not by our stand-ins.
     _device_constructors()
-    SimulatedTensor.executor = staticmethod(dispatch.execute)
+    SimulatedTensor.executor = staticmethod(execute)
     # torch.tensor([…], device="cuda") makes a host tensor and copies it only where this is set (fake tensors set it).
-    lifts_host_only = torch._C._only_lift_cpu_tensors()  # type: ignore[attr-defined]
+    lifts_host_only = torch._C._only_lift_cpu_tensors()
     # Backward runs in the caller's thread, where the user's frames are.
-    multithreaded_backward = torch._C._is_multithreading_enabled()  # type: ignore[attr-defined]
-    with kernels.installed(), cuda_face.worn(find_gpu(gpu), memory), accelerator.believed_in():
-        torch._C._set_only_lift_cpu_tensors(True)  # type: ignore[attr-defined]
+    multithreaded_backward = torch._C._is_multithreading_enabled()
+    with (
+        kernels.installed(make),
+        cuda_face.worn(find_gpu(gpu), simulation.memory),
+        accelerator.believed_in(),
+    ):
+        torch._C._set_only_lift_cpu_tensors(True)
         torch._C._set_multithreading_enabled(False)
         try:
             _probe()
-            current.start(recorder.add)
+            current.start(simulation.recorder.add)
             yield
         finally:
             current.stop()
             torch._C._set_multithreading_enabled(multithreaded_backward)
-            torch._C._set_only_lift_cpu_tensors(lifts_host_only)  # type: ignore[attr-defined]
+            torch._C._set_only_lift_cpu_tensors(lifts_host_only)
 
 
 def _probe() -> None:

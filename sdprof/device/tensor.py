@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from sdprof.device import current
+from sdprof.device import current, known_values
+from sdprof.device.value_needed import ValueNeededError
 
 DEVICE = torch.device("cuda", 0)
 HOST = torch.device("cpu")
@@ -68,10 +69,21 @@ class SimulatedTensor(Tensor):
 
     def tolist(self) -> Any:
         """Return the values as nested Python lists, as ``torch.Tensor.tolist`` does: by way of a host copy."""
-        return self.item() if self.dim() == 0 else self.detach().cpu().tolist()
+        if self.dim() == 0:
+            return self.item()
+        if self.device.type == "cpu":
+            return self._known_host("tolist()").tolist()
+        return self.detach().cpu().tolist()
+
+    def _known_host(self, reader: str) -> Tensor:
+        if not known_values.are_known(self.host):
+            raise ValueNeededError(f"{reader} reads a tensor")
+        return self.host
 
     def numpy(self, *, force: bool = False) -> Any:
         """Refuse as CUDA does, or copy to the host first where ``force`` asks for it."""
+        if self.device.type == "cpu":
+            return self._known_host("numpy()").numpy(force=force)
         if force:
             return self.detach().cpu().numpy()
         raise TypeError(
@@ -158,7 +170,7 @@ def _wrap(host: Tensor, device: torch.device) -> SimulatedTensor:
 
 def _describe(tensor: SimulatedTensor) -> str:
     host = tensor.host.detach()
-    if host.device.type == "meta":
+    if not known_values.are_known(host):
         text = f"tensor(..., device='{tensor.device}', size={tuple(host.shape)}, dtype={host.dtype})"
     else:
         place = "" if tensor.device.type == "cpu" else f", device='{tensor.device}'"

@@ -1,0 +1,300 @@
+"""Running operators without values: sizes, costs and memory of a model that no CPU would finish.
+
+Large tensors have no values (their host tensor is on PyTorch's ``meta`` device), on the simulated device and on the
+host alike, so that a full-size model is built in seconds and without memory. Small ones keep theirs as long as they
+depend on known values alone: samplers read their schedules to decide what to do, and those are small tables. A value
+that is not known is never made up: whoever asks for it gets a ``ValueNeededError``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from sdprof.device import current, known_values
+from sdprof.device.copying import TO_DEVICE, TO_HOST
+from sdprof.device.device_check import REFUSES_HOST_SCALARS, named_tensors, refuse_mixed_devices
+from sdprof.device.indexing import record_index_traffic, refuse_device_indices_on_host
+from sdprof.device.memory_counter import MemoryCounter
+from sdprof.device.operator_cost import CostLedger, OperatorCost, cost_of
+from sdprof.device.operator_plan import OperatorPlan
+from sdprof.device.pinned_memory import is_pinned
+from sdprof.device.shape_rules import ShapeRules
+from sdprof.device.tensor import DEVICE, HOST, SimulatedTensor, wrap
+from sdprof.device.value_needed import ValueNeededError
+
+KNOWN_ELEMENTS = 4096
+"""Tensors up to this size keep their values: more than a table of 1000 steps, less than a latent image."""
+_META = torch.device("meta")
+
+
+class WithoutValues:
+    """The executor of a run without values."""
+
+    def __init__(self, memory: MemoryCounter, ledger: CostLedger) -> None:
+        self.memory = memory
+        self.ledger = ledger
+        self._plans: dict[int, OperatorPlan] = {}
+        self._shapes = ShapeRules()
+        self._rules: dict[str, Callable[[OperatorPlan, tuple[Any, ...], dict[str, Any]], Any]] = {
+            "aten::copy_": self._copy_into,
+            "aten::_to_copy": self._to_copy,
+            "aten::_local_scalar_dense": self._read_number,
+            "aten::is_pinned": lambda plan, args, kwargs: False,
+            "aten::scaled_dot_product_attention": self._attention,
+            "aten::_softmax": self._softmax,
+            "aten::_log_softmax": self._softmax,
+        } | dict.fromkeys(("aten::index", "aten::index_put_", "aten::_index_put_impl_"), self._index)
+
+    def execute(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator with at least one simulated tensor among its arguments."""
+        plan = self._plan(func)
+        rule = self._rules.get(plan.name)
+        if rule is not None:
+            return rule(plan, args, kwargs)
+        if plan.composite:
+            return func.decompose(*args, **kwargs)
+        return self._run(plan, args, kwargs)
+
+    def make(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], device: torch.device) -> Tensor:
+        """Run a factory: small tensors get their values, large ones only a shape."""
+        kwargs = {name: value for name, value in kwargs.items() if name not in ("device", "pin_memory")}
+        shape_only: Tensor = func(*args, **_without_generator(kwargs), device=_META)
+        if device == DEVICE:
+            host = func(*args, **kwargs, device=HOST) if shape_only.numel() <= KNOWN_ELEMENTS else shape_only
+            result = self._on_device(host)
+            self._charge(self._plan(func), args, kwargs, host)
+            return result
+        return wrap(shape_only, HOST)
+
+    def _plan(self, func: Any) -> OperatorPlan:
+        plan = self._plans.get(id(func))
+        if plan is None:
+            plan = self._plans[id(func)] = OperatorPlan(func)
+        return plan
+
+    def _run(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        tensors = named_tensors((*plan.argument_names[: len(args)], *kwargs), (*args, *kwargs.values()))
+        device = self._result_device(plan, tensors)
+        known = all(_is_known(tensor) for _, tensor in tensors)
+        place = HOST if known else _META
+        host_args = tuple(_on(place, value) for value in args)
+        host_kwargs = {name: _on(place, value) for name, value in kwargs.items()}
+        wanted: torch.device | None = kwargs.get("device")
+        if wanted is not None:
+            host_kwargs["device"] = place
+            device = DEVICE if wanted.type == "cuda" else HOST
+        if not known:
+            host_kwargs = _without_generator(host_kwargs)
+            host_args = tuple(None if isinstance(value, torch._C.Generator) else value for value in host_args)
+        if device == DEVICE and plan.waits is not None and plan.waits.when(plan.named(args, kwargs)):
+            current.record("SYNC", plan.name, plan.waits.reason)
+        if known or plan.is_view:
+            result = _computed(plan, host_args, host_kwargs)
+            cost = cost_of(plan, host_args, host_kwargs, result)
+        else:
+
+            def compute() -> tuple[Any, OperatorCost | None]:
+                result = _computed(plan, host_args, host_kwargs)
+                return (None if plan.returned else result), cost_of(plan, host_args, host_kwargs, result)
+
+            result, cost = self._shapes.result(plan.func, host_args, host_kwargs, compute)
+        if device == DEVICE and cost is not None:
+            self.ledger.calls[cost] += 1
+        if plan.returned:
+            written = [plan.named(args, kwargs)[plan.argument_names[position]] for position in plan.returned]
+            if not known:
+                for tensor in written:
+                    _forget_values(tensor)
+            return written[0] if len(written) == 1 else tuple(written)
+        return self._wrapped(result, device)
+
+    def _result_device(self, plan: OperatorPlan, tensors: list[tuple[str, Tensor]]) -> torch.device:
+        if all(tensor.device.type == "cpu" for _, tensor in tensors):
+            return HOST
+        host = [tensor for _, tensor in tensors if tensor.device.type == "cpu"]
+        if any(tensor.dim() > 0 for tensor in host) or (host and plan.name in REFUSES_HOST_SCALARS):
+            refuse_mixed_devices(plan.func, tensors)
+        return DEVICE
+
+    def _wrapped(self, result: Any, device: torch.device) -> Any:
+        if isinstance(result, Tensor):
+            if device == DEVICE:
+                return self._on_device(result)
+            return wrap(result, HOST)
+        if isinstance(result, (list, tuple)):
+            return type(result)(self._wrapped(each, device) for each in result)
+        return result
+
+    def _on_device(self, host: Tensor) -> SimulatedTensor:
+        if not host.is_meta and host.untyped_storage().nbytes() > KNOWN_ELEMENTS * 8:
+            host = _shape_of(host)
+        self.memory.follow(host)
+        return wrap(host)
+
+    def _charge(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        cost = cost_of(plan, args, kwargs, result)
+        if cost is not None:
+            self.ledger.calls[cost] += 1
+
+    def _copy_into(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        destination, source = args[0], args[1]
+        non_blocking = bool(args[2] if len(args) > 2 else kwargs.get("non_blocking", False))
+        self._record_copy(plan.name, source, destination.device, destination.numel(), destination.dtype, non_blocking)
+        if _is_known(source) and _is_known(destination):
+            plan.func(_on(HOST, destination), _on(HOST, source))
+        else:
+            _forget_values(destination)
+        if destination.device == source.device == DEVICE:
+            self._charge(plan, (_shape_of(source),), {}, _shape_of(destination))
+        return destination
+
+    def _to_copy(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        source = args[0]
+        device = kwargs.get("device") or source.device
+        non_blocking = bool(kwargs.get("non_blocking", False))
+        options = {name: kwargs[name] for name in ("dtype", "layout", "memory_format") if name in kwargs}
+        dtype = options.get("dtype") or source.dtype
+        place = HOST if _is_known(source) else _META
+        host = plan.func(_on(place, source), **options, device=place)
+        if device.type == "meta":
+            return host
+        target = DEVICE if device.type == "cuda" else HOST
+        self._record_copy(plan.name, source, target, source.numel(), dtype, non_blocking)
+        if source.device == target == DEVICE:
+            self._charge(plan, (_shape_of(source),), {}, host)
+        return self._wrapped(host, target)
+
+    def _record_copy(
+        self, operator: str, source: Tensor, target: torch.device, count: int, dtype: torch.dtype, non_blocking: bool
+    ) -> None:
+        if source.device.type == target.type or count == 0:
+            return
+        content = _on(HOST, source) if _is_known(source) else _on(_META, source)
+        if target == DEVICE:
+            current.record("H2D", operator, TO_DEVICE, count * dtype.itemsize, content, _pinned(source), non_blocking)
+        else:
+            current.record("D2H", operator, TO_HOST, count * source.element_size(), content, False, non_blocking)
+
+    def _read_number(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        source = args[0]
+        if source.device == DEVICE:
+            assert plan.waits is not None
+            content = source.host if _is_known(source) else None
+            current.record("SYNC", plan.name, plan.waits.reason, source.element_size(), content)
+        if not _is_known(source):
+            raise ValueNeededError("A number is read from a tensor")
+        return plan.func(source.host)
+
+    def _index(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        source, indices = args[0], args[1]
+        if source.device == DEVICE:
+            if not plan.returned or not _is_host_number(args[2]):
+                record_index_traffic(plan, indices)
+            indices = [None if each is None or each.device == DEVICE else each.to(DEVICE) for each in indices]
+            indices = [given if moved is None else moved for given, moved in zip(args[1], indices, strict=True)]
+        else:
+            refuse_device_indices_on_host(source, indices)
+        return self._run(plan, (source, indices, *args[2:]), kwargs)
+
+    def _attention(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        query, key, value = args[:3]
+        tensors = named_tensors(("query", "key", "value", "attn_mask"), args[:4])
+        device = self._result_device(plan, tensors)
+        host = torch.empty((*query.shape[:-1], value.shape[-1]), dtype=query.dtype, device=_META)
+        if device == DEVICE:
+            self._charge(plan, tuple(_shape_of(each) for each in (query, key, value)), {}, host)
+        return self._wrapped(host, device)
+
+    def _softmax(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        source, dimension, half_to_float = args
+        if not half_to_float:
+            return self._run(plan, args, kwargs)
+        host = torch.empty_like(_shape_of(source), dtype=torch.float32)
+        self._charge(plan, (_shape_of(source), dimension), {}, host)
+        return self._wrapped(host, source.device)
+
+
+class HostTensorsWithoutValues(TorchDispatchMode):
+    """Makes large tensors that are created on the host shapes without memory: the weights of a model being built.
+
+    Small ones get values, and are watched, too: unknown values may be written into them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._makes_tensor: dict[int, bool] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        """Intercept factories on the host; let everything else pass."""
+        kwargs = kwargs or {}
+        makes = self._makes_tensor.get(id(func))
+        if makes is None:
+            names = {argument.name for argument in func._schema.arguments}
+            makes = self._makes_tensor[id(func)] = {"device", "layout"} <= names and "copy" not in func._schema.name
+        if not makes or SimulatedTensor in types:
+            return func(*args, **kwargs)
+        device = kwargs.get("device")
+        if device is None:
+            device = next((each.device for each in args if isinstance(each, Tensor)), HOST)
+        if device.type != "cpu":
+            return func(*args, **kwargs)
+        rest = {name: value for name, value in kwargs.items() if name not in ("device", "pin_memory")}
+        try:
+            shape_only = func(*args, **_without_generator(rest), device=_META)
+        except NotImplementedError:
+            return func(*args, **kwargs)
+        small = shape_only.numel() <= KNOWN_ELEMENTS
+        return wrap(func(*args, **kwargs) if small else shape_only, HOST)
+
+
+def _is_known(tensor: Tensor) -> bool:
+    return known_values.are_known(tensor.host if isinstance(tensor, SimulatedTensor) else tensor)
+
+
+def _forget_values(tensor: Tensor) -> None:
+    if not isinstance(tensor, SimulatedTensor):
+        raise ValueNeededError("A tensor without values is written into a host tensor made from data")
+    known_values.forget(tensor.host)
+
+
+def _on(place: torch.device, value: Any) -> Any:
+    """An argument as the host or the meta device sees it."""
+    if isinstance(value, Tensor):
+        host = value.host if isinstance(value, SimulatedTensor) else value
+        return host if host.device == place else _shape_of(host)
+    if isinstance(value, (list, tuple)):
+        return [_on(place, each) for each in value]
+    return value
+
+
+def _shape_of(tensor: Tensor) -> Tensor:
+    host = tensor.host if isinstance(tensor, SimulatedTensor) else tensor
+    if host.is_meta:
+        return host
+    return torch.empty_strided(host.shape, host.stride(), dtype=host.dtype, device=_META)
+
+
+def _computed(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    try:
+        return plan.func(*args, **kwargs)
+    except NotImplementedError as error:
+        if plan.waits is not None:
+            raise ValueNeededError(f"{plan.name} has a result that depends on values") from error
+        raise NotImplementedError(f"A run without values cannot tell the result of {plan.name}: {error}") from error
+
+
+def _without_generator(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {name: None if name == "generator" else value for name, value in kwargs.items()}
+
+
+def _is_host_number(values: Tensor) -> bool:
+    return values.numel() == 1 and values.device.type == "cpu"
+
+
+def _pinned(tensor: Tensor) -> bool:
+    return not isinstance(tensor, SimulatedTensor) and is_pinned(tensor)

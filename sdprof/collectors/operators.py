@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from sdprof.collectors.autograd_calls import heard_without_grad
 from sdprof.collectors.composite_operators import is_composite, operator_name
 from sdprof.collectors.loop_watch import LoopWatch
 from sdprof.collectors.module_stack import ModuleStack, names_of
@@ -65,23 +66,35 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
             with self:
                 return func.decompose(*args, **kwargs)
         output = func(*args, **kwargs)
+        tally = self._tally(func, operator_name(func))
+        if tally is not None:
+            self._count(tally, args, kwargs, output)
+        return output
+
+    def hear_autograd(self, name: str) -> None:
+        """Count a call of an autograd function, under a name of its own kind."""
+        tally = self._tally(name, f"autograd::{name}")
+        if tally is not None:
+            tally.calls += 1
+
+    def _tally(self, operator: Any, name: str) -> _Tally | None:
+        """What is kept of an operator at the running expression; None outside of the loop."""
         sight = self._watch.look()
         if sight.step is None:
-            return output
+            return None
         module = self._modules.innermost
         # The watch hands out the same objects for the same instructions, and keeps them.
-        key = (func, id(sight.where), id(sight.library), type(module))
+        key = (operator, id(sight.where), id(sight.library), type(module))
         tally = self.tallies.get(key)
         if tally is None:
             tally = self.tallies[key] = _Tally(
-                op=operator_name(func),
+                op=name,
                 where=sight.where or NO_USER_CODE,
                 library=sight.library,
                 module_class="" if module is None else type(module).__qualname__,
                 module_name="" if module is None else self._names.get(module, ""),
             )
-        self._count(tally, args, kwargs, output)
-        return output
+        return tally
 
     def _count(self, tally: _Tally, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         inputs = [*tensors_within(args), *tensors_within(kwargs)]
@@ -111,7 +124,7 @@ def collect(watched: WatchedRun) -> OperatorCensus:
     modules = ModuleStack()
     with LoopWatch(watched) as watch, modules:
         census = _Census(watch, modules, names_of(watched.hot_modules))
-        with torch.compiler.set_stance("force_eager"), census:
+        with torch.compiler.set_stance("force_eager"), heard_without_grad(census.hear_autograd), census:
             watch.run()
         steps = watch.steps
     if watch.steps_begun and not census.tallies:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from sdprof.worker.nursery import START
+from sdprof.worker.protocol import START_WORKER
 
 START_TIMEOUT_SECONDS = 120.0
 
@@ -102,7 +102,7 @@ class NurseryLauncher:
         :raises LaunchError: if the nursery is gone or does not answer.
         """
         try:
-            socket.send_fds(self._socket, [START], [requests, replies, output])
+            socket.send_fds(self._socket, [START_WORKER], [requests, replies, output])
         except OSError:
             raise LaunchError(self._why_gone()) from None
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
@@ -133,7 +133,10 @@ class NurseryLauncher:
     def _messages(self, timeout_seconds: float) -> list[tuple[int, str]]:
         if not select.select([self._socket], [], [], max(0.0, timeout_seconds))[0]:
             return []
-        data = self._socket.recv(4096)
+        try:
+            data = self._socket.recv(4096)
+        except ConnectionResetError:  # it ended before it took the last order
+            data = b""
         if not data:
             raise LaunchError(self._why_gone())
         *lines, self._unread = (self._unread + data).split(b"\n")

@@ -18,8 +18,8 @@ import sys
 from typing import NoReturn
 
 from sdprof.worker.end_with_parent import end_with_parent
+from sdprof.worker.protocol import START_WORKER
 
-START = b"start"
 DESCRIPTORS = 3
 
 
@@ -39,7 +39,7 @@ def main(descriptor: int) -> None:
                     os.read(wake_read, 4096)
                 _report_ended(parent)
             if parent.fileno() in readable:
-                message, descriptors, _, _ = socket.recv_fds(parent, len(START), DESCRIPTORS)
+                message, descriptors, _, _ = socket.recv_fds(parent, len(START_WORKER), DESCRIPTORS)
                 if not message:
                     return
                 _start_worker(parent, list(descriptors), (wake_read, wake_write))

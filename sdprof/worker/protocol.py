@@ -16,6 +16,8 @@ from sdprof.model import Finding, FunctionSite, LoopMap, ModuleProfile
 
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
 LENGTH_BYTES = 8
+START_WORKER = b"start"
+"""What the nursery is sent, with the file descriptors of the worker to be."""
 
 
 class Build(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -110,6 +112,48 @@ class NotCollected(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     remedy: str
 
 
+CheckName = Literal[
+    "load",
+    "memory",
+    "disk",
+    "torch",
+    "cuda",
+    "operator trace",
+    "TensorBoard",
+    "time by line",
+    "stack samples",
+    "compile",
+    "simulated device",
+    "openvino",
+]
+"""What ``sdprof doctor`` looks at, in that order: the machine while it is still idle, what changes the process last."""
+
+
+class Examine(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Try whether one thing works here."""
+
+    check: CheckName
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """What an examination found."""
+
+    name: str
+    ok: bool
+    finding: str
+    """One sentence."""
+    remedy: str = ""
+    """What to do about it, or what it would add; empty where nothing is amiss."""
+    optional: bool = False
+    """True where an audit is whole without it."""
+
+
+class Examined(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The examination is over."""
+
+    checks: tuple[Check, ...]
+
+
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """An order without a result was carried out."""
 
@@ -123,8 +167,8 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     where: FunctionSite | None = None
 
 
-Request = Build | SaveWeights | Run | Collect
-Reply = Built | Ran | Collected | NotCollected | Done | Failed
+Request = Build | SaveWeights | Run | Collect | Examine
+Reply = Built | Ran | Collected | NotCollected | Examined | Done | Failed
 REQUESTS: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 REPLIES: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 

@@ -8,6 +8,7 @@ from sdprof.model import AuditResult, Finding, FixResult
 from sdprof.renderers import quantities
 from sdprof.renderers.excerpt import excerpt
 from sdprof.renderers.finding_groups import cost_in_words, finding_groups
+from sdprof.renderers.fix_order import in_reading_order, not_tried, was_not_tried
 from sdprof.renderers.headline import Headline, headline
 from sdprof.renderers.printable import one_line, printable
 from sdprof.renderers.short_path import place
@@ -82,9 +83,17 @@ def _fixes(result: AuditResult) -> str:
     head = "| fix | | gain (95%) | numbers | why |\n|---|---|---|---|---|"
     rows = [
         f"| {code(fix.id)} | {'applied' if fix.applied else ''} | {_gain(fix)} | {fix.numerics} | {text(fix.reason)} |"
-        for fix in sorted(result.fixes, key=lambda fix: not fix.applied)
+        for fix in in_reading_order(result.fixes)
+        if not was_not_tried(fix)
     ]
-    return "\n".join((head, *rows))
+    table = ["\n".join((head, *rows))] if rows else []
+    rest = [f"- {', '.join(map(code, ids))}: {text(reason)}" for reason, ids in not_tried(result.fixes).items()]
+    left_out = (
+        [_folded(f"Fixes that were not tried: {sum(map(was_not_tried, result.fixes))}", "\n".join(rest))]
+        if rest
+        else []
+    )
+    return "\n\n".join(table + left_out)
 
 
 def _gain(fix: FixResult) -> str:

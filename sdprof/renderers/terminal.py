@@ -13,6 +13,7 @@ from sdprof.model import AuditResult, Finding, FixResult, Interval
 from sdprof.renderers import quantities
 from sdprof.renderers.excerpt import excerpt
 from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups
+from sdprof.renderers.fix_order import in_reading_order, not_tried, was_not_tried
 from sdprof.renderers.headline import Headline, Tone, headline
 from sdprof.renderers.printable import one_line
 from sdprof.renderers.short_path import place
@@ -48,7 +49,7 @@ def summary(result: AuditResult, *, report: str = "") -> RenderableType:
     head = headline(result)
     parts: list[RenderableType] = [_verdict(result, head)]
     if result.fixes:
-        parts += [_title("Fixes"), _fixes(result)]
+        parts += [_title("Fixes"), _fixes(result), *_not_tried(result)]
     if result.findings:
         parts += [_title("Findings"), _tally(result), *_findings(result)]
     if result.missing:
@@ -91,10 +92,21 @@ def _fixes(result: AuditResult) -> Table:
     table.add_column("Gain (95%)", no_wrap=True)
     table.add_column("Numbers", no_wrap=True)
     table.add_column("Why", ratio=4, overflow="fold")
-    for fix in sorted(result.fixes, key=lambda fix: not fix.applied):
+    for fix in in_reading_order(result.fixes):
+        if was_not_tried(fix):
+            continue
         mark = Text("  +" if fix.applied else "  ·", style="green" if fix.applied else "dim")
         table.add_row(mark, Text(one_line(fix.id, 60)), _gain(fix), Text(fix.numerics), Text(one_line(fix.reason, 160)))
     return table
+
+
+def _not_tried(result: AuditResult) -> list[RenderableType]:
+    return [
+        Padding(
+            Text(one_line(f"· not tried: {', '.join(ids)}: {reason}", 400), style="dim", overflow="fold"), (0, 0, 0, 2)
+        )
+        for reason, ids in not_tried(result.fixes).items()
+    ]
 
 
 def _gain(fix: FixResult) -> Text:

@@ -56,5 +56,6 @@ def transfer_sites(transfers: Transfers | None) -> tuple[Pair[TransferSite], ...
 
 
 def operators(before: Sequence[HotOp], after: Sequence[HotOp]) -> tuple[Pair[HotOp], ...]:
-    """Operators by name and shapes."""
-    return join(before, after, lambda operator: (operator.name, operator.input_shapes))
+    """Operators by name; by name and shapes where a side lists one name more than once."""
+    unique = all(len({row.name for row in side}) == len(side) for side in (before, after))
+    return join(before, after, lambda operator: (operator.name, "" if unique else operator.input_shapes))

@@ -13,6 +13,7 @@ from sdprof.model import AuditResult
 from sdprof.renderers import quantities, short_path
 from sdprof.renderers.excerpt import excerpt
 from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups
+from sdprof.renderers.fix_order import in_reading_order
 from sdprof.renderers.gaps import gaps_about
 from sdprof.renderers.headline import headline
 from sdprof.renderers.html import before_and_after, content_security
@@ -30,7 +31,7 @@ HERE = Path(__file__).parent
 
 def render(result: AuditResult) -> str:
     """The whole page as one text, to be written as UTF-8."""
-    fixes = [(f"fix-{number}", fix) for number, fix in enumerate(result.fixes, 1)]
+    fixes = [(f"fix-{number}", fix) for number, fix in enumerate(in_reading_order(result.fixes), 1)]
     style, script = _asset("report.css"), _asset("report.js")
     return (
         _environment()

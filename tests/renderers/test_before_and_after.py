@@ -1,0 +1,50 @@
+import msgspec
+
+from sdprof.model import HotOp
+from sdprof.renderers.html.before_and_after import graph_regions, operators, transfer_sites
+from tests.renderers.samples import graphs, transfers
+
+
+def operator(name: str, shapes: str) -> HotOp:
+    return HotOp(name=name, calls=1, seconds=1.0, share=0.5, input_shapes=shapes)
+
+
+def test_an_operator_is_the_same_in_another_shape_where_its_name_is_unique() -> None:
+    (pair,) = operators([operator("aten::mm", "[2, 3]")], [operator("aten::mm", "[3, 2]")])
+    assert pair.before is not None
+    assert pair.after is not None
+
+
+def test_rows_of_one_name_are_told_apart_by_their_shapes() -> None:
+    before = [operator("aten::mm", "[2, 3]"), operator("aten::mm", "[5, 5]")]
+    pairs = operators(before, [operator("aten::mm", "[5, 5]")])
+    assert [(pair.before is not None, pair.after is not None) for pair in pairs] == [(True, False), (True, True)]
+
+
+def test_what_came_stands_last() -> None:
+    pairs = operators([operator("a", "")], [operator("b", ""), operator("a", "")])
+    assert [(pair.either.name, pair.before is None) for pair in pairs] == [("a", False), ("b", True)]
+
+
+def test_regions_with_and_without_grad_are_two() -> None:
+    pairs = {(pair.either.name, pair.either.grad): pair for pair in graph_regions(graphs())}
+    assert len(pairs) == 4
+    assert pairs["unet", True].before != pairs["unet", True].after
+    assert pairs["sampler step", False].after is None
+
+
+def test_a_site_is_followed_when_its_line_moves() -> None:
+    both = transfers()
+    assert both.candidate is not None
+    moved = tuple(
+        msgspec.structs.replace(site, where=msgspec.structs.replace(site.where, line=site.where.line + 3))
+        for site in both.candidate.sites
+    )
+    after = msgspec.structs.replace(both.candidate, sites=moved)
+    pairs = transfer_sites(msgspec.structs.replace(both, candidate=after))
+    assert [pair.either.kind for pair in pairs] == ["SYNC", "H2D", "D2H"]
+    assert [pair.after is None for pair in pairs] == [False, True, False]
+
+
+def test_nothing_recorded_gives_no_rows() -> None:
+    assert transfer_sites(None) == graph_regions(None) == operators((), ()) == ()

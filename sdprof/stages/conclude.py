@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
+import msgspec
+
 from sdprof.comparison.break_even import break_even_runs
 from sdprof.comparison.plan_structs import BASELINE, CONTROL, FixDecision, Plan
 from sdprof.comparison.rounds import RoundTimes
@@ -22,6 +24,7 @@ from sdprof.model import (
 )
 from sdprof.stages.measure import VariantRecord
 from sdprof.stages.request import AuditRequest
+from sdprof.stages.variants import variant_id
 from sdprof.worker.protocol import Built
 
 
@@ -105,13 +108,24 @@ def comparison(measured: Measurements) -> Comparison:
         verdict=plan.judgement.verdict,
         control=plan.control,
         break_even_runs=_break_even(measured, candidate) if candidate is not None else None,
-        parity=measured.parity.get(candidate) if candidate is not None else None,
+        parity=measured.parity.get(candidate) if candidate is not None else _parity_of_largest(measured),
         explanation=plan.judgement.explanation,
         order=plan.times.order(),
         flags=unsteadiness(
             plan.times, baseline=BASELINE.id, control=CONTROL.id if has_control else None, candidates=others
         ),
     )
+
+
+def _parity_of_largest(measured: Measurements) -> Parity | None:
+    """Where nothing was chosen: how the outputs fared under the most fixes that were tried together."""
+    compared = [record for name, record in measured.records.items() if name in measured.parity]
+    if not compared:
+        return None
+    largest = max(compared, key=lambda record: len(record.fixes))
+    parity = measured.parity[variant_id(largest.fixes)]
+    tried = f"Of {' + '.join(largest.fixes)}, which was tried and not chosen."
+    return msgspec.structs.replace(parity, reason=f"{tried} {parity.reason}")
 
 
 def _break_even(measured: Measurements, candidate: str) -> float | None:

@@ -60,6 +60,8 @@ def _status(finding: Finding, cures: list[FixResult], still_there: frozenset[str
         return "hidden", "; ".join(f"{fix.id} removes it: {fix.reason}" for fix in removed)
     if cures:
         return "declined", "; ".join(f"{fix.id}: {fix.reason}" for fix in cures)
+    if finding.severity == "info":
+        return "open", "For information: it says where to look."
     return "open", "No fix for it is known here."
 
 

@@ -18,6 +18,8 @@ from sdprof.worker.protocol import (
     Collect,
     Collected,
     Done,
+    Examine,
+    Examined,
     Failed,
     NotCollected,
     Ran,
@@ -31,7 +33,7 @@ from sdprof.worker.protocol import (
 
 Trouble = Literal["target", "fix", "internal", "crashed", "exited", "timed out", "out of memory"]
 LAST_LINES = 5
-Answer = TypeVar("Answer", Built, Ran, Done)
+Answer = TypeVar("Answer", Built, Ran, Examined, Done)
 
 
 class WorkerError(Exception):
@@ -86,6 +88,10 @@ class Worker:
     def run(self, outputs_file: str | None = None) -> Ran:
         """Run the loop once and time it."""
         return self._ask(Run(outputs_file=outputs_file), Ran)
+
+    def examine(self, request: Examine) -> Examined:
+        """Try whether something works on this machine; needs no target."""
+        return self._ask(request, Examined)
 
     def collect(self, request: Collect) -> Collected | NotCollected:
         """Run the loop once under a collector."""

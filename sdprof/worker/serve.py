@@ -6,11 +6,13 @@ import os
 import sys
 import traceback
 
+from sdprof.worker.examine import examine
 from sdprof.worker.load_target import TargetError
 from sdprof.worker.protocol import (
     Build,
     ChannelClosedError,
     Collect,
+    Examine,
     Failed,
     Reply,
     Request,
@@ -54,6 +56,8 @@ def _answer(session: Session, request: Request) -> Reply:
                 return session.run(request)
             case Collect():
                 return session.collect(request)
+            case Examine():
+                return examine(request)
     except TargetError as error:
         return Failed(kind="target", sentence=error.sentence, traceback=error.detail[-TRACEBACK_LIMIT_CHARACTERS:])
     except FixError as error:

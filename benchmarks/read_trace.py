@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -72,22 +73,29 @@ def main() -> None:
     parser.add_argument("--golden", default="a100_train_control", help="golden trace to replicate")
     parser.add_argument("--megabytes", type=int, default=200)
     parser.add_argument("--hta-python", help="a Python interpreter that has HolisticTraceAnalysis")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of sdprof; the median counts")
+    parser.add_argument("--rounds", type=int, default=1, help="the tools run in turn, this often; medians count")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trace.json"
         events = replicate(GOLDEN / f"{options.golden}.json.gz", path, options.megabytes * 1_000_000)
         print(f"{options.golden} replicated: {path.stat().st_size / 1e6:.0f} MB, {events} events")
-        runs = sorted(
-            (measured(sys.executable, SDPROF, path) for _ in range(options.rounds)), key=lambda run: run["cpu_seconds"]
-        )
-        own = runs[len(runs) // 2]
-        print(line("sdprof", own, own))
-        print(line("torch-tb-profiler", measured(sys.executable, TB_PROFILER, path), own))
+        tools = {"sdprof": (sys.executable, SDPROF), "torch-tb-profiler": (sys.executable, TB_PROFILER)}
         if options.hta_python:
-            print(line("HolisticTraceAnalysis", measured(options.hta_python, HTA, path), own))
+            tools["HolisticTraceAnalysis"] = (options.hta_python, HTA)
         else:
             print("HolisticTraceAnalysis: left out; pass --hta-python")
+        runs: dict[str, list[dict[str, float]]] = {tool: [] for tool in tools}
+        for _ in range(options.rounds):
+            for tool, (python, program) in tools.items():
+                runs[tool].append(measured(python, program, path))
+        own = medians(runs["sdprof"])
+        for tool, found in runs.items():
+            print(line(tool, medians(found), own))
+
+
+def medians(runs: list[dict[str, float]]) -> dict[str, float]:
+    """The median of each figure."""
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
 def replicate(source: Path, target: Path, size: int) -> int:

@@ -43,11 +43,15 @@ def apply(subject: Subject) -> tuple[str, ...]:
     if call.ambient.grad:
         raise DeclinedError("The loop records gradients, which OpenVINO has none of: combine with inference-mode")
 
+    from sdprof.fixes.machinery.checkpoint_calls import called_through, watched
     from sdprof.fixes.machinery.openvino_forward import ConversionError, OpenVinoForward
 
-    expected = call.repeat(hot_module)
+    with watched() as checkpointing:
+        expected = call.repeat(hot_module)
     try:
-        forward = OpenVinoForward(hot_module, call.args, call.kwargs, expected)
+        # An autograd function is a closed box to the converter's tracer.
+        with called_through(checkpointing.wrappers, by_torch=checkpointing.by_torch > 0):
+            forward = OpenVinoForward(hot_module, call.args, call.kwargs, expected)
         obtained = call.repeat(forward)
     except ConversionError as error:
         raise DeclinedError(str(error)) from error

@@ -81,6 +81,37 @@ def test_after_fused_attention(loop_of):
     assert relative_difference(before, loop.run()) < 1e-5
 
 
+class Checkpointed(torch.nn.Module):
+    """Wraps its work for a backward pass that will not come."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(8, 8)
+
+    def forward(self, x):
+        return Wrapper.apply(lambda h: torch.tanh(self.layer(h)), x)
+
+
+class Wrapper(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, run, x):
+        with torch.no_grad():
+            return run(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return None, gradient
+
+
+def test_checkpointing_is_traced_through(loop_of):
+    pytest.importorskip("openvino")
+    loop = loop_of(Checkpointed(), torch.randn(2, 8))
+    before = loop.run()
+    (result,) = apply_fixes(loop.subject, ["openvino"])
+    assert result.declined == ""
+    assert relative_difference(before, loop.run()) < 1e-5
+
+
 def test_declines_in_reduced_precision_with_gradients_and_where_it_cannot_convert(loop_of):
     pytest.importorskip("openvino")
     inputs = small_unet_inputs()

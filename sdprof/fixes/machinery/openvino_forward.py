@@ -45,8 +45,7 @@ class OpenVinoForward:
                 openvino.Core().compile_model(converted, "CPU", _SETTINGS | _threads()).create_infer_request()
             )
         except Exception as error:  # its converter raises whatever the traced code and its own parts raise
-            first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise ConversionError(f"OpenVINO cannot convert {type(module).__name__}: {first.strip()}") from error
+            raise ConversionError(f"OpenVINO cannot convert {type(module).__name__}: {_reason(error)}") from error
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute one call."""
@@ -75,6 +74,13 @@ _SETTINGS = {
     "INFERENCE_PRECISION_HINT": "f32",
     "PERFORMANCE_HINT": "LATENCY",
 }
+
+
+def _reason(error: Exception) -> str:
+    """The telling line of an error: the converter puts a general one and "Exception:" before it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    after = lines.index("Exception:") + 1 if "Exception:" in lines[:-1] else 0
+    return lines[after].rstrip(".")
 
 
 def _threads() -> dict[str, int]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+import tempfile
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -30,12 +32,21 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point of the ``sdprof`` command."""
-    app()
+    """Entry point of the ``sdprof`` command: whatever happens, it ends with a sentence and an exit code."""
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001  a fault of sdprof itself must not end in a traceback
+        from sdprof.stages.failure import unexpected
+
+        with tempfile.NamedTemporaryFile("w", prefix="sdprof-failure-", suffix=".txt", delete=False) as file:
+            traceback.print_exc(file=file)
+        typer.echo(f"sdprof: {unexpected(error)}. The details are in {file.name}.", err=True)
+        sys.exit(FAILED)
 
 
 @app.command()
 def audit(
+    context: typer.Context,
     target: Annotated[
         str | None,
         typer.Option("--target", "-t", help="A built-in target's name, a folder with target.py, or a target's file."),
@@ -79,18 +90,23 @@ def audit(
     threads: Annotated[int | None, typer.Option(help="Threads of PyTorch; default: PyTorch's choice.", min=1)] = None,
 ) -> None:
     """Audit a sampling loop: profile it, find what is wrong, try the cures, prove the gain, write the report."""
-    from sdprof.pipeline import AuditFailedError, run_audit
+    from sdprof.pipeline import run_audit
     from sdprof.progress_bar import TerminalProgress
+    from sdprof.renderers.read_audit import UnreadableAuditError
     from sdprof.run_folder import RunFolderError
+    from sdprof.stages.failure import AuditFailedError
     from sdprof.stages.request import AuditRequest
     from sdprof.stages.request_check import WrongCallError, checked_request
     from sdprof.target_index import TargetNotFoundError, find_target
 
     progress = TerminalProgress()
+    folder = resume or out
     try:
         if resume is not None:
-            if target is not None or out is not None:
-                raise WrongCallError("--resume goes on with an audit as it was begun; leave --target and --out away.")
+            others = [name for name in _given(context) if name != "resume"]
+            if others:
+                option = f"--{others[0].strip('_').replace('_', '-')}"
+                raise WrongCallError(f"--resume goes on with an audit as it was begun; leave {option} away.")
             finished = run_audit(None, resume, progress)
         else:
             if target is None:
@@ -127,14 +143,17 @@ def audit(
                 found.declaration,
                 set_ or [],
             )
-            finished = run_audit(request, out or _default_folder(found.declaration.name), progress)
-    except (WrongCallError, TargetNotFoundError, RunFolderError) as error:
+            folder = folder or _default_folder(found.declaration.name)
+            finished = run_audit(request, folder, progress)
+    except (WrongCallError, TargetNotFoundError, RunFolderError, UnreadableAuditError) as error:
         _end(str(error), WRONG_CALL)
     except AuditFailedError as error:
         _end(str(error), FAILED)
     except KeyboardInterrupt:
-        _end("Interrupted; what was collected is kept, and --resume goes on with it.", FAILED)
+        _end(f"Interrupted. What was collected is kept; --resume {folder} goes on with it.", FAILED)
     typer.echo(finished.summary)
+    if finished.trouble:
+        _end(finished.trouble, FAILED)
 
 
 @app.command()
@@ -181,6 +200,12 @@ def version() -> None:
 
 def _default_folder(target: str) -> Path:
     return Path("reports") / f"{target}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def _given(context: typer.Context) -> list[str]:
+    """Names of the options that the user wrote."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
 def _end(sentence: str, code: int) -> NoReturn:

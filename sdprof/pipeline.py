@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
 from sdprof.comparison.plan_structs import BASELINE
 from sdprof.model import AuditResult
-from sdprof.run_folder import RunFolder
+from sdprof.renderers.read_audit import read_audit
+from sdprof.run_folder import RunFolder, RunFolderError
 from sdprof.stages.assemble import assemble
 from sdprof.stages.begin import begin
 from sdprof.stages.compare import Comparer
 from sdprof.stages.diagnose import diagnose
+from sdprof.stages.failure import FAILURE_FILE, failed, unexpected
 from sdprof.stages.fixes_to_try import fixes_to_try
 from sdprof.stages.measure import Measurer
 from sdprof.stages.observe import AFTER, BEFORE, Observer
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress, stage
-from sdprof.stages.publish import publish
+from sdprof.stages.publish import publish, summary_of
 from sdprof.stages.request import AuditRequest
+from sdprof.stages.soundness import why_unsound
 from sdprof.stages.variants import Diagnosis, VariantStarter
 from sdprof.worker.client import WorkerError
 from sdprof.worker.launcher import launcher
-
-FAILURE_FILE = "failure.txt"
-
-
-class AuditFailedError(Exception):
-    """The audit could not be done: one sentence that says why. What was collected is kept."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,8 @@ class FinishedAudit:
     result: AuditResult
     folder: Path
     summary: str
+    trouble: str
+    """Why the target's own output cannot vouch for anything; empty where it can."""
 
 
 def run_audit(request: AuditRequest | None, folder: Path, progress: Progress) -> FinishedAudit:
@@ -44,34 +44,41 @@ def run_audit(request: AuditRequest | None, folder: Path, progress: Progress) ->
 
     :param request: the order, or None to go on with the audit that the folder holds.
     :raises RunFolderError: if the folder cannot be used.
-    :raises AuditFailedError: if the target itself does not run.
+    :raises UnreadableAuditError: if the folder holds a finished audit whose result is damaged.
+    :raises AuditFailedError: if the target itself does not run, or the disk is full, or sdprof is at fault.
     """
     run_folder, request = begin(request, folder)
-    times = TimeSheet()
-    try:
-        result = _audit(request, run_folder, times, progress)
-    except WorkerError as error:
-        run_folder.write(FAILURE_FILE, f"{error.sentence}\n\n{error.detail}\n".encode())
-        sentence = error.sentence[:1].upper() + error.sentence[1:]
-        raise AuditFailedError(f"{sentence}. The details are in {run_folder.path / FAILURE_FILE}.") from None
-    result, summary = publish(result, run_folder, times, progress)
-    return FinishedAudit(result, run_folder.path, summary)
+    with run_folder.at_work():
+        if run_folder.manifest.finished:
+            result = read_audit(run_folder.path)
+            return FinishedAudit(result, run_folder.path, summary_of(result, run_folder), why_unsound(result))
+        times = TimeSheet()
+        try:
+            result = publish(_audit(request, run_folder, times, progress), run_folder, times, progress)
+        except WorkerError as error:
+            raise failed(run_folder, error.sentence, error.detail) from None
+        except RunFolderError as error:
+            raise failed(run_folder, str(error), traceback.format_exc()) from None
+        except Exception as error:  # noqa: BLE001  a fault of sdprof itself must not end in a traceback
+            raise failed(run_folder, unexpected(error), traceback.format_exc()) from None
+        run_folder.remove(FAILURE_FILE)
+        return FinishedAudit(result, run_folder.path, summary_of(result, run_folder), why_unsound(result))
 
 
 def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress: Progress) -> AuditResult:
     with folder.scratch() as scratch, launcher() as workers:
         starter = VariantStarter(request, scratch, times, workers)
-        observer = Observer(starter, folder, times, progress)
         measurer = Measurer(starter, folder, times, progress)
         try:
             with stage(progress, "Building the target"):
                 built = measurer.open_baseline()
+                device = str(built.settings.get("device") or "cpu").partition(":")[0]
+                observer = Observer(starter, folder, times, progress, on_cuda=device == "cuda")
                 calls_per_run = observer.calls_per_run(measurer.baseline_worker)
 
             with stage(progress, "Observing the loop", len(BEFORE)):
                 missing = observer.observe((), BEFORE)
             before = diagnose(folder, BASELINE.id)
-            device = str(built.settings.get("device") or "cpu").partition(":")[0]
             to_try, left_out = fixes_to_try(request, before.findings, device)
             starter.diagnosis = Diagnosis(
                 findings=before.findings, loop=before.facts.loop, modules=before.facts.modules

@@ -9,7 +9,9 @@ reports/<target>-<time>/
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,6 +121,10 @@ class RunFolder:
         """Write a file at the top of the folder, whole or not at all."""
         return write_whole(self.path / name, content)
 
+    def remove(self, name: str) -> None:
+        """Remove a file at the top of the folder, if it is there."""
+        (self.path / name).unlink(missing_ok=True)
+
     def read(self, name: str) -> bytes | None:
         """Read a file of the folder, or None if it is not there."""
         with contextlib.suppress(FileNotFoundError):
@@ -127,15 +133,41 @@ class RunFolder:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A place for large passing files (shared weights), emptied at the end."""
+        """A place for large passing files (shared weights), empty at the beginning and gone at the end.
+
+        :raises RunFolderError: if it cannot be made.
+        """
         folder = self.path / ".scratch"
-        folder.mkdir(exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)  # of an audit that was killed
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise RunFolderError(f"{folder} cannot be made ({error.strerror}).") from None
         try:
             yield folder
         finally:
-            for file in folder.iterdir():
-                file.unlink()
-            folder.rmdir()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Keep other audits out of this folder. The system opens it again when this process ends, however it ends.
+
+        :raises RunFolderError: if another audit is at work in it.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise RunFolderError(
+                f"Another audit is at work in {self.path}; wait until it is done, or name another folder with --out."
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        try:
+            yield
+        finally:
+            os.close(descriptor)
 
     def _write_manifest(self) -> None:
         self.write(MANIFEST, msgspec.json.format(msgspec.json.encode(self.manifest)))

@@ -24,6 +24,7 @@ from sdprof.stages import conclude
 from sdprof.stages.conclude import Measurements
 from sdprof.stages.diagnose import Diagnosed
 from sdprof.stages.request import AuditRequest
+from sdprof.stages.soundness import unsound
 from sdprof.stages.verdicts import settled_findings
 from sdprof.worker.protocol import Built
 
@@ -74,7 +75,7 @@ def assemble(
         hot_modules=facts.hot_modules or (),
         memory=MemoryPair(baseline=facts.memory, candidate=later.memory),
         peaks=facts.peaks,
-        missing=(*missing, *before.missing),
+        missing=(*unsound(measured.parity), *missing, *before.missing),
         command=request.command,
     )
 

@@ -98,7 +98,7 @@ class Comparer:
             parity={
                 variant.id: self._judge(variant.id, variant.fixes)
                 for variant in batch.variants
-                if variant.fixes and variant.id in timed
+                if variant != BASELINE and variant.id in timed
             },
             time_left=self._seconds_left() > 0,
         )
@@ -124,7 +124,7 @@ class Comparer:
             self._outputs(variant),
             numerics=coarsest(self._fixes[fix].numerics for fix in fixes),
             precision=self._precision,
-            baseline_again=self._outputs(CONTROL.id),
+            baseline_again=self._outputs(CONTROL.id) if outputs_file(self._folder, CONTROL.id).exists() else None,
         )
 
     def _outputs(self, variant: str) -> Outputs:

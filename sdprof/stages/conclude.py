@@ -24,7 +24,6 @@ from sdprof.model import (
 )
 from sdprof.stages.measure import VariantRecord
 from sdprof.stages.request import AuditRequest
-from sdprof.stages.variants import variant_id
 from sdprof.worker.protocol import Built
 
 
@@ -118,12 +117,12 @@ def comparison(measured: Measurements) -> Comparison:
 
 
 def _parity_of_largest(measured: Measurements) -> Parity | None:
-    """Where nothing was chosen: how the outputs fared under the most fixes that were tried together."""
-    compared = [record for name, record in measured.records.items() if name in measured.parity]
+    """Where nothing was chosen: how the outputs fared under the most fixes that kept them; else under the most."""
+    compared = [(name, record) for name, record in measured.records.items() if name in measured.parity and record.fixes]
     if not compared:
-        return None
-    largest = max(compared, key=lambda record: len(record.fixes))
-    parity = measured.parity[variant_id(largest.fixes)]
+        return measured.parity.get(CONTROL.id)
+    name, largest = max(compared, key=lambda each: (measured.parity[each[0]].passed, len(each[1].fixes)))
+    parity = measured.parity[name]
     tried = f"Of {' + '.join(largest.fixes)}, which was tried and not chosen."
     return msgspec.structs.replace(parity, reason=f"{tried} {parity.reason}")
 

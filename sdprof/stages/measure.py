@@ -140,10 +140,14 @@ class Measurer:
             return None
 
     def _warm(self, worker: Worker, built: Built, variant: VariantRequest) -> _Runner:
-        """The first run, with whatever it compiles, apart from the steady state; then one run more."""
+        """The first run, with whatever it compiles, apart from the steady state; then one run more.
+
+        The control keeps the output of its second run: what a loop carries over from run to run shows as well.
+        """
+        file = str(outputs_file(self._folder, variant.id))
         with self._times.spent_on("warming up and compiling", overhead=False):
-            first = worker.run(str(outputs_file(self._folder, variant.id)))
-            steady = worker.run()
+            first = worker.run(None if variant == CONTROL else file)
+            steady = worker.run(file if variant == CONTROL else None)
         self.records[variant.id] = VariantRecord(
             fixes=variant.fixes,
             did=built.did,
@@ -155,17 +159,18 @@ class Measurer:
         return _Runner(worker, variant.id, repeats=repeats)
 
     def _rounds(self, runners: list[_Runner], policy: RoundPolicy) -> RoundTimes:
+        """Round by round; where nothing is left to compare, only as many as the baseline's own time needs."""
         times = RoundTimes()
         running = {runner.id: runner for runner in runners}
         started = time.perf_counter()
         done = 0
         with self._times.spent_on("timed rounds", overhead=False):
-            while len(running) > len(self._resident) and another_round(
+            while another_round(
                 rounds_done=done,
                 elapsed_seconds=time.perf_counter() - started,
                 budget_seconds=policy.budget_seconds,
                 min_rounds=policy.min_rounds,
-                max_rounds=policy.max_rounds,
+                max_rounds=policy.max_rounds if len(running) > len(self._resident) else policy.min_rounds,
             ):
                 for entry in balanced_order(list(running), done):
                     try:

@@ -17,12 +17,12 @@ AUDIT_FILE = "audit.json"
 REPORT_FILE = "report.html"
 
 
-def publish(result: AuditResult, folder: RunFolder, times: TimeSheet, progress: Progress) -> tuple[AuditResult, str]:
+def publish(result: AuditResult, folder: RunFolder, times: TimeSheet, progress: Progress) -> AuditResult:
     """Render the result into the run folder.
 
     The page is rendered twice where its own rendering time is to stand on it: it is a fraction of a second.
 
-    :return: the result with the rendering time in it, and the summary for the terminal.
+    :return: the result with the rendering time in it.
     """
     with stage(progress, "Writing the report"):
         with times.spent_on("rendering", overhead=True):
@@ -31,6 +31,9 @@ def publish(result: AuditResult, folder: RunFolder, times: TimeSheet, progress: 
         folder.write(AUDIT_FILE, msgspec.json.format(msgspec.json.encode(result), indent=1))
         folder.write(REPORT_FILE, page.render(result).encode())
         folder.finish()
-    return result, terminal.render(
-        result, width=shutil.get_terminal_size().columns, report=str(folder.path / REPORT_FILE)
-    )
+    return result
+
+
+def summary_of(result: AuditResult, folder: RunFolder) -> str:
+    """The summary for the terminal."""
+    return terminal.render(result, width=shutil.get_terminal_size().columns, report=str(folder.path / REPORT_FILE))

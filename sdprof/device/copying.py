@@ -75,6 +75,12 @@ def refuse_to_pin(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, A
     raise RuntimeError(f"cannot pin '{args[0].type()}' only dense CPU tensors can be pinned")
 
 
+@special("aten::_conj", "aten::_neg_view")
+def conjugate(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Conjugate at once: the bit that delays it would have to be kept in step on the device tensor and its host's."""
+    return wrap(plan.func(args[0].host).resolve_conj().resolve_neg())
+
+
 @special("aten::_softmax", "aten::_log_softmax")
 def softmax(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """CUDA's softmax may read half precision and write single precision in one kernel; the CPU's converts first."""

@@ -18,11 +18,11 @@ from sdprof.device import streams
 from sdprof.device.generator import GeneratorStandIn
 from sdprof.device.gpu_peaks import GpuPeaks
 from sdprof.device.kernels import refuse_ordinal
-from sdprof.device.legacy_types import legacy_types
+from sdprof.device.legacy_types import legacy_types, type_method
 from sdprof.device.loading import loader_to_device
 from sdprof.device.memory_counter import MemoryCounter
 from sdprof.device.pinned_memory import mark_pinned
-from sdprof.device.tensor import DEVICE, SimulatedTensor
+from sdprof.device.tensor import DEVICE, SimulatedTensor, swap_contents
 
 NOT_SIMULATED = "The simulated device cannot capture CUDA graphs: run the loop eagerly while it is audited."
 _PINNABLE_FACTORIES = [
@@ -81,6 +81,7 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
     yield torch, "Generator", GeneratorStandIn
     yield torch, "load", loader_to_device(torch.load)
     yield torch.Tensor, "data", _data_property()
+    yield torch.Tensor, "type", type_method(torch.Tensor.type)
     for name in _PINNABLE_FACTORIES:
         yield torch, name, _pinnable(getattr(torch, name))
     yield torch.backends.cuda, "is_built", lambda: True
@@ -222,14 +223,10 @@ def _data_property() -> property:
     plain = torch._C.TensorBase.data
 
     def assign(tensor: Tensor, value: Tensor) -> None:
-        if not isinstance(value, SimulatedTensor):
-            plain.__set__(tensor, value)  # type: ignore[attr-defined]
-            return
-        requires_grad = tensor.requires_grad
-        replacement = value.detach().requires_grad_(requires_grad)
-        if isinstance(tensor, torch.nn.Parameter):
-            replacement = torch.nn.Parameter(replacement, requires_grad)
-        torch.utils.swap_tensors(tensor, replacement)
+        if isinstance(value, SimulatedTensor):
+            swap_contents(tensor, value)
+        else:
+            plain.__set__(tensor, value)
 
     return property(plain.__get__, assign)  # type: ignore[attr-defined]
 

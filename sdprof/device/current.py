@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 def _record_nothing(*event: object) -> None:
@@ -25,3 +26,14 @@ def stop() -> None:
     """Send events nowhere."""
     global running, record
     running, record = False, _record_nothing
+
+
+@contextmanager
+def redirected(add: Callable[..., None]) -> Iterator[None]:
+    """Send events elsewhere while the block runs."""
+    global record
+    before, record = record, add
+    try:
+        yield
+    finally:
+        record = before

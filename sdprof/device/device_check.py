@@ -69,6 +69,8 @@ def refuse_mixed_devices(func: torch._ops.OpOverload, tensors: Sequence[tuple[st
         )
     first_device = tensors[0][1].device
     argument, other = next((name, tensor) for name, tensor in tensors if tensor.device != first_device)
+    if name == "aten::embedding":  # is made of index_select, which checks
+        argument, name = "index", "aten::index_select"
     base = name.removeprefix("aten::")
     overload = "" if func._overloadname == "default" else func._overloadname
     method = base if base in _STRUCTURED and not overload else f"{overload}_{base}"

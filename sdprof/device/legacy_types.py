@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -32,6 +33,22 @@ class _LegacyType(type):
         if not args or all(isinstance(size, int) for size in args) or isinstance(args[0], torch.Size):
             return torch.empty(*(args or (0,)), dtype=cls.dtype, device=DEVICE)
         return torch.tensor(args[0], dtype=cls.dtype, device=DEVICE)
+
+
+def type_method(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """``Tensor.type`` that knows the types of the simulated device: ``x.type("torch.cuda.HalfTensor")``."""
+
+    def to_type(tensor: torch.Tensor, dtype: Any = None, non_blocking: bool = False, **kwargs: Any) -> Any:
+        name = dtype if isinstance(dtype, str) else f"{dtype.__module__}.{dtype.__name__}" if _is_legacy(dtype) else ""
+        if name.startswith("torch.cuda."):
+            return tensor.to(DEVICE, DTYPES[name.removeprefix("torch.cuda.")], non_blocking=non_blocking)
+        return plain(tensor) if dtype is None else plain(tensor, dtype, non_blocking, **kwargs)
+
+    return to_type
+
+
+def _is_legacy(dtype: Any) -> bool:
+    return isinstance(dtype, _LegacyType)
 
 
 def legacy_types() -> dict[str, type]:

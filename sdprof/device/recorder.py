@@ -80,6 +80,11 @@ class Recorder:
             self._paused -= 1
 
     @property
+    def count(self) -> int:
+        """How many events there are."""
+        return len(self._entries)
+
+    @property
     def events(self) -> list[TransferEvent]:
         """All events so far, in the order in which they happened."""
         return [

@@ -113,9 +113,11 @@ class SimulatedTensor(Tensor):
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        _PLAIN_DATA.__set__(self, value)  # type: ignore[attr-defined]
         if isinstance(value, SimulatedTensor):
+            _PLAIN_DATA.__set__(self, value)
             self.host = value.host
+        else:
+            swap_contents(self, value)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if id(self) in memo:
@@ -166,6 +168,14 @@ def _wrap(host: Tensor, device: torch.device) -> SimulatedTensor:
     )
     tensor.host = host
     return tensor
+
+
+def swap_contents(tensor: Tensor, value: Tensor) -> None:
+    """``tensor.data = value`` across devices: the object stays, what it is made of is exchanged."""
+    replacement = value.detach().requires_grad_(tensor.requires_grad)
+    if isinstance(tensor, torch.nn.Parameter):
+        replacement = torch.nn.Parameter(replacement, tensor.requires_grad)
+    torch.utils.swap_tensors(tensor, replacement)
 
 
 def _describe(tensor: SimulatedTensor) -> str:

@@ -4,8 +4,9 @@ from sdprof.device.event import TransferEvent, TransferKind
 from sdprof.device.expression import Frame
 from sdprof.device.guard import SimulationUnavailableError
 from sdprof.device.recorder import Recorder
-from sdprof.device.simulation import Simulation, simulate, to_host
+from sdprof.device.simulation import Simulation, SimulationWithoutValues, simulate, simulate_without_values, to_host
 from sdprof.device.synchronising_ops import SYNCHRONISING_OPS, SynchronisingOp
+from sdprof.device.value_needed import ValueNeededError
 
 __all__ = [
     "SYNCHRONISING_OPS",
@@ -13,9 +14,12 @@ __all__ = [
     "Recorder",
     "Simulation",
     "SimulationUnavailableError",
+    "SimulationWithoutValues",
     "SynchronisingOp",
     "TransferEvent",
     "TransferKind",
+    "ValueNeededError",
     "simulate",
+    "simulate_without_values",
     "to_host",
 ]

@@ -44,6 +44,8 @@ def installed(make: Make = make_with_values) -> Iterator[None]:
             library.impl("empty_strided", _empty_strided, "CUDA")
         else:
             library.impl("empty_strided", _on_device(torch.ops.aten.empty_strided.default, make), "CUDA")
+        for name, func in _composed_or_whole():
+            library.impl(name, _whole(func), "CUDA")
         library.impl("_local_scalar_dense", _read_number, "CUDA")
         library.impl("scaled_dot_product_attention", _attention, "AutogradCUDA")
         library.impl("is_pinned", _is_pinned, "CPU")
@@ -53,20 +55,38 @@ def installed(make: Make = make_with_values) -> Iterator[None]:
 
 def _factories() -> Iterator[tuple[str, torch._ops.OpOverload]]:
     """Yield operators that make a tensor out of no tensor: those with a device and a layout among their arguments."""
-    for full_name in torch._C._dispatch_get_all_op_names():
-        if not full_name.startswith("aten::"):
-            continue
-        packet, _, overload = full_name.removeprefix("aten::").partition(".")
-        func = getattr(getattr(torch.ops.aten, packet, None), overload or "default", None)
-        if func is None:
-            continue
+    for name, func in _aten_operators():
         arguments = func._schema.arguments
         if not {"device", "layout"} <= {argument.name for argument in arguments}:
             continue
         makes_from_tensor = any("Tensor" in str(argument.type) for argument in arguments)
-        composed = torch._C._dispatch_has_kernel_for_dispatch_key(full_name, "CompositeImplicitAutograd")
-        if not makes_from_tensor and not composed and packet != "empty_strided":
-            yield full_name.removeprefix("aten::"), func
+        if not makes_from_tensor and not _has_kernel(func, "CompositeImplicitAutograd") and name != "empty_strided":
+            yield name, func
+
+
+def _composed_or_whole() -> Iterator[tuple[str, torch._ops.OpOverload]]:
+    """Yield operators that are composed of others only where a backend has no kernel of its own, as CUDA has."""
+    for name, func in _aten_operators():
+        if _has_kernel(func, "CompositeImplicitAutograd") and _has_kernel(func, "CPU"):
+            yield name, func
+
+
+def _aten_operators() -> Iterator[tuple[str, torch._ops.OpOverload]]:
+    for full_name in torch._C._dispatch_get_all_op_names():
+        if full_name.startswith("aten::"):
+            name = full_name.removeprefix("aten::")
+            packet, _, overload = name.partition(".")
+            func = getattr(getattr(torch.ops.aten, packet, None), overload or "default", None)
+            if func is not None:
+                yield name, func
+
+
+def _has_kernel(func: torch._ops.OpOverload, key: str) -> bool:
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key))
+
+
+def _whole(func: torch._ops.OpOverload) -> Callable[..., Any]:
+    return lambda *args, **kwargs: SimulatedTensor.executor(func, args, kwargs)
 
 
 def _on_device(func: torch._ops.OpOverload, make: Make) -> Callable[..., Tensor]:

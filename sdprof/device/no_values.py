@@ -195,6 +195,8 @@ class WithoutValues:
         if source.device == DEVICE:
             if not plan.returned or not _is_host_number(args[2]):
                 record_index_traffic(plan, indices)
+            if not plan.returned and any(_is_unknown_mask(each) for each in indices):
+                raise ValueNeededError("A mask that is not known selects elements of a tensor")
             indices = [None if each is None or each.device == DEVICE else each.to(DEVICE) for each in indices]
             indices = [given if moved is None else moved for given, moved in zip(args[1], indices, strict=True)]
         else:
@@ -294,6 +296,10 @@ def _without_generator(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def _is_host_number(values: Tensor) -> bool:
     return values.numel() == 1 and values.device.type == "cpu"
+
+
+def _is_unknown_mask(index: Tensor | None) -> bool:
+    return index is not None and index.dtype in (torch.bool, torch.uint8) and not _is_known(index)
 
 
 def _pinned(tensor: Tensor) -> bool:

@@ -34,7 +34,7 @@ class OperatorPlan:
         """The operator's entry in C++, without the check for higher-order operators that calling ``func`` makes."""
         self.name: str = schema.name
         self.argument_names: tuple[str, ...] = tuple(argument.name for argument in schema.arguments)
-        self.composite = torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
+        self.composite = _has_kernel(func.name(), "CompositeImplicitAutograd") and not _has_kernel(func.name(), "CPU")
         """Made of other operators: arrives whole in inference mode alone, and is then taken apart."""
         self.waits: SynchronisingOp | None = synchronising(func)
         self.draws = "generator" in self.argument_names
@@ -57,6 +57,7 @@ class OperatorPlan:
         return {**dict(zip(self.argument_names, args, strict=False)), **kwargs}
 
 
+_has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key
 _RESIZING = frozenset({"aten::resize_", "aten::resize_as_", "aten::set_"})
 
 

@@ -11,7 +11,7 @@ import sdprof.audits
 from sdprof.facts.facts import Facts
 from sdprof.model import AuditMeta, Finding, Missing
 
-NOT_AUDITS = frozenset({"found", "registry"})
+NOT_AUDITS = frozenset({"found", "registry", "transfer_finding"})
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,79 @@
-"""Copies between host and device, and synchronisations."""
+"""Copies between host and device, and waits of the host for the device, by the expression that causes them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from sdprof.collectors.cuda_transfers import watch_cuda
+from sdprof.collectors.loop_watch import LoopWatch, Sight
+from sdprof.collectors.simulated_transfers import watch_simulated
+from sdprof.collectors.transfer_event import SeenTransfer
 from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
-from sdprof.model import CollectorMeta, TransferProfile
+from sdprof.device import current
+from sdprof.model import CollectorMeta, Location, TransferProfile, TransferSite
 
 META = CollectorMeta(id="transfers", title="Copies and synchronisations", artifact="transfers.json", eager_only=True)
+UNKNOWN = Location(file="", line=0)
 
 
 def collect(watched: WatchedRun) -> TransferProfile:
-    """Watch the copies of one run.
+    """Watch the copies and waits of one run, on the simulated device or on CUDA.
 
-    :raises CannotCollectError: on a machine without CUDA, where there is nothing to copy to.
+    :raises CannotCollectError: if the loop does not run on such a device.
     """
-    raise CannotCollectError(
-        f"The loop ran on {watched.device.type}: there is no device to copy to or to wait for.",
-        "Audit on a machine with CUDA.",
+    if watched.device.type != "cuda":
+        raise CannotCollectError(
+            f"The loop ran on {watched.device.type}: there is no device to copy to or to wait for.",
+            "Leave --device away: this section then runs on the simulated device.",
+        )
+    on_host = [name for name, module in watched.hot_modules.items() if not _is_on_device(module)]
+    if on_host:
+        raise CannotCollectError(
+            f"The target was asked to build on cuda, and left {', '.join(on_host)} on the host.",
+            "Build on BuildOptions.device, so that copies can be seen.",
+        )
+    simulated = current.running
+    with LoopWatch(watched) as watch:
+        seen, notes = watch_simulated(watch) if simulated else watch_cuda(watch)
+        steps = watch.steps
+    return TransferProfile(
+        device="simulated" if simulated else "cuda", steps=steps, sites=tuple(sites_of(seen)), notes=notes
     )
+
+
+def sites_of(seen: Iterable[SeenTransfer]) -> list[TransferSite]:
+    """Merge events of one expression; those in the loop apart from those before and after it."""
+    groups: dict[tuple[object, ...], list[SeenTransfer]] = {}
+    for event in seen:
+        key = (event.kind, event.operator, event.sight.where, event.sight.library, event.sight.step is not None)
+        groups.setdefault(key, []).append(event)
+    return [_site(events) for events in groups.values()]
+
+
+def _site(events: list[SeenTransfer]) -> TransferSite:
+    first = events[0]
+    # The first visit on each way to the expression has nothing to be compared with.
+    compared = [event.same_content for event in events if event.same_content is not None]
+    return TransferSite(
+        kind=first.kind,
+        op=first.operator,
+        where=first.sight.where or UNKNOWN,
+        count=len(events),
+        bytes=sum(event.bytes for event in events),
+        in_loop=first.sight.step is not None,
+        identical_content=bool(compared) and all(compared),
+        steps=tuple(sorted({event.sight.step for event in events if event.sight.step is not None})),
+        pinned=all(event.pinned for event in events),
+        non_blocking=all(event.non_blocking for event in events),
+        callers=_callers(first.sight),
+    )
+
+
+def _callers(sight: Sight) -> tuple[Location, ...]:
+    return (*sight.library, *sight.callers)
+
+
+def _is_on_device(module: object) -> bool:
+    parameters = getattr(module, "parameters", None)
+    first = next(iter(parameters()), None) if parameters is not None else None
+    return first is None or first.device.type == "cuda"

@@ -68,7 +68,9 @@ class Recorder:
                 last = self._last_content.get(site)
                 same = None if last is None else last == found
                 self._last_content[site] = found
-        self._entries.append((kind, operator, reason, size, self.step, pinned, non_blocking, same, shape, dtype, frames))
+        self._entries.append(
+            (kind, operator, reason, size, self.step, pinned, non_blocking, same, shape, dtype, frames)
+        )
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -29,6 +29,9 @@ SHORTEST_SAMPLE_SECONDS = 0.25
 MOST_REPEATS = 16
 
 
+SHAPE = ("size", "batch_size", "height", "width")
+
+
 class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a variant, kept in the run folder."""
 
@@ -80,6 +83,7 @@ class Measurer:
         :raises WorkerError: if the target itself does not work: then there is nothing to audit.
         """
         worker, built = self._starter.start()
+        self._starter.shape = {name: built.settings.get(name) for name in SHAPE}
         try:
             with self._times.spent_on("sharing the weights", overhead=True):
                 worker.save_weights(str(self._starter.weights_file))

@@ -33,6 +33,9 @@ BEFORE = (
 """What is watched of the baseline: cheap and quiet first, TorchDynamo last."""
 AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "graphs")
 """What is worth watching once more when the fixes are in."""
+ON_SIMULATED_DEVICE = frozenset({"transfers"})
+"""Where there is no CUDA device, these watch the loop on the simulated one, in a worker of its own."""
+SIMULATED = "simulated"
 TITLES = {
     "environment": "Environment",
     "peaks": "Peaks of this machine",
@@ -54,8 +57,11 @@ TRACE_SUFFIX = ".pt.trace.json.gz"
 class Observer:
     """Collects artifacts of variants into the run folder; what is there already is not collected again."""
 
-    def __init__(self, starter: VariantStarter, folder: RunFolder, times: TimeSheet, progress: Progress) -> None:
+    def __init__(
+        self, starter: VariantStarter, folder: RunFolder, times: TimeSheet, progress: Progress, *, on_cuda: bool
+    ) -> None:
         self._starter = starter
+        self._on_cuda = on_cuda
         self._folder = folder
         self._times = times
         self._progress = progress
@@ -65,15 +71,21 @@ class Observer:
 
         A collector that fails costs its own section; the next one gets a fresh worker.
         """
-        variant = variant_id(fixes)
         collectors = tuple(name for name in collectors if name not in self._starter.request.without_collectors)
+        self._observe(fixes, [name for name in collectors if name not in ON_SIMULATED_DEVICE or self._on_cuda], None)
+        if not self._on_cuda:
+            self._observe(fixes, [name for name in collectors if name in ON_SIMULATED_DEVICE], SIMULATED)
+        return self.missing(fixes, collectors)
+
+    def _observe(self, fixes: tuple[str, ...], collectors: list[str], device: str | None) -> None:
+        variant = variant_id(fixes)
         wanted = [name for name in collectors if not self._is_done(variant, name)]
         worker: Worker | None = None
         try:
             for name in wanted:
                 self._progress.advance(TITLES[name])
                 if worker is None:
-                    worker = self._start(fixes, variant, wanted[wanted.index(name) :])
+                    worker = self._start(fixes, variant, wanted[wanted.index(name) :], device)
                     if worker is None:
                         break
                 if not self._collect(worker, variant, name):
@@ -82,7 +94,6 @@ class Observer:
         finally:
             if worker is not None:
                 worker.close()
-        return self.missing(fixes, collectors)
 
     def calls_per_run(self, worker: Worker) -> int:
         """Calls of the first hot module in one timed run: what the milliseconds of a step are a share of."""
@@ -102,9 +113,9 @@ class Observer:
             if part is not None and part.state != "done"
         )
 
-    def _start(self, fixes: tuple[str, ...], variant: str, waiting: list[str]) -> Worker | None:
+    def _start(self, fixes: tuple[str, ...], variant: str, waiting: list[str], device: str | None) -> Worker | None:
         try:
-            worker, _ = self._starter.start(fixes, steps=self._starter.request.profile_steps)
+            worker, _ = self._starter.start(fixes, steps=self._starter.request.profile_steps, device=device)
             with self._times.spent_on("warming up before observation", overhead=False):
                 worker.run()
         except WorkerError as error:

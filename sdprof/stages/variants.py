@@ -38,15 +38,22 @@ class VariantStarter:
         self._launcher = launcher
         self.weights_file = scratch / WEIGHTS_FILE
         self.diagnosis = Diagnosis()
+        self.shape: dict[str, str | int | None] = {}
+        """The size that the target chose on its own device: another device must not make it choose another."""
         self._times = times
 
-    def start(self, fixes: tuple[str, ...] = (), *, steps: int | None = None) -> tuple[Worker, Built]:
+    def start(
+        self, fixes: tuple[str, ...] = (), *, steps: int | None = None, device: str | None = None
+    ) -> tuple[Worker, Built]:
         """Start a worker and build a variant in it.
 
         :param steps: sampling steps of a run, where they differ from the request's.
+        :param device: where to run, where that differs from the request's.
         :raises WorkerError: if the build fails; the worker is closed then.
         """
         request = self.request
+        differing = {**(self.shape if device is not None else {}), "steps": steps, "device": device}
+        options = {**request.options, **{name: value for name, value in differing.items() if value is not None}}
         with self._times.spent_on("starting workers", overhead=True):
             worker = Worker(
                 name=f"the worker of {variant_id(fixes)}",
@@ -58,7 +65,7 @@ class VariantStarter:
                     Build(
                         target_file=request.target_file,
                         target_name=request.target_name,
-                        options=request.options if steps is None else {**request.options, "steps": steps},
+                        options=options,
                         extra=request.extra,
                         fixes=fixes,
                         findings=self.diagnosis.findings,

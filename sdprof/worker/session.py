@@ -14,10 +14,11 @@ import torch
 from sdprof.collectors import resident_memory
 from sdprof.collectors.registry import COLLECTOR_MODULES
 from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
+from sdprof.device import current
 from sdprof.fixes.apply import apply_fixes
 from sdprof.fixes.subject import Subject
 from sdprof.target import BuildOptions, Workload
-from sdprof.worker.load_target import StopLoop, build_workload, load_build, target_code
+from sdprof.worker.load_target import StopLoop, TargetError, build_workload, load_build, target_code
 from sdprof.worker.outputs import digest, named_outputs, non_finite, save_outputs
 from sdprof.worker.protocol import (
     Build,
@@ -33,6 +34,9 @@ from sdprof.worker.protocol import (
 )
 from sdprof.worker.weights import map_weights, save_weights
 
+SIMULATED = "simulated"
+"""The device name that stands for the simulated CUDA device."""
+
 
 class FixError(Exception):
     """A fix failed in a way that it did not foresee: the variant cannot be used."""
@@ -46,12 +50,15 @@ class Session:
         self._subject: Subject | None = None
         self._source_roots: tuple[Path, ...] = ()
         self._compiled = False
+        self._until_the_end = contextlib.ExitStack()
 
     def build(self, request: Build) -> Built:
         """Import the target, build its workload, give it the shared weights, apply the fixes."""
         if request.threads is not None:
             torch.set_num_threads(request.threads)
         file = Path(request.target_file)
+        if request.options.get("device") == SIMULATED:
+            self._simulate()
         options = BuildOptions(**_options(request), extra=request.extra)
         started = time.perf_counter()
         build = load_build(file, request.target_name)
@@ -99,6 +106,15 @@ class Session:
         declined = {fix.id: fix.declined for fix in applied if fix.declined}
         return did, declined, any(fix.compiles for fix in applied if not fix.declined)
 
+    def _simulate(self) -> None:
+        """Let ``cuda`` name the simulated device from now until this process ends."""
+        from sdprof.device import SimulationUnavailableError, simulate
+
+        try:
+            self._until_the_end.enter_context(simulate())
+        except SimulationUnavailableError as error:
+            raise TargetError(f"the simulated device is not to be had here: {error}") from None
+
     def save_weights(self, request: SaveWeights) -> Done:
         """Write the weights for the other workers and use the file's copy from now on."""
         modules = self._the_workload.hot_modules
@@ -108,7 +124,7 @@ class Session:
 
     def run(self, request: Run) -> Ran:
         """Run the loop once, timed, with nothing watching."""
-        cuda = self._the_subject.device.type == "cuda"
+        cuda = self._the_subject.device.type == "cuda" and not current.running
         if cuda:
             torch.cuda.reset_peak_memory_stats()
         can_reset = resident_memory.reset_peak()
@@ -170,7 +186,7 @@ class Session:
                 stack.enter_context(context())
             with target_code("run"):
                 returned = workload.run()
-        if subject.device.type == "cuda":
+        if subject.device.type == "cuda" and not current.running:
             torch.cuda.synchronize(subject.device)
         return returned
 
@@ -208,6 +224,8 @@ def _options(request: Build) -> dict[str, Any]:
     options: dict[str, Any] = dict(request.options)
     if options.get("device") == "auto":
         options["device"] = "cuda" if torch.cuda.is_available() else "cpu"
+    if options.get("device") == SIMULATED:
+        options["device"] = "cuda"
     if options.get("weights") is not None:
         options["weights"] = Path(options["weights"])
     return options

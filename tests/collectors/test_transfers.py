@@ -1,0 +1,54 @@
+"""Copies and waits of a loop on the simulated device, through a real worker."""
+
+from pathlib import Path
+
+import msgspec
+
+from sdprof.model import TransferProfile
+from sdprof.worker.client import Worker
+from sdprof.worker.protocol import Build, Collect, Collected, NotCollected
+
+TARGETS = Path(__file__).parents[2] / "targets"
+
+
+def transfers(folder: Path, target: Path, **options: str | int) -> TransferProfile | NotCollected:
+    with Worker(name="the worker", timeout_seconds=120) as worker:
+        request = {"device": "simulated", "seed": 0, **options}
+        worker.build(Build(target_file=str(target), target_name=None, options=request))
+        reply = worker.collect(Collect(collector="transfers", folder=str(folder)))
+    if isinstance(reply, Collected):
+        return msgspec.json.decode((folder / reply.artifact).read_bytes(), type=TransferProfile)
+    assert isinstance(reply, NotCollected)
+    return reply
+
+
+def counts(profile: TransferProfile, *, in_loop: bool) -> dict[str, int]:
+    kinds = ("H2D", "D2H", "SYNC")
+    sites = [site for site in profile.sites if site.in_loop == in_loop]
+    return {kind: sum(site.count for site in sites if site.kind == kind) for kind in kinds}
+
+
+def test_the_published_loop_has_its_known_copies_and_waits(tmp_path: Path) -> None:
+    steps = 4
+    profile = transfers(tmp_path, TARGETS / "sd21_original" / "target.py", size="tiny", steps=steps)
+    assert isinstance(profile, TransferProfile)
+    assert profile.device == "simulated"
+    assert counts(profile, in_loop=True) == {"H2D": steps + 1, "D2H": 0, "SYNC": 3 * (steps + 1)}
+    assert counts(profile, in_loop=False) == {"H2D": 8, "D2H": 6, "SYNC": 0}
+    (embedding,) = [site for site in profile.sites if site.in_loop and site.kind == "H2D"]
+    assert embedding.where.function == "timestep_embedding"
+    assert embedding.identical_content
+    waits = {site.where.code.split("self.")[1].split("[")[0] for site in profile.sites if site.kind == "SYNC"}
+    assert waits == {"ddim_alphas", "ddim_sigmas", "ddim_sqrt_one_minus_alphas"}
+
+
+def test_a_target_that_stays_on_the_host_is_told_so(tmp_path: Path, denoise_target: Path) -> None:
+    reply = transfers(tmp_path, denoise_target)
+    assert isinstance(reply, NotCollected)
+    assert "left denoiser on the host" in reply.reason
+
+
+def test_without_a_device_there_is_nothing_to_see(tmp_path: Path, denoise_target: Path) -> None:
+    reply = transfers(tmp_path, denoise_target, device="cpu")
+    assert isinstance(reply, NotCollected)
+    assert "ran on cpu" in reply.reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -60,9 +61,8 @@ def collect(watched: WatchedRun) -> GraphProfile:
         rehearsal = rehearse(watched, above)
         analysis = _Analysis(watched, rehearsal, deadline_seconds, min(MOST_CALLS, max(2, loop.steps)))
         regions = plan_regions(loop, forward, above, _declared_step(watched, loop), rehearsal.handed_on)
-        for grad in (False, True):
-            for region in sorted(regions, key=lambda region: region.hot):
-                analysis.look_at(region, grad=grad)
+        for region, grad in sorted(itertools.product(regions, (False, True)), key=lambda look: (look[0].hot, look[1])):
+            analysis.look_at(region, grad=grad)
     order = {region.name: number for number, region in enumerate(regions)}
     seen = sorted(analysis.seen, key=lambda region: (order[region.name], region.grad))
     return GraphProfile(regions=tuple(seen), skipped=tuple(analysis.skipped))
@@ -77,6 +77,7 @@ class _Analysis:
         self._calls = calls
         self._stand_ins = {watched.hot_modules[name]: call for name, call in rehearsal.calls.items()}
         self._see = FileVisibility(watched.is_user_file)
+        self._functions: dict[FunctionSite, tuple[FunctionType, ...]] = {}
 
     def look_at(self, region: Region, *, grad: bool) -> None:
         label = f"{region.name}{' with grad' if grad else ''}"
@@ -86,20 +87,31 @@ class _Analysis:
         if region.hot:
             module = next(iter(self._watched.hot_modules.values()))
             plan = self._plan(grad, HOT_CALLS_WITH_GRAD if grad else HOT_CALLS, stand_in=False)
-            self._keep(region, next(iter(region.candidates), None), trace_module(self._watched, module, plan))
+            self._keep(label, region, next(iter(region.candidates), None), trace_module(self._watched, module, plan))
             return
         reasons = []
         for site in region.candidates:
-            functions, reason = _replaceable(site)
+            functions, reason = self._replaceable(site)
             if not reason:
                 calls = 1 if region.name == LOOP else self._calls
                 seen = trace_function(self._watched, functions, self._plan(grad, calls, stand_in=True))
-                if seen.calls:
-                    self._keep(region, site, seen)
+                if seen.calls or seen.error:
+                    self._keep(label, region, site, seen)
                     return
                 reason = "the run made another function of the same code and called that one"
             reasons.append(f"{site.qualname}: {reason}")
         self.skipped.append(f"{label}: {'; '.join(reasons)}")
+
+    def _replaceable(self, site: FunctionSite) -> tuple[tuple[FunctionType, ...], str]:
+        """(the functions of a site, or why nothing can be put in their place)."""
+        if site not in self._functions:
+            self._functions[site] = functions_of(site)
+        functions = self._functions[site]
+        if not functions:
+            return (), "it is made anew in each call, so nothing can be put in its place"
+        if any(inspect.isgeneratorfunction(function) for function in functions):
+            return (), "it is a generator, which TorchDynamo does not compile"
+        return functions, ""
 
     def _plan(self, grad: bool, calls: int, *, stand_in: bool) -> PassPlan:
         return PassPlan(
@@ -109,9 +121,12 @@ class _Analysis:
             stand_ins=self._stand_ins if stand_in else {},
         )
 
-    def _keep(self, region: Region, site: FunctionSite | None, seen: RegionPass) -> None:
+    def _keep(self, label: str, region: Region, site: FunctionSite | None, seen: RegionPass) -> None:
         breaks = join_breaks(seen.explained, seen.traced.breaks, self._see)
         recompiles = join_recompiles(seen.traced.recompiles, self._see)
+        if seen.error and not (seen.graphs or breaks or recompiles):
+            self.skipped.append(f"{label}: {seen.error}")
+            return
         self.seen.append(
             GraphRegion(
                 name=region.name,
@@ -128,15 +143,6 @@ class _Analysis:
                 error=seen.error,
             )
         )
-
-
-def _replaceable(site: FunctionSite) -> tuple[tuple[FunctionType, ...], str]:
-    functions = functions_of(site)
-    if not functions:
-        return (), "it is made anew in each call, so nothing can be put in its place"
-    if any(inspect.isgeneratorfunction(function) for function in functions):
-        return (), "it is a generator, which TorchDynamo does not compile"
-    return functions, ""
 
 
 def _declared_step(watched: WatchedRun, loop: LoopMap) -> FunctionSite | None:

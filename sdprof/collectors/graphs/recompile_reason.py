@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from sdprof.collectors.graphs.traceback_text import TextFrame, frames_in
+from sdprof.collectors.graphs.traceback_text import TextFrame, frames_in, original_name
 
 _COMPILE_ID = re.compile(r"^\s*\d+/\d+: ")
 _COMMENT = re.compile(r"\s+# ")
@@ -43,7 +43,7 @@ def parse_recompile(payload: str) -> GuardFailure:
         frames=tuple(frames_in(stack.splitlines())),
         file_name=place["file"] if place else "",
         line=int(place["line"]) if place else 0,
-        function=place["function"] if place else "",
+        function=original_name(place["function"]) if place else "",
     )
 
 

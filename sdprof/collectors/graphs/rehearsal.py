@@ -69,7 +69,7 @@ def rehearse(watched: WatchedRun, above: tuple[FunctionSite, ...]) -> Rehearsal:
     except EnoughSeen:
         pass
     finally:
-        sys.setprofile(profile)
+        sys.setprofile(profile if callable(profile) else None)
         for handle in handles:
             handle.remove()
     return seen

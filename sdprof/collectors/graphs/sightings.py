@@ -50,7 +50,7 @@ def sightings_in(records: Iterable[TraceRecord], interned: Mapping[int, str] = M
     """
     strings = dict(interned)
     functions: dict[tuple[int, int], tuple[TextFrame, ...]] = {}
-    failures: list[tuple[tuple[int, int] | None, GuardFailure]] = []
+    failures: list[tuple[TraceRecord, GuardFailure]] = []
     breaks: list[Break] = []
     frames = graphs = 0
     for record in records:
@@ -58,7 +58,7 @@ def sightings_in(records: Iterable[TraceRecord], interned: Mapping[int, str] = M
         if record.artifact == "dynamo_graph_break_reason":
             breaks.append(Break("structured trace", parse_break(record.payload)))
         elif record.artifact == "recompile_reasons":
-            failures.append((compile_id, parse_recompile(record.payload)))
+            failures.append((record, parse_recompile(record.payload)))
         elif "dynamo_output_graph" in metadata:
             graphs += 1
         elif "dynamo_start" in metadata:
@@ -71,18 +71,22 @@ def sightings_in(records: Iterable[TraceRecord], interned: Mapping[int, str] = M
         frames=frames,
         graphs=graphs,
         breaks=tuple(breaks),
-        recompiles=tuple(_recompile(compile_id, failure, functions) for compile_id, failure in failures),
+        recompiles=tuple(_recompile(record, failure, functions) for record, failure in failures),
     )
 
 
 def _recompile(
-    compile_id: tuple[int, int] | None, failure: GuardFailure, functions: dict[tuple[int, int], tuple[TextFrame, ...]]
+    record: TraceRecord, failure: GuardFailure, functions: dict[tuple[int, int], tuple[TextFrame, ...]]
 ) -> Recompile:
-    # A function is numbered by its first part and recompiled under the same number; where the compilation that the
-    # guard asked for never started, the limit forbade it.
+    # A function keeps its number; where the compilation that the guard asked for never started, the limit forbade it.
+    compile_id = record.compile_id
     frame = -1 if compile_id is None else compile_id[0]
     stack = next((functions[started] for started in functions if started[0] == frame), ())
-    return Recompile(failure=failure, function=stack, refused=compile_id is not None and compile_id not in functions)
+    return Recompile(
+        failure=failure,
+        function=(*record.callers, *stack[-1:]) if record.callers else stack,
+        refused=compile_id is not None and compile_id not in functions,
+    )
 
 
 def _intern(entry: Any, strings: dict[int, str]) -> None:

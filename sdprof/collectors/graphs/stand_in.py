@@ -16,12 +16,13 @@ class RecordedCall:
     """One real call of the module."""
 
     input_shapes: tuple[tuple[int, ...], ...]
+    """Of the tensors among its arguments; those nested in other arguments do not count."""
     output: Any
 
 
 def record_call(args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> RecordedCall:
     """Keep what a stand-in needs of a call; outputs are copied, for their memory may be used again."""
-    shapes = tuple(tuple(tensor.shape) for tensor in tensors_in((args, kwargs)))
+    shapes = tuple(tuple(value.shape) for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor))
     # A tensor that was made in inference mode could not be used where grad is on.
     with torch.inference_mode(False), torch.no_grad():
         return RecordedCall(shapes, _rebuilt(output, lambda tensor: tensor.clone()))
@@ -37,15 +38,18 @@ def standing_in(module: torch.nn.Module, recorded: RecordedCall) -> Iterator[Non
     own = module.__dict__.get("forward")
     parameter = next((weight for weight in module.parameters() if weight.is_floating_point() and weight.numel()), None)
 
+    # TorchDynamo reads every line of this in every pass: it is kept plain.
     def forward(*args: Any, **kwargs: Any) -> Any:
-        inputs = list(tensors_in((args, kwargs)))
+        inputs = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor)]
         if tuple([tuple(tensor.shape) for tensor in inputs]) != recorded.input_shapes:
             return real(*args, **kwargs)
         nothing = 0.0 if parameter is None else parameter.flatten()[0] * 0
         for tensor in inputs:
             if tensor.numel() and not tensor.is_complex():
                 nothing = nothing + tensor.flatten()[0] * 0
-        return _rebuilt(recorded.output, lambda tensor: tensor + torch.as_tensor(nothing).to(tensor.dtype))
+        if isinstance(recorded.output, torch.Tensor):
+            return (recorded.output + nothing).to(recorded.output.dtype)
+        return _rebuilt(recorded.output, lambda tensor: (tensor + nothing).to(tensor.dtype))
 
     module.__dict__["forward"] = forward
     try:

@@ -6,14 +6,19 @@ sent as long as it has a handler: so a handler is added, and taken away again.
 
 from __future__ import annotations
 
+import copy
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from sdprof.collectors.graphs.enough_seen import EnoughSeen
+from sdprof.collectors.graphs.trace_log import CALLERS
+from sdprof.collectors.hot_calls import STACK_BASE
 from sdprof.collectors.watched_run import CannotCollectError
 
 WANTED = ("dynamo_output_graph", "dynamo_start", "str")
@@ -28,17 +33,30 @@ class _TraceFile(logging.FileHandler):
         self._deadline_seconds = deadline_seconds
 
     def emit(self, record: logging.LogRecord) -> None:
-        if _is_wanted(getattr(record, "metadata", {})):
+        metadata = getattr(record, "metadata", {})
+        artifact = _artifact(metadata)
+        if artifact == "recompile_reasons":
+            record = copy.copy(record)
+            record.metadata = {**metadata, CALLERS: _callers()}
+        if artifact in WANTED_ARTIFACTS or any(name in metadata for name in WANTED):
             super().emit(record)
         if time.monotonic() > self._deadline_seconds:
             raise EnoughSeen
 
 
-def _is_wanted(metadata: dict[str, Any]) -> bool:
+def _artifact(metadata: dict[str, Any]) -> str | None:
     artifact = metadata.get("artifact")
-    if isinstance(artifact, dict):
-        return artifact.get("name") in WANTED_ARTIFACTS
-    return any(name in metadata for name in WANTED)
+    return artifact.get("name") if isinstance(artifact, dict) else None
+
+
+def _callers() -> list[tuple[str, int, str]]:
+    """(file, line, function) of the frames that run now, outermost first."""
+    frames: list[tuple[str, int, str]] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not STACK_BASE:
+        frames.append((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
+        frame = frame.f_back
+    return frames[::-1]
 
 
 @contextmanager

@@ -12,11 +12,16 @@ from typing import Any
 
 import msgspec
 
+from sdprof.collectors.graphs.traceback_text import TextFrame, original_name
+
 LARGEST_LINE = 1 << 20
 """Longer lines, in characters, are cut; a record whose object is cut is lost."""
 LARGEST_PAYLOAD = 1 << 20
 """Characters of a payload that are kept."""
 MOST_RECORDS = 200_000
+CALLERS = "sdprof_callers"
+"""What the collector adds to records of recompilations: torch tells no stack there, and that of ``dynamo_start`` lacks
+the function's caller."""
 
 _HEAD = re.compile(r"^[VIWEC]\d{4} \d\d:\d\d:\d\d\.\d{1,6} \d+ [^\]]*\] (?P<json>\{.*)$")
 
@@ -39,6 +44,18 @@ class TraceRecord(msgspec.Struct, frozen=True):
         """(frame, which compilation of it)."""
         frame, compilation = self.metadata.get("frame_id"), self.metadata.get("frame_compile_id")
         return (frame, compilation) if isinstance(frame, int) and isinstance(compilation, int) else None
+
+    @property
+    def callers(self) -> tuple[TextFrame, ...]:
+        """The frames that ran when the record was written, outermost first, where the collector noted them."""
+        noted = self.metadata.get(CALLERS)
+        try:
+            return tuple(
+                TextFrame(file, line, original_name(name))
+                for file, line, name in msgspec.convert(noted or [], list[tuple[str, int, str]])
+            )
+        except msgspec.ValidationError:
+            return ()
 
 
 def read_records(lines: Iterable[str]) -> Iterator[TraceRecord]:

@@ -8,7 +8,7 @@ from sdprof.collectors.graphs.break_reason import BreakReason
 from sdprof.collectors.graphs.recompile_reason import GuardFailure
 from sdprof.collectors.graphs.sightings import Break, Recompile, sightings_in
 from sdprof.collectors.graphs.sites import NOT_RESUMED, join_breaks, join_recompiles
-from sdprof.collectors.graphs.trace_log import TraceRecord, read_records
+from sdprof.collectors.graphs.trace_log import CALLERS, TraceRecord, read_records
 from sdprof.collectors.graphs.traceback_text import TextFrame
 from sdprof.collectors.visibility import Visibility
 
@@ -116,6 +116,20 @@ def test_a_recompilation_that_never_starts_was_refused():
     (site,) = join_recompiles(seen.recompiles, see)
     assert site.reason == "i == 0; i == 1 (recompile limit reached)"
     assert (site.where.line, site.where.function) == (5, "step")
+
+
+def test_the_callers_that_were_noted_are_believed():
+    noted = again(0, 1)
+    noted.metadata[CALLERS] = [[USER, 30, "torch_dynamo_resume_in_run_at_12"], [TORCH, 1, "compile"]]
+    (recompile,) = sightings_in([start(0, 0), noted], {0: USER}).recompiles
+    assert recompile.function == (
+        TextFrame(USER, 30, "run"),
+        TextFrame(TORCH, 1, "compile"),
+        TextFrame(USER, 5, "step"),
+    )
+
+    noted.metadata[CALLERS] = [["odd"]]
+    assert sightings_in([start(0, 0), noted], {0: USER}).recompiles[0].function[0].line == 2
 
 
 def test_file_names_may_be_told_in_the_trace_or_before():

@@ -26,4 +26,4 @@ def failed(folder: RunFolder, sentence: str, detail: str) -> AuditFailedError:
 def unexpected(error: BaseException) -> str:
     """The sentence for a fault of sdprof itself."""
     message = " ".join(str(error).split())[:300]
-    return f"sdprof itself failed with {type(error).__name__}{': ' + message if message else ''}; please report it"
+    return f"Unexpected {type(error).__name__} inside sdprof{': ' + message if message else ''}; please report it"

@@ -107,11 +107,15 @@ class Observer:
         variant = variant_id(fixes)
         parts = [(name, self._folder.state(_part(variant, name))) for name in collectors]
         suffix = "" if not fixes else " (after)"
-        return tuple(
+        found = [
             Missing(section=TITLES[name] + suffix, reason=part.reason, remedy=part.remedy)
             for name, part in parts
             if part is not None and part.state != "done"
-        )
+        ]
+        loop = self._loop(self._folder.artifacts(variant))
+        if loop is not None and loop.calls == 0:
+            found.insert(0, never_called(loop.hot_module, TITLES["loop"] + suffix))
+        return tuple(found)
 
     def _start(self, fixes: tuple[str, ...], variant: str, waiting: list[str], device: str | None) -> Worker | None:
         try:
@@ -167,6 +171,15 @@ class Observer:
     def _is_done(self, variant: str, name: str) -> bool:
         part = self._folder.state(_part(variant, name))
         return part is not None and part.state == "done"
+
+
+def never_called(hot_module: str, section: str) -> Missing:
+    """What to say where a run never called its first hot module: nothing can be told of its steps."""
+    return Missing(
+        section=section,
+        reason=f"The run never called the hot module {hot_module!r}, so its steps cannot be told apart.",
+        remedy="Name first in hot_modules the module that run() really calls, at every step.",
+    )
 
 
 def _part(variant: str, collector: str) -> str:

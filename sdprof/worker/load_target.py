@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sdprof.collectors.watched_run import CannotCollectError
 from sdprof.target import DECLARATION_ATTRIBUTE, BuildOptions, TargetDeclaration, Workload
 
 
@@ -33,7 +34,7 @@ def target_code(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (StopLoop, TargetError):
+    except (StopLoop, TargetError, CannotCollectError):  # ours, raised by a hook inside the user's code
         raise
     except SystemExit as error:
         raise TargetError(

@@ -1,10 +1,11 @@
 """Lets PyTorch's C++ believe in an accelerator: backward passes and ``device=0`` ask for one.
 
 The autograd engine keeps gradients of CUDA tensors on CUDA's stream, and refuses to ask for it where
-``at::getAccelerator()`` finds no accelerator. That question ends in a virtual function, ``CUDAHooksInterface::hasCUDA``,
-which a build without CUDA (or a machine without a GPU) answers with false; another, ``hasPrimaryContext``, raises
-there. While a simulation runs the hooks object gets a copy of its table of virtual functions in which these two answer
-true. The streams that the engine then gets are those of the no-op guard (guard.py): all the same, so it never waits.
+``at::getAccelerator()`` finds no accelerator. That question ends in a virtual function,
+``CUDAHooksInterface::hasCUDA``, which a build without CUDA (or a machine without a GPU) answers with false; another,
+``hasPrimaryContext``, raises there. While a simulation runs the hooks object gets a copy of its table of virtual
+functions in which these two answer true. The streams that the engine then gets are those of the no-op guard
+(guard.py): all the same, so it never waits.
 
 Which entries of the table they are differs between versions, and is found by trying. ``getAccelerator`` calls no entry
 but ``hasCUDA``, so the entry that makes it name CUDA is that one. With it, a backward pass of one number calls
@@ -92,7 +93,9 @@ def _hooks() -> ctypes.Array[ctypes.c_void_p]:
 def _table_of_a_gpu(hooks: ctypes.Array[ctypes.c_void_p]) -> int:
     """The address of a table like the object's own, but of a machine that has CUDA."""
     if not _found_tables:
-        own = _Table.from_address(hooks[0] - HEADER_ENTRIES * _WORD)
+        functions = hooks[0]
+        assert functions is not None
+        own = _Table.from_address(functions - HEADER_ENTRIES * _WORD)
         has_cuda = _first_that_works(hooks, own, _names_cuda)
         _found_tables.append(_first_that_works(hooks, has_cuda, _runs_backward))
     return _functions_address(_found_tables[0])
@@ -124,7 +127,7 @@ def _runs_backward() -> bool:
         leaf = wrap(torch.ones(())).requires_grad_()
         result = leaf * 2
         try:
-            result.backward(wrap(torch.ones(())))
+            result.backward(wrap(torch.ones(())))  # type: ignore[no-untyped-call]
         except RuntimeError:
             return False
     return isinstance(leaf.grad, SimulatedTensor) and leaf.grad.host.item() == 2.0

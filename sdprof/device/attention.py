@@ -7,6 +7,7 @@ choose, which brings its own backward.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -49,12 +50,13 @@ def attention(
         return wrap(OPERATOR(*hosts, **options))
     if attn_mask is not None and attn_mask.dtype == torch.bool:
         attn_mask = torch.zeros_like(attn_mask, dtype=query.dtype).masked_fill(attn_mask.logical_not(), -torch.inf)
-    if torch._fused_sdp_choice(*hosts, **options) == FLASH:  # type: ignore[attr-defined]
-        result: Tensor = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            query, key, value, dropout_p, is_causal, attn_mask=attn_mask, scale=scale
-        )[0]
-        return result
-    result = torch.ops.aten._scaled_dot_product_attention_math(
-        query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
-    )[0]
-    return result
+    choose: Callable[..., int] = torch._fused_sdp_choice
+    if choose(*hosts, **options) == FLASH:
+        attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+        return _first(attend(query, key, value, dropout_p, is_causal, attn_mask=attn_mask, scale=scale))
+    attend = torch.ops.aten._scaled_dot_product_attention_math
+    return _first(attend(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa))
+
+
+def _first(results: tuple[Tensor, ...]) -> Tensor:
+    return results[0]

@@ -114,7 +114,7 @@ def _queries(gpu: GpuPeaks) -> dict[str, Any]:
         "is_available": lambda: True,
         "is_initialized": lambda: True,
         "device_count": lambda: 1,
-        "current_device": lambda: DEVICE.index,
+        "current_device": lambda: DEVICE.index or 0,
         "set_device": _check_device,
         "device": _Device,
         "device_of": _Device,
@@ -126,7 +126,7 @@ def _queries(gpu: GpuPeaks) -> dict[str, Any]:
         "is_bf16_supported": lambda including_emulation=True: including_emulation or gpu.bfloat16_flops is not None,
         "is_tf32_supported": lambda: gpu.tf32_flops is not None,
         "get_sync_debug_mode": lambda: sync_debug_mode[0],
-        "set_sync_debug_mode": lambda mode: sync_debug_mode.__setitem__(0, modes.get(mode, mode)),
+        "set_sync_debug_mode": lambda mode: sync_debug_mode.__setitem__(0, modes.get(mode, mode)),  # type: ignore[assignment]
         "ipc_collect": _do_nothing,
         "utilization": lambda device=None: 0,
     }
@@ -220,7 +220,7 @@ def _accelerator() -> dict[str, Any]:
 
 def _data_property() -> property:
     """``parameter.data = parameter.data.cuda()``: a host tensor becomes a device tensor and stays the same object."""
-    plain = torch._C.TensorBase.data
+    plain: Any = torch._C.TensorBase.data
 
     def assign(tensor: Tensor, value: Tensor) -> None:
         if isinstance(value, SimulatedTensor):
@@ -228,7 +228,7 @@ def _data_property() -> property:
         else:
             plain.__set__(tensor, value)
 
-    return property(plain.__get__, assign)  # type: ignore[attr-defined]
+    return property(plain.__get__, assign)
 
 
 def _pinnable(factory: Any) -> Any:

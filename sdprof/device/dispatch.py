@@ -13,7 +13,7 @@ from sdprof.device import current
 from sdprof.device.device_check import REFUSES_HOST_SCALARS, named_tensors, refuse_mixed_devices
 from sdprof.device.generator import check_generator
 from sdprof.device.operator_plan import OperatorPlan
-from sdprof.device.tensor import DEVICE, HOST, SimulatedTensor, wrap
+from sdprof.device.tensor import HOST, SimulatedTensor, wrap
 
 SpecialRule = Callable[[OperatorPlan, tuple[Any, ...], dict[str, Any]], Any]
 
@@ -161,4 +161,3 @@ def _follow_metadata(plan: OperatorPlan, tensor: SimulatedTensor) -> None:
             f"{plan.name} made a tensor larger than it was created: the simulated device cannot follow that. "
             "Create the tensor with its final size, or use the operator's result instead of out=."
         ) from error
-

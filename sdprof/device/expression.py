@@ -126,7 +126,7 @@ _SITE_PACKAGES = tuple(
         for path in (
             sysconfig.get_path("purelib"),
             sysconfig.get_path("platlib"),
-            _TORCH.parent,
+            str(_TORCH.parent),
             site.getusersitepackages(),
             *site.getsitepackages(),
         )

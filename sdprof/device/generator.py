@@ -24,12 +24,13 @@ class SimulatedGenerator(HostGenerator):
     """What ``torch.Generator("cuda")`` gives."""
 
     def __new__(cls) -> SimulatedGenerator:
+        """Make one; its values are those of a CPU generator."""
         generator: SimulatedGenerator = super().__new__(cls, "cpu")  # type: ignore[call-arg]
-        _simulated[generator._cdata] = generator
+        _simulated[generator._cdata] = generator  # type: ignore[attr-defined]
         return generator
 
     @property
-    def device(self) -> torch.device:
+    def device(self) -> torch.device:  # type: ignore[override]
         """The simulated device."""
         return DEVICE
 
@@ -46,10 +47,11 @@ class GeneratorStandIn(metaclass=_GeneratorType):
     """Takes the place of ``torch.Generator``: makes generators of either sort, and is the type of both."""
 
     def __new__(cls, device: Any = "cpu") -> Any:
+        """Make a generator for a device."""
         return SimulatedGenerator() if torch.device(device).type == "cuda" else HostGenerator(device)
 
 
 def check_generator(generator: object) -> None:
     """Refuse a host generator for a device tensor, with CUDA's message."""
-    if isinstance(generator, HostGenerator) and generator._cdata not in _simulated:
+    if isinstance(generator, HostGenerator) and generator._cdata not in _simulated:  # type: ignore[attr-defined]
         raise RuntimeError("Expected a 'cuda' device type for generator but found 'cpu'")

@@ -19,7 +19,10 @@ from pathlib import Path
 import torch
 
 REGISTRY_SYMBOL = "_ZN3c104impl26device_guard_impl_registryE"
-"""``c10::impl::device_guard_impl_registry``: one pointer for each device type (c10/core/impl/DeviceGuardImplInterface.h)."""
+"""``c10::impl::device_guard_impl_registry``: one pointer for each device type.
+
+Declared in c10/core/impl/DeviceGuardImplInterface.h.
+"""
 CUDA = 1
 """``c10::DeviceType::CUDA``."""
 VIRTUAL_FUNCTIONS = 64

@@ -66,7 +66,7 @@ def record_index_traffic(plan: OperatorPlan, indices: list[Tensor | None]) -> No
     on_host = [each for each in positions if type(each) is not SimulatedTensor]
     if not on_host:
         return
-    count = torch.broadcast_shapes(*(each.shape for each in positions)).numel()
+    count = torch.broadcast_shapes(*(each.shape for each in positions)).numel()  # type: ignore[no-untyped-call]
     for each in on_host:
         record_to_device(plan.name, each, count * each.element_size())
 

@@ -60,7 +60,8 @@ def _factories() -> Iterator[tuple[str, torch._ops.OpOverload]]:
         if not {"device", "layout"} <= {argument.name for argument in arguments}:
             continue
         makes_from_tensor = any("Tensor" in str(argument.type) for argument in arguments)
-        if not makes_from_tensor and not _has_kernel(func, "CompositeImplicitAutograd") and name != "empty_strided":
+        composed = _has_kernel(func, "CompositeImplicitAutograd")
+        if not (makes_from_tensor or composed or name == "empty_strided"):
             yield name, func
 
 
@@ -82,7 +83,7 @@ def _aten_operators() -> Iterator[tuple[str, torch._ops.OpOverload]]:
 
 
 def _has_kernel(func: torch._ops.OpOverload, key: str) -> bool:
-    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key))
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key))  # type: ignore[no-untyped-call]
 
 
 def _whole(func: torch._ops.OpOverload) -> Callable[..., Any]:
@@ -90,7 +91,9 @@ def _whole(func: torch._ops.OpOverload) -> Callable[..., Any]:
 
 
 def _on_device(func: torch._ops.OpOverload, make: Make) -> Callable[..., Tensor]:
-    def factory(*args: Any, device: torch.device | None = None, pin_memory: bool | None = None, **kwargs: Any) -> Tensor:
+    def factory(
+        *args: Any, device: torch.device | None = None, pin_memory: bool | None = None, **kwargs: Any
+    ) -> Tensor:
         if device is not None and device.index:
             refuse_ordinal()
         if kwargs and kwargs.get("generator") is not None:

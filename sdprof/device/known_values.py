@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+KNOWN_ELEMENTS = 4096
+"""Tensors up to this size keep their values: more than a table of 1000 steps, less than a latent image."""
 _FORGOTTEN = "_sdprof_values_forgotten"
 """Marks memory that was overwritten with values that are not known. Views share the memory, and so the mark."""
 

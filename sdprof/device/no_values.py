@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from sdprof.device import current, known_values
 from sdprof.device.copying import TO_DEVICE, TO_HOST
 from sdprof.device.device_check import REFUSES_HOST_SCALARS, named_tensors, refuse_mixed_devices
+from sdprof.device.host_without_values import without_generator
 from sdprof.device.indexing import record_index_traffic, refuse_device_indices_on_host
 from sdprof.device.memory_counter import MemoryCounter
 from sdprof.device.operator_cost import CostLedger, OperatorCost, cost_of
@@ -27,8 +27,6 @@ from sdprof.device.shape_rules import ShapeRules
 from sdprof.device.tensor import DEVICE, HOST, SimulatedTensor, wrap
 from sdprof.device.value_needed import ValueNeededError
 
-KNOWN_ELEMENTS = 4096
-"""Tensors up to this size keep their values: more than a table of 1000 steps, less than a latent image."""
 _META = torch.device("meta")
 
 
@@ -63,9 +61,11 @@ class WithoutValues:
     def make(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], device: torch.device) -> Tensor:
         """Run a factory: small tensors get their values, large ones only a shape."""
         kwargs = {name: value for name, value in kwargs.items() if name not in ("device", "pin_memory")}
-        shape_only: Tensor = func(*args, **_without_generator(kwargs), device=_META)
+        shape_only: Tensor = func(*args, **without_generator(kwargs), device=_META)
         if device == DEVICE:
-            host = func(*args, **kwargs, device=HOST) if shape_only.numel() <= KNOWN_ELEMENTS else shape_only
+            host = (
+                func(*args, **kwargs, device=HOST) if shape_only.numel() <= known_values.KNOWN_ELEMENTS else shape_only
+            )
             result = self._on_device(host)
             self._charge(self._plan(func), args, kwargs, host)
             return result
@@ -89,7 +89,7 @@ class WithoutValues:
             host_kwargs["device"] = place
             device = DEVICE if wanted.type == "cuda" else HOST
         if not known:
-            host_kwargs = _without_generator(host_kwargs)
+            host_kwargs = without_generator(host_kwargs)
             host_args = tuple(None if isinstance(value, torch._C.Generator) else value for value in host_args)
         if device == DEVICE and plan.waits is not None and plan.waits.when(plan.named(args, kwargs)):
             current.record("SYNC", plan.name, plan.waits.reason)
@@ -131,7 +131,7 @@ class WithoutValues:
         return result
 
     def _on_device(self, host: Tensor) -> SimulatedTensor:
-        if not host.is_meta and host.untyped_storage().nbytes() > KNOWN_ELEMENTS * 8:
+        if not host.is_meta and host.untyped_storage().nbytes() > known_values.KNOWN_ELEMENTS * 8:
             host = _shape_of(host)
         self.memory.follow(host)
         return wrap(host)
@@ -221,39 +221,6 @@ class WithoutValues:
         return self._wrapped(host, source.device)
 
 
-class HostTensorsWithoutValues(TorchDispatchMode):
-    """Makes large tensors that are created on the host shapes without memory: the weights of a model being built.
-
-    Small ones get values, and are watched, too: unknown values may be written into them.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._makes_tensor: dict[int, bool] = {}
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
-        """Intercept factories on the host; let everything else pass."""
-        kwargs = kwargs or {}
-        makes = self._makes_tensor.get(id(func))
-        if makes is None:
-            names = {argument.name for argument in func._schema.arguments}
-            makes = self._makes_tensor[id(func)] = {"device", "layout"} <= names and "copy" not in func._schema.name
-        if not makes or SimulatedTensor in types:
-            return func(*args, **kwargs)
-        device = kwargs.get("device")
-        if device is None:
-            device = next((each.device for each in args if isinstance(each, Tensor)), HOST)
-        if device.type != "cpu":
-            return func(*args, **kwargs)
-        rest = {name: value for name, value in kwargs.items() if name not in ("device", "pin_memory")}
-        try:
-            shape_only = func(*args, **_without_generator(rest), device=_META)
-        except NotImplementedError:
-            return func(*args, **kwargs)
-        small = shape_only.numel() <= KNOWN_ELEMENTS
-        return wrap(func(*args, **kwargs) if small else shape_only, HOST)
-
-
 def _is_known(tensor: Tensor) -> bool:
     return known_values.are_known(tensor.host if isinstance(tensor, SimulatedTensor) else tensor)
 
@@ -288,10 +255,6 @@ def _computed(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any])
         if plan.waits is not None:
             raise ValueNeededError(f"{plan.name} has a result that depends on values") from error
         raise NotImplementedError(f"A run without values cannot tell the result of {plan.name}: {error}") from error
-
-
-def _without_generator(kwargs: dict[str, Any]) -> dict[str, Any]:
-    return {name: None if name == "generator" else value for name, value in kwargs.items()}
 
 
 def _is_host_number(values: Tensor) -> bool:

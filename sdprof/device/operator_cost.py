@@ -106,7 +106,7 @@ def cost_of(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any], r
 
 def _flops(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> int:
     if plan.name == ATTENTION:
-        return int(sdpa_flop_count(*(each.shape for each in args[:3])))
+        return int(sdpa_flop_count(*(each.shape for each in args[:3])))  # type: ignore[no-untyped-call]
     formula = flop_registry.get(plan.func._overloadpacket)
     return 0 if formula is None else int(formula(*args, **kwargs, out_val=result))
 
@@ -121,5 +121,3 @@ def _tensors(values: Iterable[Any]) -> Iterable[Tensor]:
             yield value
         elif isinstance(value, (list, tuple)):
             yield from _tensors(value)
-
-

@@ -34,7 +34,7 @@ class OperatorPlan:
         """The operator's entry in C++, without the check for higher-order operators that calling ``func`` makes."""
         self.name: str = schema.name
         self.argument_names: tuple[str, ...] = tuple(argument.name for argument in schema.arguments)
-        self.composite = _has_kernel(func.name(), "CompositeImplicitAutograd") and not _has_kernel(func.name(), "CPU")
+        self.composite = _has_kernel(func.name(), "CompositeImplicitAutograd") and not _has_kernel(func.name(), "CPU")  # type: ignore[no-untyped-call]
         """Made of other operators: arrives whole in inference mode alone, and is then taken apart."""
         self.waits: SynchronisingOp | None = synchronising(func)
         self.draws = "generator" in self.argument_names

@@ -58,9 +58,9 @@ class Recorder:
             return
         frames = running_frames()
         same: bool | None = None
-        if content is None:
-            shape, dtype = (), None
-        else:
+        shape: tuple[int, ...] = ()
+        dtype: torch.dtype | None = None
+        if content is not None:
             shape, dtype = content.shape, content.dtype
             found = digest(content)
             if found is not None:

@@ -14,8 +14,9 @@ from torch.utils._device import _device_constructors
 from sdprof.device import accelerator, attention, copying, cuda_face, current, dispatch, guard, indexing, kernels  # noqa: F401
 from sdprof.device.event import TransferEvent
 from sdprof.device.gpu_peaks import find_gpu
+from sdprof.device.host_without_values import HostTensorsWithoutValues
 from sdprof.device.memory_counter import MemoryCounter
-from sdprof.device.no_values import HostTensorsWithoutValues, WithoutValues
+from sdprof.device.no_values import WithoutValues
 from sdprof.device.operator_cost import CostLedger, RooflinePrediction
 from sdprof.device.recorder import Recorder
 from sdprof.device.tensor import DEVICE, Executor, SimulatedTensor
@@ -94,9 +95,8 @@ def simulate_without_values(
     def make(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         return executor.make(func, args, kwargs, DEVICE)
 
-    with _carried(simulation, gpu, executor.execute, make):
-        with HostTensorsWithoutValues():
-            yield simulation
+    with _carried(simulation, gpu, executor.execute, make), HostTensorsWithoutValues():
+        yield simulation
 
 
 @contextmanager

@@ -24,10 +24,10 @@ PRINT_REASON = "printing a tensor selects, compares and reads its values on the 
 
 Executor = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
-_PLAIN_DATA = torch._C.TensorBase.data  # the getter and setter that every tensor has
+_PLAIN_DATA: Any = torch._C.TensorBase.data  # the getter and setter that every tensor has
 _STRIDED = torch.strided
 _in_inference_mode = torch.is_inference_mode_enabled
-_make_wrapper = torch.Tensor._make_wrapper_subclass  # type: ignore[attr-defined]
+_make_wrapper = torch.Tensor._make_wrapper_subclass
 
 
 class SimulatedTensor(Tensor):
@@ -39,10 +39,10 @@ class SimulatedTensor(Tensor):
     executor: ClassVar[Executor]
     """Runs an operator on simulated tensors."""
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         return SimulatedTensor.executor(func, args, kwargs or {})
@@ -99,7 +99,7 @@ class SimulatedTensor(Tensor):
         """Return the storage of the host values: good for asking whether two tensors share memory."""
         return self.host.untyped_storage()
 
-    def record_stream(self, stream: object) -> None:  # type: ignore[override]
+    def record_stream(self, stream: object) -> None:
         """Do nothing: there is no allocator to tell."""
 
     @property
@@ -107,9 +107,10 @@ class SimulatedTensor(Tensor):
         raise AttributeError("A tensor on the simulated device has no device memory to hand to other libraries.")
 
     @property
-    def data(self) -> Tensor:  # type: ignore[override]
+    def data(self) -> Tensor:
         """The tensor without its history; assigning replaces the values and keeps the object."""
-        return _PLAIN_DATA.__get__(self)  # type: ignore[no-any-return,attr-defined]
+        plain: Tensor = _PLAIN_DATA.__get__(self)
+        return plain
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -124,7 +125,8 @@ class SimulatedTensor(Tensor):
             return memo[id(self)]
         if not self.is_leaf:
             raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment."
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment."
             )
         copy: Tensor = wrap(self.host.clone(), self.device)
         if getattr(self, "_is_param", False):
@@ -133,7 +135,7 @@ class SimulatedTensor(Tensor):
             copy.requires_grad_(self.requires_grad)
         memo[id(self)] = copy
         if self.grad is not None:
-            copy.grad = self.grad.__deepcopy__(memo)
+            copy.grad = self.grad.__deepcopy__(memo)  # type: ignore[no-untyped-call]
         return copy
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -141,7 +143,7 @@ class SimulatedTensor(Tensor):
         values = self.detach().cpu()
         if getattr(self, "_is_param", False):
             return torch._utils._rebuild_parameter, (values, self.requires_grad, OrderedDict())
-        return values.__reduce_ex__(protocol)
+        return values.__reduce_ex__(protocol)  # type: ignore[no-untyped-call]
 
 
 def wrap(host: Tensor, device: torch.device = DEVICE) -> SimulatedTensor:
@@ -175,7 +177,7 @@ def swap_contents(tensor: Tensor, value: Tensor) -> None:
     replacement = value.detach().requires_grad_(tensor.requires_grad)
     if isinstance(tensor, torch.nn.Parameter):
         replacement = torch.nn.Parameter(replacement, tensor.requires_grad)
-    torch.utils.swap_tensors(tensor, replacement)
+    torch.utils.swap_tensors(tensor, replacement)  # type: ignore[no-untyped-call]
 
 
 def _describe(tensor: SimulatedTensor) -> str:

@@ -85,6 +85,8 @@ def test_where_it_cannot_work_it_refuses_in_a_sentence(monkeypatch: pytest.Monke
     monkeypatch.setattr(accelerator, "HOOKS_SYMBOL", "no_such_symbol")
     with simulate() as device:
         x = torch.ones(3, device="cuda", requires_grad=True)
-        with pytest.raises(accelerator.AcceleratorUnavailableError, match="Audit the forward pass under torch.no_grad"):
+        with pytest.raises(
+            accelerator.AcceleratorUnavailableError, match=r"Audit the forward pass under torch\.no_grad"
+        ):
             x.sum().backward()
         assert device.events == []

@@ -21,7 +21,8 @@ def text_of(frame: Frame) -> str:
 
 def test_the_column_span_is_that_of_the_expression(device: Simulation) -> None:
     table = torch.arange(4.0).to("cuda")
-    name = "größer"; pair = (table[0].item(), name, float(table[1]))  # noqa: E702
+    name = "größer"
+    pair = (table[0].item(), name, float(table[1]))
     assert pair[2] == 1.0
     seen = [text_of(event.expression) for event in device.events]
     assert seen == ['torch.arange(4.0).to("cuda")', "table[0].item()", "float(table[1])"]
@@ -40,7 +41,8 @@ def test_an_expression_over_several_lines(device: Simulation) -> None:
 def test_the_chain_names_every_caller_innermost_first(device: Simulation) -> None:
     class Reader(nn.Module):
         def forward(self, x: torch.Tensor) -> float:
-            return [self.read(each) for each in (x,)][0]
+            results = [self.read(each) for each in (x,)]
+            return results[0]
 
         def read(self, x: torch.Tensor) -> float:
             return x.sum().item()
@@ -58,10 +60,12 @@ def test_the_chain_names_every_caller_innermost_first(device: Simulation) -> Non
 def test_a_library_is_shown_and_told_from_the_users_code(device: Simulation, monkeypatch, tmp_path: Path) -> None:
     source = tmp_path / "site" / "thelibrary.py"
     source.parent.mkdir()
-    source.write_text(textwrap.dedent("""
+    source.write_text(
+        textwrap.dedent("""
         def peek(x):
             return x.max().item()
-    """))
+    """)
+    )
     monkeypatch.setattr("sdprof.device.expression._SITE_PACKAGES", (str(source.parent) + "/",))
     is_library.cache_clear()
     monkeypatch.syspath_prepend(source.parent)

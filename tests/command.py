@@ -4,11 +4,14 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from sdprof.collectors.registry import COLLECTOR_MODULES
 
 SDPROF = Path(sys.executable).with_name("sdprof")
+Command = Callable[..., subprocess.CompletedProcess[str]]
+"""What the fixture ``command`` is: ``command("audit", "--target", …)``."""
 ONE_CORE = {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 
 

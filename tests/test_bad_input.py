@@ -1,19 +1,15 @@
 """Wrong calls, targets that go wrong in every way, and machines that lack something: a sentence each, no traceback."""
 
-import contextlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
 from sdprof import cli
-from sdprof.worker.launcher import Launcher, launcher
-from tests.command import all_but, sdprof, sentence_of
+from tests.command import Command, all_but, sdprof, sentence_of
 
 HEAD = """
 import ctypes, os, pathlib, sys, time, torch, sdprof
@@ -35,33 +31,6 @@ def loop():
 """
 TARGET = "bad_target.py"
 QUICK = ("--quick", "--budget", "1", "--fix", "inference-mode")
-
-
-Command = Callable[..., CompletedProcess[str]]
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Launcher]:
-    with launcher() as workers:
-        yield workers
-
-
-@pytest.fixture
-def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, nursery: Launcher
-) -> Command:
-    """The command line in this process and in an empty folder; all workers come from one nursery, which saves time."""
-    monkeypatch.setattr("sdprof.pipeline.launcher", lambda: contextlib.nullcontext(nursery))
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str | Path) -> CompletedProcess[str]:
-        monkeypatch.setattr("sys.argv", ["sdprof", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return CompletedProcess(arguments, ended.value.code or 0, said.out, said.err)
-
-    return run
 
 
 def write(folder: Path, text: str, name: str = "bad_target.py") -> Path:

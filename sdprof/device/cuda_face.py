@@ -85,7 +85,7 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
     for name in _PINNABLE_FACTORIES:
         yield torch, name, _pinnable(getattr(torch, name))
     yield torch.backends.cuda, "is_built", lambda: True
-    for name, value in _accelerator().items():
+    for name, value in (_accelerator() | _memory_queries(gpu, memory)).items():
         if hasattr(torch.accelerator, name):
             yield torch.accelerator, name, value
     for name in ("range_push", "range_pop", "mark", "range_start", "range_end"):

@@ -106,6 +106,13 @@ class SimulatedTensor(Tensor):
     def __cuda_array_interface__(self) -> Any:
         raise AttributeError("A tensor on the simulated device has no device memory to hand to other libraries.")
 
+    def __dlpack__(self, *args: Any, **kwargs: Any) -> Any:
+        raise BufferError("A tensor on the simulated device has no device memory to hand to other libraries.")
+
+    def __copy__(self) -> Tensor:
+        twin = self.detach().requires_grad_(self.requires_grad)
+        return torch.nn.Parameter(twin, self.requires_grad) if getattr(self, "_is_param", False) else twin
+
     @property
     def data(self) -> Tensor:
         """The tensor without its history; assigning replaces the values and keeps the object."""

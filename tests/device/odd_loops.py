@@ -1,6 +1,6 @@
 """Sampling loops of several styles, written to be read: each line says what it must make the device do."""
 
-# ruff: noqa: F841, E501, B007, PT018, RUF007, T201
+# ruff: noqa: F841, B007, PT018, RUF007
 from __future__ import annotations
 
 import bisect

@@ -191,3 +191,17 @@ def test_vmap_and_complex_numbers(device: Simulation) -> None:
     assert torch.equal(to_host(torch.vmap(lambda row: row * 2)(x)), to_host(x) * 2)
     assert torch.equal(to_host(torch.fft.fft(x).abs()), torch.fft.fft(to_host(x)).abs())
     assert torch.equal(to_host(torch.complex(x, x).conj().imag), -to_host(x))
+
+
+def test_other_libraries_get_no_device_memory(device: Simulation) -> None:
+    x = torch.ones(3, device="cuda")
+    assert not hasattr(x, "__cuda_array_interface__")
+    with pytest.raises(BufferError, match="no device memory"):
+        x.__dlpack__()
+
+
+def test_a_shallow_copy_shares_the_values(device: Simulation) -> None:
+    x = torch.ones(3, device="cuda")
+    copy.copy(x).add_(1)
+    assert to_host(x).tolist() == [2.0] * 3
+    assert device.events == []

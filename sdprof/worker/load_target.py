@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sdprof.collectors.run_stopped import RunStopped
 from sdprof.collectors.watched_run import CannotCollectError
 from sdprof.target import DECLARATION_ATTRIBUTE, BuildOptions, TargetDeclaration, Workload
 
@@ -22,10 +23,6 @@ class TargetError(Exception):
         self.detail = detail
 
 
-class StopLoop(BaseException):
-    """Ends a run on purpose, from inside. Not an Exception, so that no ``except Exception`` of the user's stops it."""
-
-
 @contextmanager
 def target_code(doing: str) -> Iterator[None]:
     """Turn whatever the user's code raises, ``sys.exit`` included, into a ``TargetError``.
@@ -34,7 +31,7 @@ def target_code(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (StopLoop, TargetError, CannotCollectError):  # ours, raised by a hook inside the user's code
+    except (RunStopped, TargetError, CannotCollectError):  # ours, raised by a hook inside the user's code
         raise
     except SystemExit as error:
         raise TargetError(

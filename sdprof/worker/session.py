@@ -13,12 +13,13 @@ import torch
 
 from sdprof.collectors import resident_memory
 from sdprof.collectors.registry import COLLECTOR_MODULES
+from sdprof.collectors.run_stopped import RunStopped
 from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
 from sdprof.device import current
 from sdprof.fixes.apply import apply_fixes
 from sdprof.fixes.subject import Subject
 from sdprof.target import BuildOptions, Workload
-from sdprof.worker.load_target import StopLoop, TargetError, build_workload, load_build, target_code
+from sdprof.worker.load_target import TargetError, build_workload, load_build, target_code
 from sdprof.worker.outputs import digest, named_outputs, non_finite, save_outputs
 from sdprof.worker.protocol import (
     Build,
@@ -196,12 +197,12 @@ class Session:
 
         def stop(_module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             arguments.append((args, kwargs))
-            raise StopLoop
+            raise RunStopped
 
         handle = hot_module.get_submodule(submodule).register_forward_pre_hook(stop, with_kwargs=True)
         try:
             self._run_once()
-        except StopLoop:
+        except RunStopped:
             pass
         finally:
             handle.remove()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sdprof.collectors.run_stopped import RunStopped
 
-class EnoughSeen(BaseException):
+
+class EnoughSeen(RunStopped):
     """Raised through the user's code to end a run that has nothing more to tell."""

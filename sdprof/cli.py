@@ -193,6 +193,14 @@ def doctor() -> None:
 
 
 @app.command()
+def schema() -> None:
+    """Print the JSON Schema of audit.json."""
+    from sdprof.renderers import json_schema
+
+    typer.echo(json_schema.render(), nl=False)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(sdprof.__version__)

@@ -102,7 +102,7 @@ def comparison(measured: Measurements) -> Comparison:
     return Comparison(
         baseline=BASELINE.id,
         candidate=candidate,
-        rounds=len(plan.times.order()),
+        rounds=plan.speedup.rounds if plan.speedup is not None else len(plan.times.order()),
         speedup=plan.speedup,
         verdict=plan.judgement.verdict,
         control=plan.control,
@@ -158,7 +158,7 @@ def _fix_result(decision: FixDecision, meta: FixMeta, measured: Measurements) ->
         kind=meta.kind,
         numerics=meta.numerics,
         applied=decision.applied,
-        reason=decision.reason,
+        reason=decision.reason[:1].upper() + decision.reason[1:],
         gain=decision.gain,
         gain_in_plan=decision.gain_in_plan,
         parity=decision.parity,

@@ -1,0 +1,50 @@
+import pytest
+
+from sdprof.model import Cost, FindingStatus, FixResult
+from sdprof.stages.verdicts import AFTER_UNSEEN, settled_findings
+from tests.stages.made import finding, fix_result
+
+CURED = finding("slow", fixes=("cure",))
+
+
+@pytest.mark.parametrize(
+    ("fix", "still_there", "status", "words"),
+    [
+        (fix_result("cure", applied=True, gain=2.0), frozenset(), "fixed", "was not seen again"),
+        (fix_result("cure", applied=True, gain=2.0), None, "fixed", AFTER_UNSEEN),
+        (fix_result("cure", applied=True, gain=2.0), frozenset({"slow"}), "open", "was seen again"),
+        (fix_result("cure", gain=0.9), frozenset(), "hidden", "cure removes it: because of cure"),
+        (fix_result("cure"), frozenset(), "declined", "cure: because of cure"),
+        (fix_result("other", applied=True, gain=2.0), frozenset(), "open", "No fix for it is known here."),
+    ],
+)
+def test_a_finding_becomes_what_its_fixes_became(
+    fix: FixResult, still_there: frozenset[str] | None, status: FindingStatus, words: str
+) -> None:
+    (settled,) = settled_findings((CURED,), (fix,), 10.0, still_there)
+    assert settled.status == status
+    assert words in settled.reason
+
+
+def test_a_fix_that_names_the_finding_counts_as_its_cure() -> None:
+    (settled,) = settled_findings((finding("slow"),), (fix_result("late", applied=True, removes=("slow",)),), 1, None)
+    assert settled.status == "fixed"
+    assert settled.fixes == ("late",)
+
+
+def test_the_best_gain_alone_stands_beside_the_prediction() -> None:
+    predicted = finding("slow", fixes=("a", "b"), cost=Cost(predicted_ms_per_step=3.0, source="bytes"))
+    fixes = (fix_result("a", gain=1.25), fix_result("b", applied=True, gain=2.0))
+    (settled,) = settled_findings((predicted,), fixes, 10.0, frozenset())
+    assert settled.cost == Cost(predicted_ms_per_step=3.0, obtained_ms_per_step=5.0, source="bytes")
+
+
+def test_a_regression_is_obtained_as_a_loss() -> None:
+    (settled,) = settled_findings((CURED,), (fix_result("cure", gain=0.5),), 10.0, frozenset())
+    assert settled.cost is not None
+    assert settled.cost.obtained_ms_per_step == -10.0
+
+
+def test_a_clean_pass_stays_one() -> None:
+    passed = finding("slow", status="passed", fixes=("cure",))
+    assert settled_findings((passed,), (fix_result("cure", applied=True),), 1, None) == (passed,)

@@ -2,14 +2,17 @@
 
 import json
 import os
+import signal
 import stat
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sdprof import cli
-from tests.command import Command, all_but, sdprof, sentence_of
+from tests.command import SDPROF, Command, all_but, sdprof, sentence_of
 
 HEAD = """
 import ctypes, os, pathlib, sys, time, torch, sdprof
@@ -230,6 +233,28 @@ def test_a_full_disk_fails_the_audit_and_leaves_no_half_file(tmp_path: Path, den
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "out" / "report.html").is_file()
     assert not (tmp_path / "out" / "failure.txt").exists()
+
+
+def test_an_interrupted_audit_says_how_to_go_on(tmp_path: Path) -> None:
+    write(tmp_path, HEAD + "def run():\n    open('asleep', 'w').close()\n    time.sleep(900)\n")
+    process = subprocess.Popen(
+        [SDPROF, "audit", "--target", "bad_target.py", "--out", "out", "--quick"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "asleep").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    sentence = sentence_of(subprocess.CompletedProcess((), process.returncode, out, err))
+    assert sentence == "Interrupted. What was collected is kept; --resume out goes on with it."
+    assert not (tmp_path / "out" / ".scratch").exists()
 
 
 def test_a_fault_of_sdprof_itself_is_a_sentence(

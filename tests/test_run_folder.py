@@ -56,6 +56,31 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
+def test_scratch_begins_empty_after_an_audit_that_was_killed(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run", manifest())
+    (tmp_path / "run" / ".scratch").mkdir()
+    (tmp_path / "run" / ".scratch" / "weights").write_bytes(b"half")
+    with folder.scratch() as scratch:
+        assert not list(scratch.iterdir())
+
+
+def test_two_audits_cannot_be_at_work_in_one_folder(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run", manifest())
+    second = RunFolder.open(folder.path)
+    with folder.at_work(), pytest.raises(RunFolderError, match="Another audit is at work"), second.at_work():
+        pass
+    with RunFolder.open(folder.path).at_work():
+        pass
+
+
+def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run", manifest())
+    folder.write("failure.txt", b"it failed")
+    folder.remove("failure.txt")
+    folder.remove("failure.txt")
+    assert folder.read("failure.txt") is None
+
+
 def test_scratch_is_emptied_also_after_a_failure(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "run", manifest())
 

@@ -112,7 +112,10 @@ class Comparer:
         content = self._folder.read(_file(number))
         if content is None:
             return None
-        kept = msgspec.json.decode(content, type=KeptBatch)
+        try:
+            kept = msgspec.json.decode(content, type=KeptBatch)
+        except msgspec.MsgspecError:  # of another version, or damaged: it is measured again
+            return None
         if (kept.purpose, kept.variants) != (batch.purpose, _ids(batch)):
             return None
         self._measurer.records.update(kept.records)

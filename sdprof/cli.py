@@ -11,11 +11,16 @@ import tempfile
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 import sdprof
+
+if TYPE_CHECKING:
+    from sdprof.pipeline import FinishedAudit
+    from sdprof.stages.progress import Progress
+    from sdprof.stages.request import AuditRequest
 
 WRONG_CALL = 2
 FAILED = 1
@@ -90,7 +95,6 @@ def audit(
     threads: Annotated[int | None, typer.Option(help="Threads of PyTorch; default: PyTorch's choice.", min=1)] = None,
 ) -> None:
     """Audit a sampling loop: profile it, find what is wrong, try the cures, prove the gain, write the report."""
-    from sdprof.pipeline import run_audit
     from sdprof.progress_bar import TerminalProgress
     from sdprof.renderers.read_audit import UnreadableAuditError
     from sdprof.run_folder import RunFolderError
@@ -107,7 +111,7 @@ def audit(
             if others:
                 option = f"--{others[0].strip('_').replace('_', '-')}"
                 raise WrongCallError(f"--resume goes on with an audit as it was begun; leave {option} away.")
-            finished = run_audit(None, resume, progress)
+            finished = _run_audit(None, resume, progress)
         else:
             if target is None:
                 raise WrongCallError("Say what to audit with --target; `sdprof targets` lists what comes with sdprof.")
@@ -144,7 +148,7 @@ def audit(
                 set_ or [],
             )
             folder = folder or _default_folder(found.declaration.name)
-            finished = run_audit(request, folder, progress)
+            finished = _run_audit(request, folder, progress)
     except (WrongCallError, TargetNotFoundError, RunFolderError, UnreadableAuditError) as error:
         _end(str(error), WRONG_CALL)
     except AuditFailedError as error:
@@ -208,6 +212,12 @@ def version() -> None:
 
 def _default_folder(target: str) -> Path:
     return Path("reports") / f"{target}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def _run_audit(request: AuditRequest | None, folder: Path, progress: Progress) -> FinishedAudit:
+    from sdprof.pipeline import run_audit  # imports SciPy: a wrong call need not wait for it
+
+    return run_audit(request, folder, progress)
 
 
 def _given(context: typer.Context) -> list[str]:

@@ -39,7 +39,7 @@ class AcceleratorUnavailableError(RuntimeError):
 @contextmanager
 def believed_in() -> Iterator[None]:
     """Have C++ find a CUDA device while the block runs; where it cannot, backward passes refuse with a reason."""
-    if torch._C._accelerator_getAccelerator() is not None:
+    if _names_cuda() and _runs_backward():
         yield
         return
     try:
@@ -96,7 +96,7 @@ def _table_of_a_gpu(hooks: ctypes.Array[ctypes.c_void_p]) -> int:
         functions = hooks[0]
         assert functions is not None
         own = _Table.from_address(functions - HEADER_ENTRIES * _WORD)
-        has_cuda = _first_that_works(hooks, own, _names_cuda)
+        has_cuda = own if _names_cuda() else _first_that_works(hooks, own, _names_cuda)
         _found_tables.append(_first_that_works(hooks, has_cuda, _runs_backward))
     return _functions_address(_found_tables[0])
 

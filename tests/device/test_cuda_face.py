@@ -68,7 +68,9 @@ def test_memory(device: Simulation) -> None:
     assert torch.cuda.memory_allocated() == start
     assert torch.cuda.max_memory_allocated() >= start + 4096
     torch.cuda.reset_peak_memory_stats()
-    assert torch.cuda.max_memory_allocated() == torch.accelerator.memory_allocated() == start
+    assert torch.cuda.max_memory_allocated() == start
+    if hasattr(torch.accelerator, "memory_allocated"):  # since 2.9
+        assert torch.accelerator.memory_allocated() == start
 
 
 def test_events_measure_the_hosts_time(device: Simulation) -> None:

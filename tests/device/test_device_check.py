@@ -90,5 +90,5 @@ def test_cuda_graphs_are_refused_in_a_sentence(device: Simulation) -> None:
 
 
 def test_operators_without_cpu_kernel_are_refused_in_a_sentence(device: Simulation) -> None:
-    with pytest.raises(NotImplementedError, match="computes with PyTorch's CPU kernels, and aten::_thnn_fused_lstm"):
+    with pytest.raises(NotImplementedError, match=r"computes with PyTorch's CPU kernels, and aten::_(thnn|cudnn)"):
         torch.nn.LSTM(2, 2).to("cuda")(torch.ones(1, 1, 2, device="cuda"))

@@ -19,6 +19,10 @@ TARGET = Path(__file__).parents[3] / "targets" / "sd21_original"
 def watched(tmp_path, monkeypatch):
     before = set(sys.modules)
     monkeypatch.syspath_prepend(str(TARGET))
+    # TorchDynamo takes its time for every block: one level of them has all kinds.
+    sizes = importlib.import_module("latent_diffusion.sizes").SIZES
+    one_level = dataclasses.replace(sizes["tiny"].unet, channel_mult=(1,), attention_resolutions=(1,))
+    monkeypatch.setitem(sizes, "tiny", dataclasses.replace(sizes["tiny"], unet=one_level))
     workload = importlib.import_module("target").build(sdprof.BuildOptions(size="tiny", steps=5))
     watched = WatchedRun(
         run=workload.run,
@@ -39,6 +43,11 @@ def watched(tmp_path, monkeypatch):
 
 def code_of(region, kind):
     return {site.where.code.strip(): site for site in region.sites if site.kind == kind}
+
+
+def blamed(site):
+    where = site.where
+    return where.code.encode()[where.column : where.end_column].decode()
 
 
 @pytest.mark.slow
@@ -66,22 +75,18 @@ def test_what_torchdynamo_finds_in_the_published_loop(watched):
     # The step: the index becomes dynamic and cannot pick from a NumPy table any more; the history grows.
     step = regions["sampler step", False]
     assert (step.graphs, step.calls) == (8, 5)
-    assert list(code_of(step, "break")) == [
-        "a_prev = torch.full((b, 1, 1, 1), self.ddim_alphas_prev[index], device=device)"
-    ]
     (table,) = code_of(step, "break").values()
-    line = table.where.code.encode()
-    assert line[table.where.column : table.where.end_column] == b"self.ddim_alphas_prev[index]"
+    assert blamed(table) == "self.ddim_alphas_prev[index]"
+    assert "ndarray" in table.reason
     guards = " ".join(site.reason for site in step.sites if site.kind == "recompile")
     assert "index ==" in guards
-    assert "len(old_eps) ==" in guards
+    assert "len(" in guards  # of the history of noises
 
     whole = regions["whole loop", False]
-    assert whole.graphs == 9
-    assert [site.where.code.strip().partition("(")[0] for site in whole.sites if site.kind == "break"] == [
-        "print",
-        "iterator = tqdm",
-        "for i, step in enumerate",
-        "a_prev = torch.full",
-    ]
-    assert {Path(site.where.file).name for site in whole.sites} == {"plms.py", "sampler.py"}
+    assert whole.graphs > step.graphs  # those of the step, and the loop's own set-up
+    breaks = [site for site in whole.sites if site.kind == "break"]
+    assert any(site.where.code.strip().startswith("print(") for site in breaks)
+    progress = [site for site in breaks if "tqdm" in site.where.code]
+    assert any("tqdm.__new__" in site.reason for site in progress)
+    assert any("left to Python" in site.hint for site in breaks if "tqdm.__iter__" in site.reason)
+    assert "self.ddim_alphas_prev[index]" in {blamed(site) for site in breaks}

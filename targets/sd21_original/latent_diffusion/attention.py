@@ -2,126 +2,120 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from torch import einsum, nn
+from torch import nn
 
 from latent_diffusion.checkpointing import checkpoint
 
 
+def split_heads(tokens: torch.Tensor, heads: int) -> torch.Tensor:
+    """(B, N, heads · D) → (B · heads, N, D)."""
+    return rearrange(tokens, "batch token (head channel) -> (batch head) token channel", head=heads)
+
+
+def merge_heads(tokens: torch.Tensor, heads: int) -> torch.Tensor:
+    """(B · heads, N, D) → (B, N, heads · D)."""
+    return rearrange(tokens, "(batch head) token channel -> batch token (head channel)", head=heads)
+
+
 class GEGLU(nn.Module):
-    """A linear layer whose one half gates the other through a GELU."""
+    """A linear layer whose one half gates the other through a GELU: Shazeer, arXiv 2002.05202."""
 
-    def __init__(self, dim_in: int, dim_out: int) -> None:
+    def __init__(self, width: int, inner_width: int) -> None:
         super().__init__()
-        self.proj = nn.Linear(dim_in, dim_out * 2)
+        self.proj = nn.Linear(width, 2 * inner_width)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, N, dim_in) → (B, N, dim_out)."""
-        x, gate = self.proj(x).chunk(2, dim=-1)
-        return x * F.gelu(gate)
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """(B, N, width) → (B, N, inner_width)."""
+        value, gate = torch.chunk(self.proj(tokens), 2, dim=-1)
+        return F.gelu(gate) * value
 
 
 class FeedForward(nn.Module):
     """Gated, four times as wide inside."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.net = nn.Sequential(GEGLU(dim, dim * 4), nn.Dropout(0.0), nn.Linear(dim * 4, dim))
+        inner_width = 4 * width
+        self.net = nn.Sequential(GEGLU(width, inner_width), nn.Dropout(0.0), nn.Linear(inner_width, width))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, N, dim) → (B, N, dim)."""
-        return self.net(x)
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """(B, N, width) → (B, N, width)."""
+        return self.net(tokens)
 
 
 class CrossAttention(nn.Module):
-    """Attention of x to a context, or of x to itself where there is none."""
+    """Attention of tokens to a context, or to each other where there is none."""
 
-    def __init__(self, query_dim: int, context_dim: int | None, heads: int, dim_head: int) -> None:
+    def __init__(self, width: int, context_width: int, heads: int, head_channels: int) -> None:
         super().__init__()
-        inner_dim = dim_head * heads
-        context_dim = context_dim if context_dim is not None else query_dim
-        self.scale = dim_head**-0.5
         self.heads = heads
-        self.to_q = nn.Linear(query_dim, inner_dim, bias=False)
-        self.to_k = nn.Linear(context_dim, inner_dim, bias=False)
-        self.to_v = nn.Linear(context_dim, inner_dim, bias=False)
-        self.to_out = nn.Sequential(nn.Linear(inner_dim, query_dim), nn.Dropout(0.0))
+        self.scale = 1.0 / math.sqrt(head_channels)
+        inner_width = heads * head_channels
+        self.to_q = nn.Linear(width, inner_width, bias=False)
+        self.to_k = nn.Linear(context_width, inner_width, bias=False)
+        self.to_v = nn.Linear(context_width, inner_width, bias=False)
+        self.to_out = nn.Sequential(nn.Linear(inner_width, width), nn.Dropout(0.0))
 
-    def forward(
-        self, x: torch.Tensor, context: torch.Tensor | None = None, mask: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """(B, N, query_dim), (B, M, context_dim) → (B, N, query_dim); mask (B, M) is True where there is a token."""
-        h = self.heads
-        context = context if context is not None else x
-        q = self.to_q(x)
-        k = self.to_k(context)
-        v = self.to_v(context)
-        q, k, v = (rearrange(t, "b n (h d) -> (b h) n d", h=h) for t in (q, k, v))
-
-        with torch.autocast(enabled=False, device_type="cuda"):
-            q, k = q.float(), k.float()
-            sim = einsum("b i d, b j d -> b i j", q, k) * self.scale
-
-        if mask is not None:
-            mask = rearrange(mask, "b ... -> b (...)")
-            mask = mask[:, None, None, :].expand(-1, h, -1, -1).reshape(-1, 1, mask.shape[-1])
-            sim.masked_fill_(~mask, -torch.finfo(sim.dtype).max)
-
-        sim = sim.softmax(dim=-1)
-        out = einsum("b i j, b j d -> b i d", sim, v)
-        out = rearrange(out, "(b h) n d -> b n (h d)", h=h)
-        return self.to_out(out)
+    def forward(self, tokens: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
+        """(B, N, width), (B, M, context_width) → (B, N, width)."""
+        source = tokens if context is None else context
+        projected = (self.to_q(tokens), self.to_k(source), self.to_v(source))
+        query, key, value = (split_heads(part, self.heads) for part in projected)
+        with torch.autocast("cuda", enabled=False):
+            # In float16 the products of SD 2.1's queries and keys overflow.
+            scores = torch.einsum("hqc,hkc->hqk", query.float(), key.float()) * self.scale
+        weights = scores.softmax(dim=-1)
+        mixed = torch.einsum("hqk,hkc->hqc", weights, value)
+        return self.to_out(merge_heads(mixed, self.heads))
 
 
 class BasicTransformerBlock(nn.Module):
     """Attention over the pixels, attention to the prompt, feed-forward."""
 
-    def __init__(self, dim: int, heads: int, dim_head: int, context_dim: int) -> None:
+    def __init__(self, width: int, heads: int, head_channels: int, context_width: int) -> None:
         super().__init__()
-        self.attn1 = CrossAttention(dim, None, heads, dim_head)
-        self.ff = FeedForward(dim)
-        self.attn2 = CrossAttention(dim, context_dim, heads, dim_head)
-        self.norm1 = nn.LayerNorm(dim)
-        self.norm2 = nn.LayerNorm(dim)
-        self.norm3 = nn.LayerNorm(dim)
+        self.attn1 = CrossAttention(width, width, heads, head_channels)
+        self.ff = FeedForward(width)
+        self.attn2 = CrossAttention(width, context_width, heads, head_channels)
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
         self.checkpoint = True
 
-    def forward(self, x: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
-        """(B, N, dim), (B, M, context_dim) → (B, N, dim)."""
-        return checkpoint(self._forward, (x, context), self.parameters(), self.checkpoint)
+    def forward(self, tokens: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        """(B, N, width), (B, M, context_width) → (B, N, width)."""
+        return checkpoint(self.transform, (tokens, context), self.parameters(), self.checkpoint)
 
-    def _forward(self, x: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
-        x = self.attn1(self.norm1(x)) + x
-        x = self.attn2(self.norm2(x), context=context) + x
-        return self.ff(self.norm3(x)) + x
+    def transform(self, tokens: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        """What ``forward`` computes."""
+        tokens = self.attn1(self.norm1(tokens)) + tokens
+        tokens = self.attn2(self.norm2(tokens), context) + tokens
+        return self.ff(self.norm3(tokens)) + tokens
 
 
 class SpatialTransformer(nn.Module):
-    """Pixels become tokens, pass through transformer blocks, and become pixels again."""
+    """Pixels become tokens, pass through a transformer block, and become pixels again."""
 
-    def __init__(self, channels: int, heads: int, dim_head: int, context_dim: int, depth: int = 1) -> None:
+    def __init__(self, channels: int, heads: int, head_channels: int, context_width: int) -> None:
         super().__init__()
-        inner_dim = heads * dim_head
+        width = heads * head_channels
         self.norm = nn.GroupNorm(32, channels, eps=1e-6)
-        self.proj_in = nn.Linear(channels, inner_dim)
-        self.transformer_blocks = nn.ModuleList(
-            [BasicTransformerBlock(inner_dim, heads, dim_head, context_dim) for _ in range(depth)]
-        )
-        self.proj_out = nn.Linear(inner_dim, channels)
+        self.proj_in = nn.Linear(channels, width)
+        self.transformer_blocks = nn.ModuleList([BasicTransformerBlock(width, heads, head_channels, context_width)])
+        self.proj_out = nn.Linear(width, channels)
 
-    def forward(self, x: torch.Tensor, context: torch.Tensor | list[torch.Tensor]) -> torch.Tensor:
-        """(B, C, H, W), (B, M, context_dim) → (B, C, H, W)."""
-        if not isinstance(context, list):
-            context = [context]
-        _, _, h, w = x.shape
-        x_in = x
-        x = self.norm(x)
-        x = rearrange(x, "b c h w -> b (h w) c").contiguous()
-        x = self.proj_in(x)
-        for index, block in enumerate(self.transformer_blocks):
-            x = block(x, context=context[index])
-        x = self.proj_out(x)
-        x = rearrange(x, "b (h w) c -> b c h w", h=h, w=w).contiguous()
-        return x + x_in
+    def forward(self, pixels: torch.Tensor, context: torch.Tensor | list[torch.Tensor]) -> torch.Tensor:
+        """(B, C, H, W), (B, M, context_width) or one of these for each block → (B, C, H, W)."""
+        contexts = context if isinstance(context, list) else [context]
+        height = pixels.shape[2]
+        tokens = rearrange(self.norm(pixels), "batch channel row column -> batch (row column) channel").contiguous()
+        tokens = self.proj_in(tokens)
+        for block, block_context in zip(self.transformer_blocks, contexts, strict=True):
+            tokens = block(tokens, block_context)
+        change = rearrange(
+            self.proj_out(tokens), "batch (row column) channel -> batch channel row column", row=height
+        ).contiguous()
+        return change + pixels

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -28,7 +30,8 @@ class Upsample(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) → (B, C, 2H, 2W)."""
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        enlarged = F.interpolate(x, scale_factor=2)
+        return self.conv(enlarged)
 
 
 class Downsample(nn.Module):
@@ -59,11 +62,9 @@ class ResnetBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) → (B, C', H, W)."""
-        h = self.conv1(nonlinearity(self.norm1(x)))
-        h = self.conv2(self.dropout(nonlinearity(self.norm2(h))))
-        if self.changes_width:
-            x = self.nin_shortcut(x)
-        return x + h
+        hidden = self.conv1(nonlinearity(self.norm1(x)))
+        change = self.conv2(self.dropout(nonlinearity(self.norm2(hidden))))
+        return (self.nin_shortcut(x) if self.changes_width else x) + change
 
 
 class AttnBlock(nn.Module):
@@ -72,25 +73,16 @@ class AttnBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = normalize(channels)
-        self.q = nn.Conv2d(channels, channels, 1)
-        self.k = nn.Conv2d(channels, channels, 1)
-        self.v = nn.Conv2d(channels, channels, 1)
-        self.proj_out = nn.Conv2d(channels, channels, 1)
+        self.q, self.k, self.v, self.proj_out = (nn.Conv2d(channels, channels, kernel_size=1) for _ in range(4))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) → (B, C, H, W)."""
-        h_ = self.norm(x)
-        q = self.q(h_)
-        k = self.k(h_)
-        v = self.v(h_)
-        b, c, h, w = q.shape
-        q = q.reshape(b, c, h * w).permute(0, 2, 1)
-        k = k.reshape(b, c, h * w)
-        w_ = torch.bmm(q, k) * (int(c) ** (-0.5))
-        w_ = torch.nn.functional.softmax(w_, dim=2)
-        v = v.reshape(b, c, h * w)
-        h_ = torch.bmm(v, w_.permute(0, 2, 1)).reshape(b, c, h, w)
-        return x + self.proj_out(h_)
+        normalized = self.norm(features)
+        query, key, value = (project(normalized).flatten(2) for project in (self.q, self.k, self.v))
+        scores = torch.bmm(query.transpose(1, 2), key) / math.sqrt(key.shape[1])
+        weights = scores.softmax(dim=2)
+        mixed = torch.bmm(value, weights.transpose(1, 2)).unflatten(2, features.shape[2:])
+        return features + self.proj_out(mixed)
 
 
 class Level(nn.Module):

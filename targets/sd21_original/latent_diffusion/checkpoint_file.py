@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from latent_diffusion.sizes import Size
-from latent_diffusion.text_encoder import TextEncoder, from_published, published_names
+from latent_diffusion.text_encoder import TextEncoder, from_published, published_names, unused_names
 
 SHOWN = 3
 SCHEDULE_TABLES = frozenset(
@@ -33,7 +34,8 @@ SCHEDULE_TABLES = frozenset(
     }
 )
 """Computed here, not loaded."""
-UNUSED_PREFIXES = ("model_ema.", "cond_stage_model.model.text_projection", "cond_stage_model.model.logit_scale")
+RUNNING_MEAN = "model_ema."
+"""A second copy of the UNet, averaged over the training."""
 
 
 class CheckpointError(ValueError):
@@ -41,18 +43,51 @@ class CheckpointError(ValueError):
 
 
 def read_checkpoint(file: Path) -> dict[str, torch.Tensor]:
-    """Tensors by key, from .safetensors or from a pickled .ckpt that holds nothing but tensors.
+    """Tensors by key, from .safetensors or from a pickled .ckpt that holds nothing but tensors and plain values.
 
     :raises CheckpointError: if the file cannot be read.
     """
+    if not file.is_file():
+        raise CheckpointError(f"There is no checkpoint file {file}: --weights takes a .safetensors or .ckpt file.")
+    if file.suffix == ".safetensors":
+        return _read_safetensors(file)
+    if not zipfile.is_zipfile(file):
+        raise CheckpointError(
+            f"The checkpoint {file} cannot be read: it is neither .safetensors nor a complete file of torch.save "
+            "(of PyTorch 1.6 or later). Download it again, or convert it to .safetensors."
+        )
+    return _read_pickled(file)
+
+
+def _read_safetensors(file: Path) -> dict[str, torch.Tensor]:
     try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
+        return load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"The checkpoint {file} cannot be read: it is damaged or no .safetensors file ({_first_line(error)}). "
+            "Download it again."
+        ) from None
+
+
+def _read_pickled(file: Path) -> dict[str, torch.Tensor]:
+    try:
         content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, SafetensorError, pickle.UnpicklingError, EOFError) as error:
-        raise CheckpointError(f"The checkpoint {file} cannot be read: {str(error).splitlines()[0]}.") from None
-    content = content.get("state_dict", content) if isinstance(content, dict) else {}
-    return {key: value for key, value in content.items() if isinstance(value, torch.Tensor)}
+    except pickle.UnpicklingError:
+        raise CheckpointError(
+            f"The checkpoint {file} cannot be read: it is damaged, or holds Python objects that could run code. "
+            "Convert it to .safetensors where it was made."
+        ) from None
+    except Exception as error:  # noqa: BLE001  a damaged pickle raises whatever its opcodes stumble over
+        raise CheckpointError(
+            f"The checkpoint {file} cannot be read: it is damaged ({_first_line(error)}). Download it again."
+        ) from None
+    if isinstance(content, dict):
+        content = content.get("state_dict", content)
+    if not isinstance(content, dict):
+        raise CheckpointError(
+            f"The checkpoint {file} cannot be used: it holds a {type(content).__name__} instead of tensors by name."
+        )
+    return {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
 
 
 def load_checkpoint(tensors: Mapping[str, torch.Tensor], model: nn.Module, text: TextEncoder, size: Size) -> None:
@@ -65,7 +100,8 @@ def load_checkpoint(tensors: Mapping[str, torch.Tensor], model: nn.Module, text:
     for theirs, ours in published_names(size.text).items():
         first = own[ours[0]].shape
         expected[theirs] = torch.Size((len(ours) * first[0], *first[1:]))
-    found = {key: tensor for key, tensor in tensors.items() if not _is_unused(key, size)}
+    ignored = SCHEDULE_TABLES | unused_names(size.text)
+    found = {key: tensor for key, tensor in tensors.items() if key not in ignored and not key.startswith(RUNNING_MEAN)}
     _refuse("lacks", [key for key in expected if key not in found], "key")
     _refuse("has unknown", [key for key in found if key not in expected], "key")
     _refuse(
@@ -77,13 +113,9 @@ def load_checkpoint(tensors: Mapping[str, torch.Tensor], model: nn.Module, text:
         ],
         "tensor",
     )
+    _refuse("has non-floating", [key for key in expected if not found[key].is_floating_point()], "tensor")
     model.load_state_dict({key: found[key] for key in model.state_dict()})
     text.load_state_dict(from_published(found, size.text), strict=False)
-
-
-def _is_unused(key: str, size: Size) -> bool:
-    last_layer = f"cond_stage_model.model.transformer.resblocks.{size.text.layers - 1}."
-    return key in SCHEDULE_TABLES or key.startswith((*UNUSED_PREFIXES, last_layer)) or key.endswith("attn_mask")
 
 
 def _refuse(what: str, keys: list[str], kind: str) -> None:
@@ -97,4 +129,9 @@ def _refuse(what: str, keys: list[str], kind: str) -> None:
 
 
 def _shape(shape: torch.Size) -> str:
-    return "×".join(map(str, shape))
+    return "×".join(map(str, shape)) or "a single number"
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -54,8 +54,8 @@ class LatentDiffusion(nn.Module):
     def register_schedule(self, device: torch.device) -> None:
         """Put the schedule's tables beside the weights; they are no part of the checkpoint that is loaded."""
         betas = make_betas()
-        alphas_cumprod = np.cumprod(1.0 - betas, axis=0)
-        alphas_cumprod_prev = np.append(1.0, alphas_cumprod[:-1])
+        alphas_cumprod = (1 - betas).cumprod()
+        alphas_cumprod_prev = np.concatenate(([1.0], alphas_cumprod[:-1]))
         for name, table in (
             ("betas", betas),
             ("alphas_cumprod", alphas_cumprod),
@@ -66,11 +66,10 @@ class LatentDiffusion(nn.Module):
 
     def apply_model(self, x_noisy: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Predict the noise: (B, 4, H, W), (B,), conditioning → (B, 4, H, W)."""
-        if not isinstance(cond, dict):
-            if not isinstance(cond, list):
-                cond = [cond]
-            cond = {"c_crossattn": cond}
-        return self.model(x_noisy, t, **cond)
+        if isinstance(cond, torch.Tensor):
+            cond = [cond]
+        by_kind = cond if isinstance(cond, dict) else {"c_crossattn": cond}
+        return self.model(x_noisy, t, **by_kind)
 
     @torch.no_grad()
     def decode_first_stage(self, z: torch.Tensor) -> torch.Tensor:

@@ -7,8 +7,11 @@ import zlib
 import torch
 from torch import nn
 
-BLOCK = 1 << 22
-"""Normal values drawn once; every tensor is filled from them, each beginning at a place of its own."""
+BLOCK = 4_194_301
+"""Normal values drawn once; every tensor is filled from them, each beginning at a place of its own.
+
+The greatest prime below 2**22: no row length divides it, so that no two rows of a large matrix are the same.
+"""
 
 
 @torch.no_grad()

@@ -6,27 +6,24 @@ import numpy as np
 import torch
 
 
-def make_ddim_timesteps(num_ddim_timesteps: int, num_ddpm_timesteps: int) -> np.ndarray:
+def make_ddim_timesteps(steps: int, trained_timesteps: int) -> np.ndarray:
     """Evenly spaced timesteps from 1 upwards, (S,).
 
-    A number of steps that does not divide the schedule gives one or two more than asked for, as published; those that
-    would lie behind its end are left out.
+    A number of steps that does not divide the schedule gives some more than asked for, as published; those that would
+    lie behind its end are left out.
     """
-    spacing = num_ddpm_timesteps // num_ddim_timesteps
-    timesteps = np.asarray(list(range(0, num_ddpm_timesteps, spacing))) + 1
-    return timesteps[timesteps < num_ddpm_timesteps]
+    spacing = trained_timesteps // steps
+    return np.arange(1, trained_timesteps, spacing)
 
 
 def make_ddim_sampling_parameters(
-    alphacums: torch.Tensor, ddim_timesteps: np.ndarray, eta: float
+    alphas_cumprod: torch.Tensor, timesteps: np.ndarray, eta: float
 ) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
-    """Sigmas, alphas and the alphas of the step before, (S,) each: equation 16 of DDIM, arXiv 2010.02502."""
-    alphas = alphacums[ddim_timesteps]
-    alphas_prev = np.asarray([alphacums[0], *alphacums[ddim_timesteps[:-1]].tolist()])
-    sigmas = eta * np.sqrt((1 - alphas_prev) / (1 - alphas.numpy()) * (1 - alphas.numpy() / alphas_prev))
-    return torch.from_numpy(sigmas), alphas, alphas_prev
+    """Sigmas, alphas, and the alphas of the step that follows, (S,) each: equation 16 of DDIM, arXiv 2010.02502.
 
-
-def noise_like(shape: torch.Size, device: torch.device) -> torch.Tensor:
-    """Standard normal noise."""
-    return torch.randn(shape, device=device)
+    :param alphas_cumprod: of all trained timesteps, on the host.
+    """
+    alphas = alphas_cumprod[timesteps]
+    alphas_prev = alphas_cumprod.numpy().astype(np.float64)[np.concatenate(([0], timesteps[:-1]))]
+    variances = (1 - alphas_prev) / (1 - alphas.numpy()) * (1 - alphas.numpy() / alphas_prev)
+    return torch.from_numpy(eta * np.sqrt(variances)), alphas, alphas_prev

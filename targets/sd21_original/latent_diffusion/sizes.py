@@ -51,6 +51,8 @@ class Size:
     steps: int
 
 
+LATENT_FACTOR = 8
+"""Pixels in the height and width of one latent."""
 FULL_UNET = UNetShape(model_channels=320)
 SIZES = {
     "tiny": Size(

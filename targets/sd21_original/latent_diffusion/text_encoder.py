@@ -53,10 +53,7 @@ def tokenize(prompts: list[str]) -> torch.Tensor:
 
 
 def published_names(shape: TextShape) -> dict[str, list[str]]:
-    """The published key for each key of ours; several of ours where the published tensor holds them stacked.
-
-    The tower's last layer, its projection and its temperature are in the checkpoint and not used.
-    """
+    """The published key for each key of ours; several of ours where the published tensor holds them stacked."""
     names = {
         "token_embedding.weight": ["embeddings.token_embedding.weight"],
         "positional_embedding": ["embeddings.position_embedding.weight"],
@@ -73,6 +70,14 @@ def published_names(shape: TextShape) -> dict[str, list[str]]:
     names["ln_final.weight"] = ["final_layer_norm.weight"]
     names["ln_final.bias"] = ["final_layer_norm.bias"]
     return {PREFIX + theirs: [f"transformer.{our}" for our in ours] for theirs, ours in names.items()}
+
+
+def unused_names(shape: TextShape) -> frozenset[str]:
+    """Published keys that are in a checkpoint and not used: Stable Diffusion 2 reads the layer before the last."""
+    last = f"transformer.resblocks.{shape.layers - 1}."
+    parts = ("ln_1.{}", "ln_2.{}", "attn.in_proj_{}", "attn.out_proj.{}", "mlp.c_fc.{}", "mlp.c_proj.{}")
+    in_last_layer = [last + part.format(kind) for part in parts for kind in ("weight", "bias")]
+    return frozenset(PREFIX + name for name in (*in_last_layer, "text_projection", "logit_scale", "attn_mask"))
 
 
 def from_published(tensors: Mapping[str, torch.Tensor], shape: TextShape) -> dict[str, torch.Tensor]:

@@ -6,29 +6,42 @@ import torch
 from tests.targets.sd21_original.conftest import relative_difference
 
 TOLERANCE = 1e-4
+Tensors = dict[str, torch.Tensor]
 
 
-def test_unet_call(golden_model: torch.nn.Module, golden: dict[str, torch.Tensor]) -> None:
+def test_unet_call(golden_model: torch.nn.Module, golden: Tensors) -> None:
     with torch.no_grad():
         out = golden_model.model.diffusion_model(golden["unet.x"], golden["unet.t"], golden["unet.context"])
     assert relative_difference(out, golden["unet.out"]) < TOLERANCE
 
 
-@pytest.mark.parametrize("sampler", ["plms", "ddim"])
-def test_ten_steps(golden_model: torch.nn.Module, golden: dict[str, torch.Tensor], sampler: str) -> None:
+@pytest.mark.parametrize("name", ["plms", "ddim", "dpm_solver"])
+def test_ten_steps(golden_model: torch.nn.Module, golden: Tensors, name: str) -> None:
+    from target import SAMPLERS
+
+    sampler = SAMPLERS[name.replace("_", "-")](golden_model)
+    latents = sampler.sample(10, golden["sample.x_T"], golden["sample.cond"], 9.0, golden["sample.uncond"])
+    assert relative_difference(latents, golden[f"sample.{name}"]) < TOLERANCE
+
+
+def test_image_to_image(golden_model: torch.nn.Module, golden: Tensors) -> None:
     from latent_diffusion.ddim import DDIMSampler
-    from latent_diffusion.plms import PLMSSampler
+    from latent_diffusion.sampler import Guidance
 
-    kind = {"plms": PLMSSampler, "ddim": DDIMSampler}[sampler]
-    latents = kind(golden_model).sample(10, golden["sample.x_T"], golden["sample.cond"], 9.0, golden["sample.uncond"])
-    assert relative_difference(latents, golden[f"sample.{sampler}"]) < TOLERANCE
+    sampler = DDIMSampler(golden_model)
+    sampler.make_schedule(10)
+    encoded = sampler.stochastic_encode(golden["img2img.x0"], 5, golden["img2img.noise"])
+    assert relative_difference(encoded, golden["img2img.encoded"]) < TOLERANCE
+    guidance = Guidance(golden["sample.cond"], 9.0, golden["sample.uncond"])
+    decoded = sampler.ddim_sampling(encoded, 5, guidance)
+    assert relative_difference(decoded, golden["img2img.decoded"]) < TOLERANCE
 
 
-def test_schedule(golden_model: torch.nn.Module, golden: dict[str, torch.Tensor]) -> None:
+def test_schedule(golden_model: torch.nn.Module, golden: Tensors) -> None:
     assert relative_difference(golden_model.alphas_cumprod, golden["schedule.alphas_cumprod"]) < TOLERANCE
 
 
-def test_autoencoder(golden_model: torch.nn.Module, golden: dict[str, torch.Tensor]) -> None:
+def test_autoencoder(golden_model: torch.nn.Module, golden: Tensors) -> None:
     with torch.no_grad():
         decoded = golden_model.decode_first_stage(golden["vae.z"])
         moments = golden_model.first_stage_model.encode_moments(golden["vae.image"])
@@ -36,23 +49,23 @@ def test_autoencoder(golden_model: torch.nn.Module, golden: dict[str, torch.Tens
     assert relative_difference(moments, golden["vae.moments"]) < TOLERANCE
 
 
-def test_diffusers_unet_on_the_same_weights(golden_model: torch.nn.Module, golden: dict[str, torch.Tensor]) -> None:
+def test_diffusers_unet_on_the_same_weights(golden_model: torch.nn.Module, golden: Tensors) -> None:
     from diffusers import UNet2DConditionModel
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
-    config = {
-        "block_out_channels": (32, 64, 128, 128),
-        "layers_per_block": 2,
-        "cross_attention_dim": 64,
-        "attention_head_dim": (1, 2, 4, 4),  # the number of heads of each level, in diffusers' naming
-        "use_linear_projection": True,
-        "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-        "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-    }
-    unet = UNet2DConditionModel(**config).eval()
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(
+            block_out_channels=(32, 64, 128, 128),
+            layers_per_block=2,
+            cross_attention_dim=64,
+            attention_head_dim=(1, 2, 4, 4),  # the number of heads of each level, in diffusers' naming
+            use_linear_projection=True,
+            down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+            up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+        )
     published = {name: tensor for name, tensor in golden_model.state_dict().items() if name.startswith("model.")}
-    unet.load_state_dict(convert_ldm_unet_checkpoint(dict(published), {**unet.config, "layers_per_block": 2}))
+    unet.load_state_dict(convert_ldm_unet_checkpoint(dict(published), dict(unet.config)), assign=True)
     with torch.no_grad():
-        out = unet(golden["unet.x"], golden["unet.t"], encoder_hidden_states=golden["unet.context"]).sample
+        out = unet.eval()(golden["unet.x"], golden["unet.t"], encoder_hidden_states=golden["unet.context"]).sample
         ours = golden_model.model.diffusion_model(golden["unet.x"], golden["unet.t"], golden["unet.context"])
     assert relative_difference(ours, out) < TOLERANCE

@@ -1,9 +1,12 @@
 """The published checkpoint's names and shapes, and one sentence for a file that does not fit."""
 
+import pickle
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from tests.targets.sd21_original.conftest import GOLDEN
@@ -18,9 +21,11 @@ def tiny() -> dict[str, object]:
     from latent_diffusion.text_encoder import TextEncoder, published_names
 
     size = SIZES["tiny"]
-    model, text = LatentDiffusion(size, use_fp16=False), TextEncoder(size.text)
-    fill_random(model, 1)
-    fill_random(text, 1)
+    with torch.device("meta"):
+        model, text = LatentDiffusion(size, use_fp16=False), TextEncoder(size.text)
+    for module in (model, text):
+        module.to_empty(device="cpu")
+        fill_random(module, 1)
     own = text.state_dict()
     tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     for theirs, ours in published_names(size.text).items():
@@ -61,11 +66,16 @@ def test_a_checkpoint_goes_in_under_its_published_names(tiny: dict, tmp_path: Pa
         torch.save({"state_dict": {**tiny["tensors"], **unused}, "global_step": 3}, file)
     else:
         save_file({**tiny["tensors"], **unused}, file)
-    model, text = LatentDiffusion(tiny["size"], use_fp16=False), TextEncoder(tiny["size"].text)
+    with torch.device("meta"):
+        model, text = LatentDiffusion(tiny["size"], use_fp16=False), TextEncoder(tiny["size"].text)
+    model.to_empty(device="cpu")
+    text.to_empty(device="cpu")
     load_checkpoint(read_checkpoint(file), model, text, tiny["size"])
     for ours, original in ((model, tiny["model"]), (text, tiny["text"])):
-        for name, tensor in ours.state_dict().items():
-            assert torch.equal(tensor, original.state_dict()[name]), name
+        loaded = dict(ours.named_parameters())
+        assert loaded
+        for name, tensor in original.named_parameters():
+            assert torch.equal(loaded[name], tensor), name
 
 
 @pytest.mark.parametrize(
@@ -77,6 +87,11 @@ def test_a_checkpoint_goes_in_under_its_published_names(tiny: dict, tmp_path: Pa
         ),
         (lambda tensors: [tensors.pop(key) for key in list(tensors)[:10]], "and 7 more"),
         (lambda tensors: tensors.update(odd=torch.zeros(1)), "has unknown 1 key: odd"),
+        (lambda tensors: tensors.update({"odd.attn_mask": torch.zeros(1)}), "has unknown 1 key: odd.attn_mask"),
+        (
+            lambda tensors: tensors.update({"model.diffusion_model.out.2.bias": torch.zeros(4, dtype=torch.int64)}),
+            "has non-floating 1 tensor: model.diffusion_model.out.2.bias",
+        ),
         (
             lambda tensors: tensors.update({"model.diffusion_model.out.2.bias": torch.zeros(9)}),
             "model.diffusion_model.out.2.bias is 9 and should be 4",
@@ -94,23 +109,63 @@ def test_a_checkpoint_that_does_not_fit_is_one_sentence(tiny: dict, change: obje
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["broken.safetensors", "broken.ckpt"])
-def test_a_broken_file_is_one_sentence(tmp_path: Path, name: str) -> None:
+def refusal(file: Path) -> str:
     from latent_diffusion.checkpoint_file import CheckpointError, read_checkpoint
 
-    (tmp_path / name).write_bytes(b"this is no checkpoint")
-    with pytest.raises(CheckpointError, match="cannot be read"):
-        read_checkpoint(tmp_path / name)
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(file)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+def test_a_file_that_is_no_checkpoint_is_one_sentence(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"weights{suffix}"
+    assert "There is no checkpoint file" in refusal(file)
+    for content in (b"", b"this is no checkpoint", pickle.dumps({"state_dict": {}})):
+        file.write_bytes(content)
+        assert "cannot be read" in refusal(file)
+    file.unlink()
+    file.mkdir()
+    assert "There is no checkpoint file" in refusal(file)
+
+
+@pytest.mark.parametrize("content", [torch.zeros(3), {"state_dict": torch.zeros(3)}, {"state_dict": [1]}])
+def test_a_file_of_something_else_is_one_sentence(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "weights.ckpt")
+    assert "instead of tensors by name" in refusal(tmp_path / "weights.ckpt")
+
+
+@given(suffix=st.sampled_from([".safetensors", ".ckpt"]), cut=st.floats(0, 1), flip=st.integers(0, 255), seed=st.data())
+@settings(max_examples=80, deadline=None)
+def test_a_damaged_file_is_read_or_refused_in_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, cut: float, flip: int, seed: st.DataObject
+) -> None:
+    from latent_diffusion.checkpoint_file import CheckpointError, read_checkpoint
+
+    file = tmp_path_factory.mktemp("damaged") / f"weights{suffix}"
+    tensors = {"a.weight": torch.ones(5, 3), "a.bias": torch.zeros(5)}
+    save_file(tensors, file) if suffix == ".safetensors" else torch.save({"state_dict": tensors}, file)
+    content = bytearray(file.read_bytes())
+    content[seed.draw(st.integers(0, len(content) - 1))] ^= flip
+    file.write_bytes(content[: round(cut * len(content))] if cut < 0.5 else content)
+    try:
+        read = read_checkpoint(file)
+    except CheckpointError as error:
+        sentence = str(error)
+    else:
+        sentence = ""
+        assert all(isinstance(tensor, torch.Tensor) for tensor in read.values())
+    assert "\n" not in sentence
 
 
 def test_a_pickle_with_code_in_it_is_not_run(tmp_path: Path) -> None:
-    from latent_diffusion.checkpoint_file import CheckpointError, read_checkpoint
-
     class Evil:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
+        def __reduce__(self) -> tuple[object, tuple[Path]]:
             return (Path.touch, (tmp_path / "ran",))
 
     torch.save({"state_dict": Evil()}, tmp_path / "evil.ckpt")
-    with pytest.raises(CheckpointError, match="cannot be read"):
-        read_checkpoint(tmp_path / "evil.ckpt")
+    message = refusal(tmp_path / "evil.ckpt")
+    assert "could run code" in message
+    assert "weights_only" not in message
     assert not (tmp_path / "ran").exists()

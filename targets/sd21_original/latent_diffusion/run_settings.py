@@ -1,0 +1,130 @@
+"""What a run may be asked for, what it chooses by itself, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+import torch
+
+from latent_diffusion.sizes import FULL_ON_CPU_IMAGE_SIZE, FULL_ON_CPU_STEPS, LATENT_FACTOR, SIZES
+from sdprof import BuildOptions
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+DEVICES = ("cpu", "cuda")
+MOST_STEPS = 1000
+CHOICES = {
+    "sampler": ("plms", "ddim", "dpm-solver"),
+    "parameterization": ("eps", "v"),
+    "run": ("sampling", "script"),
+    "decode": ("0", "1"),
+}
+"""The settings of ``--set`` that take one of a few words; the first is the default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopSettings:
+    """What ``--set NAME=VALUE`` may say."""
+
+    sampler: str = "plms"
+    parameterization: str = "eps"
+    """What the checkpoint was trained to predict: the noise, or the velocity."""
+    run: str = "sampling"
+    """``sampling`` measures the loop over the latents, ``script`` everything from the prompt to the images."""
+    decode: bool = False
+    """Whether a run decodes its latents, too."""
+    prompt: str = "A photo"
+    scale: float = 9.0
+    """Of the guidance; the published script's default."""
+    n_iter: int = 1
+    """Batches that the script makes."""
+
+
+def read_loop_settings(extra: Mapping[str, str]) -> LoopSettings:
+    """Read ``--set``.
+
+    :raises ValueError: for a name or a value that is not known.
+    """
+    known = [field.name for field in dataclasses.fields(LoopSettings)]
+    for name, value in extra.items():
+        if name not in known:
+            raise ValueError(f"There is no setting {name!r}: --set takes {', '.join(sorted(known))}.")
+        if name in CHOICES and value not in CHOICES[name]:
+            raise ValueError(f"--set {name}={value} is none of {', '.join(CHOICES[name])}.")
+    read: dict[str, str | bool | float | int] = dict(extra)
+    if "decode" in extra:
+        read["decode"] = extra["decode"] == "1"
+    if "scale" in extra:
+        read["scale"] = _number(extra["scale"], "scale")
+    if "n_iter" in extra:
+        if not (extra["n_iter"].isdecimal() and int(extra["n_iter"]) > 0):
+            raise ValueError(f"--set n_iter={extra['n_iter']} is not a whole number from 1 up.")
+        read["n_iter"] = int(extra["n_iter"])
+    return LoopSettings(**read)
+
+
+def resolve(options: BuildOptions) -> BuildOptions:
+    """Choose whatever was left open, by size and device.
+
+    :raises ValueError: for values that the model cannot work with.
+    """
+    on_cuda = _device_type(options.device) == "cuda"
+    size = options.size or ("full" if on_cuda else "small")
+    if size not in SIZES:
+        raise ValueError(f"There is no size {size!r}: choose from {', '.join(SIZES)}.")
+    full_on_cpu = size == "full" and not on_cuda
+    image_size = FULL_ON_CPU_IMAGE_SIZE if full_on_cpu else SIZES[size].image_size
+    chosen = {
+        "size": size,
+        "steps": FULL_ON_CPU_STEPS if full_on_cpu else SIZES[size].steps,
+        "batch_size": 1,
+        "height": image_size,
+        "width": image_size,
+        "dtype": "float16" if on_cuda else "float32",
+    }
+    asked = {name: getattr(options, name) for name in chosen if getattr(options, name) is not None}
+    resolved = dataclasses.replace(options, **(chosen | asked))
+    _refuse_what_cannot_work(resolved)
+    return resolved
+
+
+def refuse_absent_device(name: str) -> None:
+    """Say so where this machine, or this build of PyTorch, has no such device.
+
+    :raises ValueError: if it is absent.
+    """
+    if _device_type(name) == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"PyTorch sees no CUDA device here for --device {name}: say --device cpu.")
+
+
+def _refuse_what_cannot_work(options: BuildOptions) -> None:
+    if options.dtype not in DTYPES:
+        raise ValueError(f"There is no dtype {options.dtype!r}: choose from {', '.join(DTYPES)}.")
+    if not 1 <= options.steps <= MOST_STEPS:
+        raise ValueError(f"The number of steps must be from 1 to {MOST_STEPS}, not {options.steps}.")
+    if options.batch_size < 1:
+        raise ValueError(f"The batch size must be 1 or more, not {options.batch_size}.")
+    multiple = LATENT_FACTOR * 2 ** (len(SIZES[options.size].unet.channel_mult) - 1)
+    for name in ("height", "width"):
+        pixels = getattr(options, name)
+        if pixels < multiple or pixels % multiple:
+            raise ValueError(f"The {name} must be a multiple of {multiple} pixels at this size, not {pixels}.")
+
+
+def _device_type(name: str) -> str:
+    kind = name.partition(":")[0]
+    if kind not in DEVICES:
+        raise ValueError(f"There is no device {name!r}: choose from {', '.join(DEVICES)}.")
+    return kind
+
+
+def _number(text: str, name: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not isfinite(value):
+        raise ValueError(f"--set {name}={text} is not a number.")
+    return value

@@ -78,4 +78,6 @@ class VariantStarter:
             except BaseException:
                 worker.close()
                 raise
+            if not fixes and device is None:  # what fixes and the simulated device import is not every variant's
+                self._launcher.learn(built.libraries)
         return worker, built

@@ -9,12 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from sdprof.worker.protocol import START_WORKER
+from sdprof.worker.protocol import LEARN_LIBRARIES, START_WORKER
 
 START_TIMEOUT_SECONDS = 120.0
 
@@ -35,6 +36,9 @@ class Launcher(Protocol):
 
     def start(self, requests: int, replies: int, output: int) -> ChildProcess:
         """Start a worker that reads requests from, replies to, and prints to these file descriptors."""
+
+    def learn(self, libraries: tuple[str, ...]) -> None:
+        """Have these modules imported in all workers to come, where that saves time."""
 
 
 class LaunchError(Exception):
@@ -69,6 +73,9 @@ class DirectLauncher:
             )
         )
 
+    def learn(self, libraries: tuple[str, ...]) -> None:
+        """Nothing: every worker is a new interpreter."""
+
 
 class _Forked:
     def __init__(self, pid: int, nursery: NurseryLauncher) -> None:
@@ -95,6 +102,7 @@ class NurseryLauncher:
             )
         self._unread = b""
         self._ended: dict[int, int] = {}
+        self._learned: set[str] = set()
 
     def start(self, requests: int, replies: int, output: int) -> ChildProcess:
         """Have a worker forked.
@@ -112,6 +120,18 @@ class NurseryLauncher:
                     return _Forked(pid, self)
                 self._ended[pid] = int(word)
         raise LaunchError(f"no worker was started within {START_TIMEOUT_SECONDS:g} s")
+
+    def learn(self, libraries: tuple[str, ...]) -> None:
+        """Import libraries in the nursery; what fails there is left to the workers."""
+        if not libraries or set(libraries) <= self._learned:
+            return
+        self._learned |= set(libraries)
+        with tempfile.TemporaryFile() as names:
+            names.write("\n".join(libraries).encode())
+            names.flush()
+            names.seek(0)
+            with contextlib.suppress(OSError):  # a nursery that is gone says so when a worker is wanted
+                socket.send_fds(self._socket, [LEARN_LIBRARIES], [names.fileno()])
 
     def exit_code(self, pid: int, timeout_seconds: float) -> int | None:
         """Exit code of a worker, once it has ended."""

@@ -1,7 +1,8 @@
 """A process that has imported torch and nothing else, and forks a worker from itself whenever one is wanted.
 
-An audit starts some twenty workers, and ``import torch`` takes seconds. The nursery runs no user code, computes nothing
-and starts no thread, so its children begin as clean as freshly started processes; they share its pages.
+An audit starts some twenty workers, and ``import torch`` takes seconds; so do the libraries of a target, which the
+nursery imports as well once a first worker has shown which they are. It runs no user code, computes nothing and starts
+no thread, so its children begin as clean as freshly started processes; they share its pages.
 
 Run as ``python -m sdprof.worker.nursery SOCKET_FD``. One message a worker: three file descriptors (requests, replies,
 output). It answers with the process id, and later with ``pid status`` for every worker that ended.
@@ -10,6 +11,7 @@ output). It answers with the process id, and later with ``pid status`` for every
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import select
 import signal
@@ -18,7 +20,7 @@ import sys
 from typing import NoReturn
 
 from sdprof.worker.end_with_parent import end_with_parent
-from sdprof.worker.protocol import START_WORKER
+from sdprof.worker.protocol import LEARN_LIBRARIES, START_WORKER
 
 DESCRIPTORS = 3
 
@@ -42,7 +44,19 @@ def main(descriptor: int) -> None:
                 message, descriptors, _, _ = socket.recv_fds(parent, len(START_WORKER), DESCRIPTORS)
                 if not message:
                     return
-                _start_worker(parent, list(descriptors), (wake_read, wake_write))
+                if message == LEARN_LIBRARIES:
+                    _learn(descriptors[0])
+                else:
+                    _start_worker(parent, list(descriptors), (wake_read, wake_write))
+
+
+def _learn(descriptor: int) -> None:
+    """Import the libraries that a target was seen to import: its next workers are born with them."""
+    with open(descriptor, encoding="utf-8") as names:
+        for name in names.read().splitlines():
+            # What does not import on its own here is imported by the target, in its own way.
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
 
 
 def _start_worker(parent: socket.socket, descriptors: list[int], wake: tuple[int, int]) -> None:

@@ -18,6 +18,8 @@ MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
 LENGTH_BYTES = 8
 START_WORKER = b"start"
 """What the nursery is sent, with the file descriptors of the worker to be."""
+LEARN_LIBRARIES = b"learn"
+"""What the nursery is sent, with the descriptor of a file of module names, a line each. As long as the other one."""
 
 
 class Build(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -59,6 +61,8 @@ class Built(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     declined: dict[str, str] = {}
     """Fixes that would not act, with the reason."""
     compiled: bool = False
+    libraries: tuple[str, ...] = ()
+    """Installed modules that the target imported, in their order: what the nursery may import ahead for the next."""
     import_seconds: float = 0.0
     build_seconds: float = 0.0
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
+import sysconfig
 import time
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,7 @@ class Session:
         if request.options.get("device") == SIMULATED:
             self._simulate()
         options = BuildOptions(**_options(request), extra=request.extra)
+        before = frozenset(sys.modules)
         started = time.perf_counter()
         build = load_build(file, request.target_name)
         imported = time.perf_counter()
@@ -94,6 +97,7 @@ class Session:
             did=did,
             declined=declined,
             compiled=self._compiled,
+            libraries=installed_modules(before),
             import_seconds=imported - started,
             build_seconds=built - imported,
         )
@@ -219,6 +223,18 @@ class Session:
         if self._subject is None:
             raise RuntimeError("a worker was asked to run before it was asked to build")
         return self._subject
+
+
+def installed_modules(before: frozenset[str]) -> tuple[str, ...]:
+    """Modules imported since then that are installed, not the user's own and not ours, in the order of their import."""
+    installed = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
+    return tuple(
+        name
+        for name, module in list(sys.modules.items())
+        if name not in before
+        and not name.startswith("sdprof")
+        and (getattr(module, "__file__", None) or "").startswith(installed)
+    )
 
 
 def _options(request: Build) -> dict[str, Any]:

@@ -23,20 +23,17 @@ def fill_random(module: nn.Module, seed: int) -> None:
     """
     block = torch.randn(BLOCK, generator=torch.Generator().manual_seed(seed))
     for name, parameter in module.named_parameters():
-        values = parameter.view(-1)
-        _tile(values, block, zlib.crc32(name.encode()) % BLOCK)
-        if parameter.dim() > 1:
-            values.mul_(parameter[0].numel() ** -0.5)
-        else:
-            values.mul_(0.1)
-            if name.endswith("weight"):
-                values.add_(1.0)
+        spread = parameter[0].numel() ** -0.5 if parameter.dim() > 1 else 0.1
+        _tile(parameter.view(-1), block, zlib.crc32(name.encode()) % BLOCK, spread)
+        if parameter.dim() == 1 and name.endswith("weight"):
+            parameter.add_(1.0)
 
 
-def _tile(values: torch.Tensor, block: torch.Tensor, offset: int) -> None:
+def _tile(values: torch.Tensor, block: torch.Tensor, offset: int, scale: float) -> None:
+    """Scaled in the same pass that copies: at full size the memory is the bottleneck."""
     filled = 0
     while filled < values.numel():
         count = min(values.numel() - filled, BLOCK - offset)
-        values[filled : filled + count].copy_(block[offset : offset + count])
+        torch.mul(block[offset : offset + count], scale, out=values[filled : filled + count])
         filled += count
         offset = 0

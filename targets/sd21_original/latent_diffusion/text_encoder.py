@@ -31,7 +31,9 @@ class TextEncoder(nn.Module):
             max_position_embeddings=TOKENS,
             hidden_act="gelu",
         )
-        self.transformer = CLIPTextModel(config)
+        model = CLIPTextModel(config)
+        # Before its version 5, transformers had the tower one module further in.
+        self.transformer = getattr(model, "text_model", model)
 
     def number_positions(self) -> None:
         """Fill the one buffer, which no checkpoint holds: needed where the module was made without memory."""

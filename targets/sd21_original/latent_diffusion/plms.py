@@ -12,16 +12,16 @@ REMEMBERED = 3
 """Predictions before the present one that the fourth order needs."""
 
 
-def adams_bashforth(noise: torch.Tensor, old_eps: list[torch.Tensor]) -> torch.Tensor:
+def adams_bashforth(noise: torch.Tensor, earlier: list[torch.Tensor]) -> torch.Tensor:
     """The linear multistep formula of second to fourth order, by how many predictions are remembered.
 
-    :param old_eps: one to three of them, the latest last.
+    :param earlier: one to three of them, the latest last.
     """
-    if len(old_eps) == 1:
-        return (3 * noise - old_eps[-1]) / 2
-    if len(old_eps) == 2:
-        return (23 * noise - 16 * old_eps[-1] + 5 * old_eps[-2]) / 12
-    return (55 * noise - 59 * old_eps[-1] + 37 * old_eps[-2] - 9 * old_eps[-3]) / 24
+    if len(earlier) == 1:
+        return (3 * noise - earlier[-1]) / 2
+    if len(earlier) == 2:
+        return (23 * noise - 16 * earlier[-1] + 5 * earlier[-2]) / 12
+    return (55 * noise - 59 * earlier[-1] + 37 * earlier[-2] - 9 * earlier[-3]) / 24
 
 
 class PLMSSampler(Sampler):
@@ -54,14 +54,14 @@ class PLMSSampler(Sampler):
         timesteps = self.ddim_timesteps[::-1]
         print(f"Running PLMS Sampling with {len(timesteps)} timesteps")
         progress = tqdm(timesteps, desc="PLMS Sampler")
-        old_eps: list[torch.Tensor] = []
+        earlier: list[torch.Tensor] = []
         for done, timestep in enumerate(progress):
             following = timesteps[min(done + 1, len(timesteps) - 1)]
             t = torch.full(latents.shape[:1], timestep, dtype=torch.int64, device=latents.device)
             t_next = torch.full(latents.shape[:1], following, dtype=torch.int64, device=latents.device)
             index = len(timesteps) - done - 1
-            latents, _, noise = self.p_sample_plms(latents, t, t_next, index, old_eps, guidance)
-            old_eps = [*old_eps, noise][-REMEMBERED:]
+            latents, _, noise = self.p_sample_plms(latents, t, t_next, index, earlier, guidance)
+            earlier = [*earlier, noise][-REMEMBERED:]
         return latents
 
     @torch.no_grad()
@@ -71,7 +71,7 @@ class PLMSSampler(Sampler):
         t: torch.Tensor,
         t_next: torch.Tensor,
         index: int,
-        old_eps: list[torch.Tensor],
+        earlier: list[torch.Tensor],
         guidance: Guidance,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """One step: the next latents, the predicted end of the way, and the predicted noise.
@@ -79,8 +79,8 @@ class PLMSSampler(Sampler):
         The first step has nothing to remember, and takes the second-order pseudo improved Euler method instead.
         """
         noise = self.get_model_output(x, t, guidance)
-        if old_eps:
-            combined = adams_bashforth(noise, old_eps)
+        if earlier:
+            combined = adams_bashforth(noise, earlier)
         else:
             trial, _ = self.get_x_prev_and_pred_x0(x, noise, index)
             combined = (noise + self.get_model_output(trial, t_next, guidance)) / 2

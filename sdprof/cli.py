@@ -26,6 +26,7 @@ WRONG_CALL = 2
 FAILED = 1
 QUICK_BUDGET_SECONDS = 40.0
 DEFAULT_BUDGET_SECONDS = 200.0
+QUICK_GRAPH_SECONDS = 12.0
 
 app = typer.Typer(
     add_completion=False,
@@ -142,6 +143,7 @@ def audit(
                     lossy_fixes=tuple(allow_lossy or ()),
                     threads=threads,
                     without_collectors=tuple(skip or ()),
+                    collector_options={"graphs.seconds": str(QUICK_GRAPH_SECONDS)} if quick else {},
                     command=shlex.join(["sdprof", *sys.argv[1:]]),
                 ),
                 found.declaration,

@@ -20,10 +20,13 @@ from sdprof.stages.request import AuditRequest
 from sdprof.worker.protocol import Built
 
 CHOOSING_ROUNDS = (5, 7)
+QUICK_CHOOSING_ROUNDS = (4, 4)
 """Fewest and most rounds of a measurement from which nothing is claimed."""
 PROVING_ROUNDS = (12, 30)
 """Under 12 rounds a single stalled run can carry a bound of the interval away (docs/statistics.md)."""
-QUICK_PROVING_ROUNDS = (12, 14)
+QUICK_PROVING_ROUNDS = (8, 12)
+OVERRUN = 2.0
+"""The budget may be overdrawn this many times before the proof is left out: what was chosen wants to be proved."""
 SHARE_OF_BUDGET: dict[Purpose, float] = {"alone": 0.35, "together": 0.3, "proof": 1.0}
 """Of what is left of the budget when a batch begins."""
 
@@ -79,9 +82,7 @@ class Comparer:
         )
 
     def _measure(self, number: int, batch: Batch) -> Measured:
-        fewest, most = CHOOSING_ROUNDS
-        if batch.purpose == "proof":
-            fewest, most = QUICK_PROVING_ROUNDS if self._request.quick else PROVING_ROUNDS
+        fewest, most = self._rounds(batch.purpose)
         policy = RoundPolicy(
             min_rounds=fewest, max_rounds=most, budget_seconds=self._seconds_left() * SHARE_OF_BUDGET[batch.purpose]
         )
@@ -100,7 +101,7 @@ class Comparer:
                 for variant in batch.variants
                 if variant != BASELINE and variant.id in timed
             },
-            time_left=self._seconds_left() > 0,
+            time_left=self._elapsed_seconds() < OVERRUN * self._request.budget_seconds,
         )
         ids = _ids(batch)
         records = {name: record for name, record in self._measurer.records.items() if name in ids}
@@ -133,8 +134,16 @@ class Comparer:
     def _outputs(self, variant: str) -> Outputs:
         return load_file(outputs_file(self._folder, variant))
 
+    def _rounds(self, purpose: Purpose) -> tuple[int, int]:
+        if purpose == "proof":
+            return QUICK_PROVING_ROUNDS if self._request.quick else PROVING_ROUNDS
+        return QUICK_CHOOSING_ROUNDS if self._request.quick else CHOOSING_ROUNDS
+
+    def _elapsed_seconds(self) -> float:
+        return time.perf_counter() - self._started
+
     def _seconds_left(self) -> float:
-        return max(0.0, self._request.budget_seconds - (time.perf_counter() - self._started))
+        return max(0.0, self._request.budget_seconds - self._elapsed_seconds())
 
 
 def precision_of(built: Built) -> str | None:

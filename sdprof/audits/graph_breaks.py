@@ -27,6 +27,18 @@ def audit(facts: Facts) -> Iterator[Finding]:
                 by_line.setdefault((site.where.file, site.where.line, site.reason), []).append((region, site))
     for seen in by_line.values():
         yield _finding(seen)
+    unseen = (
+        *facts.graphs.skipped,
+        *(f"{region.name}: {region.error}" for region in facts.graphs.regions if region.error),
+    )
+    if not by_line and unseen:
+        yield found(
+            META,
+            title="No graph break was seen, and not every region was analysed to its end",
+            severity="info",
+            evidence={f"not analysed, {number}": reason for number, reason in enumerate(unseen, 1)},
+            explanation="What was not analysed may hold breaks.",
+        )
 
 
 def _finding(seen: list[tuple[GraphRegion, GraphSite]]) -> Finding:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sdprof.audits.found import found
 from sdprof.facts.facts import Facts
-from sdprof.model import AuditMeta, Finding
+from sdprof.model import AuditMeta, Finding, GraphRegion, GraphSite
 
 META = AuditMeta(
     id="recompiles",
@@ -18,19 +18,33 @@ META = AuditMeta(
 
 
 def audit(facts: Facts) -> Iterator[Finding]:
-    """One finding per region and guard."""
+    """One finding per line, whatever regions and guards it concerns."""
     assert facts.graphs is not None
+    by_line: dict[tuple[str, int], list[tuple[GraphRegion, GraphSite]]] = {}
     for region in facts.graphs.regions:
         for site in region.sites:
             if site.kind == "recompile":
-                yield found(
-                    META,
-                    locations=(site.where,),
-                    region=f"{region.name}{' with grad' if region.grad else ''}",
-                    severity="low" if region.grad else None,
-                    evidence={"guard": site.reason, "recompiles": site.count, "calls_traced": region.calls},
-                    explanation=(
-                        "A value that the compiler had fixed into the graph changed from one call to the next, and it "
-                        "started again."
-                    ),
-                )
+                by_line.setdefault((site.where.file, site.where.line), []).append((region, site))
+    for seen in by_line.values():
+        yield _finding(seen)
+
+
+def _finding(seen: list[tuple[GraphRegion, GraphSite]]) -> Finding:
+    regions = [f"{region.name}{' with grad' if region.grad else ''}" for region, _ in seen]
+    return found(
+        META,
+        locations=(seen[0][1].where,),
+        region=", ".join(dict.fromkeys(regions)),
+        # Sampling runs without grad: what only training compiles again costs a sampler nothing.
+        severity=None if any(not region.grad for region, _ in seen) else "low",
+        evidence={
+            "guards": "; ".join(dict.fromkeys(site.reason for _, site in seen)),
+            "recompiles": "; ".join(
+                f"{site.count} in {region.calls} calls of {name}"
+                for name, (region, site) in zip(regions, seen, strict=True)
+            ),
+        },
+        explanation=(
+            "A value that the compiler had fixed into the graph changed from one call to the next: it started again."
+        ),
+    )

@@ -62,7 +62,9 @@ def assemble(
         environment=facts.environment or UNKNOWN_ENVIRONMENT,
         variants=variants,
         comparison=conclude.comparison(measured),
-        findings=settled_findings(before.findings, fixes, ms_per_step, _seen_again(after)),
+        findings=settled_findings(
+            before.findings, fixes, ms_per_step, _seen_again(after), frozenset(fix.id for fix in left_out)
+        ),
         fixes=fixes,
         waterfall=conclude.waterfall(measured.plan, calls_per_run),
         transfers=_transfers(facts, later),

@@ -14,6 +14,7 @@ def settled_findings(
     fixes: tuple[FixResult, ...],
     baseline_ms_per_step: float,
     still_there: frozenset[str] | None,
+    not_tried: frozenset[str] = frozenset(),
 ) -> tuple[Finding, ...]:
     """Give every finding its status after the fixes were tried.
 
@@ -22,9 +23,10 @@ def settled_findings(
 
     :param still_there: ids of the audits that found something in the chosen variant again; None where the variant
         could not be observed.
+    :param not_tried: ids of the fixes that were left out beforehand: they have declined nothing.
     """
     return tuple(
-        _settled(finding, fixes, baseline_ms_per_step, still_there) if finding.status == "open" else finding
+        _settled(finding, fixes, baseline_ms_per_step, still_there, not_tried) if finding.status == "open" else finding
         for finding in findings
     )
 
@@ -34,9 +36,10 @@ def _settled(
     fixes: tuple[FixResult, ...],
     baseline_ms_per_step: float,
     still_there: frozenset[str] | None,
+    not_tried: frozenset[str],
 ) -> Finding:
     cures = [fix for fix in fixes if fix.id in finding.fixes or finding.id in fix.removes]
-    status, reason = _status(finding, cures, still_there)
+    status, reason = _status(finding, cures, still_there, not_tried)
     return msgspec.structs.replace(
         finding,
         status=status,
@@ -46,7 +49,9 @@ def _settled(
     )
 
 
-def _status(finding: Finding, cures: list[FixResult], still_there: frozenset[str] | None) -> tuple[FindingStatus, str]:
+def _status(
+    finding: Finding, cures: list[FixResult], still_there: frozenset[str] | None, not_tried: frozenset[str]
+) -> tuple[FindingStatus, str]:
     applied = [fix for fix in cures if fix.applied]
     if applied:
         names = ", ".join(fix.id for fix in applied)
@@ -58,6 +63,8 @@ def _status(finding: Finding, cures: list[FixResult], still_there: frozenset[str
     removed = [fix for fix in cures if fix.gain is not None]
     if removed:
         return "hidden", "; ".join(f"{fix.id} removes it: {fix.reason}" for fix in removed)
+    if cures and all(fix.id in not_tried for fix in cures):
+        return "open", "Not tried: " + "; ".join(f"{fix.id}: {fix.reason}" for fix in cures)
     if cures:
         return "declined", "; ".join(f"{fix.id}: {fix.reason}" for fix in cures)
     if finding.severity == "info":

@@ -48,3 +48,10 @@ def test_a_regression_is_obtained_as_a_loss() -> None:
 def test_a_clean_pass_stays_one() -> None:
     passed = finding("slow", status="passed", fixes=("cure",))
     assert settled_findings((passed,), (fix_result("cure", applied=True),), 1, None) == (passed,)
+
+
+def test_a_fix_that_was_left_out_has_declined_nothing() -> None:
+    left_out = fix_result("late", removes=("slow",))
+    (settled,) = settled_findings((finding("slow"),), (left_out,), 1, None, frozenset({"late"}))
+    assert settled.status == "open"
+    assert settled.reason.startswith("Not tried: late")

@@ -44,7 +44,7 @@ def refusal(path: Path, limits: ReadLimits | None = None) -> str:
         (b'{"traceEvents": [{"ph": "X"} {"ph": "X"}]}', "not valid JSON"),
         (b'{"traceEvents": ' + b"[" * 100_000, "nested too deeply"),
         (b"PK\x03\x04rest", "ZIP archive"),
-        (gzip.compress(b'{"traceEvents": []}')[:-9], "gzip stream has no end"),
+        (gzip.compress(b'{"traceEvents": []}', mtime=0)[:-9], "gzip stream has no end"),
         (b"\x1f\x8b" + b"nonsense" * 4, "gzip stream does not unpack"),
     ],
 )
@@ -65,7 +65,7 @@ def test_every_truncation_of_the_events_is_noticed(tmp_path, packed):
     end_of_events = text.rindex(b"]")
     for length in range(1, end_of_events + 1):
         path = tmp_path / "cut.json"
-        path.write_bytes(gzip.compress(text[:length]) if packed else text[:length])
+        path.write_bytes(gzip.compress(text[:length], mtime=0) if packed else text[:length])
         refusal(path)
 
 

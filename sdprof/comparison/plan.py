@@ -105,7 +105,11 @@ class _Search:
         return self.plan(proof, sets, proven_apart=True)
 
     def measure(self, purpose: Purpose, variants: Sequence[VariantRequest]) -> Generator[Batch, Measured, Measured]:
-        """All variants against the baseline, as many at a time as may be alive."""
+        """All variants against the baseline, as many at a time as may be alive.
+
+        Fixes that require each other are one variant, measured once.
+        """
+        variants = list(dict.fromkeys(variants))
         room = (self.at_once or len(variants) + 2) - 2
         found = Measured(times=RoundTimes())
         for start in range(0, max(len(variants), 1), max(room, 1)):

@@ -283,6 +283,13 @@ def test_two_fixes_of_one_name_are_refused():
         search_plan([fix("a"), fix("a")])
 
 
+def test_fixes_that_require_each_other_are_one_variant(calm):
+    measure = Simulated(calm, product(b=1.2, c=1.2))
+    plan = find_plan([fix("b", requires=("c",)), fix("c", requires=("b",))], measure)
+    assert applied(plan) == {"b", "c"}
+    assert [each.id for each in measure.asked[0].variants] == ["baseline", "baseline-again", "b+c"]
+
+
 names = st.sampled_from("abcde")
 
 

@@ -74,7 +74,7 @@ SIZES = {
         autoencoder=AutoencoderShape(channels=32),
         text=TextShape(width=256, layers=6, heads=8),
         image_size=256,
-        steps=8,
+        steps=5,
     ),
     "full": Size(unet=FULL_UNET, autoencoder=AutoencoderShape(), text=TextShape(), image_size=512, steps=50),
 }

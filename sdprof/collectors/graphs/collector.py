@@ -20,6 +20,7 @@ from sdprof.collectors.graphs.region_pass import PassPlan, RegionPass, trace_fun
 from sdprof.collectors.graphs.regions import LOOP, Region, plan_regions, split_chain
 from sdprof.collectors.graphs.rehearsal import Rehearsal, rehearse
 from sdprof.collectors.graphs.sites import join_breaks, join_recompiles
+from sdprof.collectors.graphs.whole_operators import take_whole
 from sdprof.collectors.visibility import FileVisibility
 from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
 from sdprof.model import CollectorMeta, FunctionSite, GraphProfile, GraphRegion, LoopMap
@@ -49,6 +50,7 @@ def collect(watched: WatchedRun) -> GraphProfile:
     """
     deadline_seconds = time.monotonic() + _budget_seconds(watched)
     _require_dynamo()
+    take_whole()
     loop = watched.loop or loop_collector.collect(watched)
     if loop.calls == 0:
         raise CannotCollectError(

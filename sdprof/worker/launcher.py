@@ -36,7 +36,7 @@ threads sleep.
 
 glibc hands large blocks back to the system until a process has freed a few, and then keeps them (mallopt(3),
 M_MMAP_THRESHOLD): a worker that had freed other blocks while it was built took 165,000 page faults a run where another
-took 87,000, and the baseline against itself read 0.84. The thresholds are set to where that adaptation ends by itself."""
+took 87,000, and the baseline against itself read 0.84. The thresholds are where that adaptation ends by itself."""
 
 
 class ChildProcess(Protocol):

@@ -147,3 +147,5 @@ def test_a_file_that_the_nursery_has_imported_is_refused(tmp_path: Path, nursery
     with pytest.raises(WorkerError, match=r"einops\.einops was imported before") as error:
         outputs(target, nursery, copy)
     assert error.value.trouble == "overlay"
+    assert outputs(target, nursery.apart_from((copy.original,)), copy) == {"one": 1}
+    assert nursery.apart_from((str(target),)) is nursery

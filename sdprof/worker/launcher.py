@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from sdprof.worker.protocol import LEARN_LIBRARIES, START_WORKER
@@ -59,6 +60,9 @@ class Launcher(Protocol):
     def learn(self, libraries: tuple[str, ...]) -> None:
         """Have these modules imported in all workers to come, where that saves time."""
 
+    def apart_from(self, files: tuple[str, ...]) -> Launcher:
+        """One whose workers are not born with these source files imported, as far as paths can tell."""
+
 
 class LaunchError(Exception):
     """No worker could be started: one sentence that says why."""
@@ -96,6 +100,10 @@ class DirectLauncher:
     def learn(self, libraries: tuple[str, ...]) -> None:
         """Nothing: every worker is a new interpreter."""
 
+    def apart_from(self, files: tuple[str, ...]) -> Launcher:
+        """Itself: every worker is a new interpreter."""
+        return self
+
 
 class _Forked:
     def __init__(self, pid: int, nursery: NurseryLauncher) -> None:
@@ -124,7 +132,8 @@ class NurseryLauncher:
             )
         self._unread = b""
         self._ended: dict[int, int] = {}
-        self._learned: set[str] = set()
+        self._learned: dict[str, None] = {}
+        self._apart: dict[frozenset[str], NurseryLauncher] = {}
 
     def start(self, requests: int, replies: int, output: int) -> ChildProcess:
         """Have a worker forked.
@@ -146,15 +155,27 @@ class NurseryLauncher:
 
     def learn(self, libraries: tuple[str, ...]) -> None:
         """Import libraries in the nursery; what fails there is left to the workers."""
-        if not libraries or set(libraries) <= self._learned:
+        if set(libraries) <= self._learned.keys():
             return
-        self._learned |= set(libraries)
+        self._learned.update(dict.fromkeys(libraries))
         with tempfile.TemporaryFile() as names:
             names.write("\n".join(libraries).encode())
             names.flush()
             names.seek(0)
             with self._lock, contextlib.suppress(OSError):  # a nursery that is gone says so when a worker is wanted
                 socket.send_fds(self._socket, [LEARN_LIBRARIES], [names.fileno()])
+
+    def apart_from(self, files: tuple[str, ...]) -> Launcher:
+        """Itself, or a nursery that has learned all but the packages whose names stand in these paths."""
+        names = {name for file in files for name in (*Path(file).parts, Path(file).stem)}
+        packages = frozenset(library.partition(".")[0] for library in self._learned)
+        left_out = packages & names
+        if not left_out:
+            return self
+        if left_out not in self._apart:
+            nursery = self._apart[left_out] = NurseryLauncher()
+            nursery.learn(tuple(name for name in self._learned if name.partition(".")[0] not in left_out))
+        return self._apart[left_out]
 
     def exit_code(self, pid: int, timeout_seconds: float) -> int | None:
         """Exit code of a worker, once it has ended."""
@@ -165,7 +186,9 @@ class NurseryLauncher:
         return self._ended.get(pid)
 
     def close(self) -> None:
-        """End the nursery."""
+        """End the nursery, and those apart from it."""
+        for nursery in self._apart.values():
+            nursery.close()
         self._socket.close()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)

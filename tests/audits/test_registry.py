@@ -35,7 +35,7 @@ def test_an_audit_without_its_facts_is_missing_not_passed() -> None:
 
 
 def test_a_clean_pass_is_a_finding_of_its_own() -> None:
-    region = GraphRegion(name="unet", grad=False, graphs=1, breaks=0, recompiles=0)
+    region = GraphRegion(name="unet", function="UNet.forward", grad=False, graphs=1, breaks=0, recompiles=0)
     clean = dataclasses.replace(facts(site("aten::add")), graphs=GraphProfile(regions=(region,)))
     findings, _ = run_audits(clean, all_audits())
     passed = {finding.id: finding for finding in findings if finding.status == "passed"}

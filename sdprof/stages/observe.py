@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from sdprof.comparison.plan_structs import BASELINE
 from sdprof.model import LoopMap, Missing
 from sdprof.run_folder import Part, RunFolder
 from sdprof.stages.own_time import TimeSheet
@@ -32,6 +33,8 @@ BEFORE = (
     "graphs",
 )
 """What is watched of the baseline: cheap and quiet first, TorchDynamo last."""
+AFTER_OPTIONS = {"graphs.grad": "off"}
+"""Sampling runs without grad; what grad adds is known from the baseline."""
 AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "graphs")
 """What is worth watching once more when the fixes are in."""
 WITHOUT_TIMES = frozenset({"graphs"})
@@ -153,7 +156,7 @@ class Observer:
             folder=str(artifacts),
             loop=self._loop(artifacts),
             lines=request.lines,
-            options=request.collector_options,
+            options={**(AFTER_OPTIONS if variant != BASELINE.id else {}), **request.collector_options},
         )
         try:
             with times.spent_on(f"observing: {TITLES[name].lower()}", overhead=False):

@@ -70,11 +70,19 @@ class Facts:
         Transfers are not among them: a loop without any is a good one.
         """
         counts = {
-            Profiler("lines", "line_profiler"): self.lines and sum(len(each.lines) for each in self.lines.functions),
-            Profiler("stacks", "py-spy"): self.stacks and self.stacks.samples,
-            Profiler("operators", "operator census"): self.operators and len(self.operators.sites),
-            Profiler("modules", "module calls"): self.modules and len(self.modules.modules),
-            Profiler("trace", "torch.profiler"): self.trace and self.trace.cpu_operators + self.trace.gpu_events,
-            Profiler("graphs", "TorchDynamo"): self.graphs and len(self.graphs.regions),
+            Profiler("lines", "line_profiler"): None if self.lines is None else _lines(self.lines),
+            Profiler("stacks", "py-spy"): None if self.stacks is None else self.stacks.samples,
+            Profiler("operators", "operator census"): None if self.operators is None else len(self.operators.sites),
+            Profiler("modules", "module calls"): None if self.modules is None else len(self.modules.modules),
+            Profiler("trace", "torch.profiler"): None if self.trace is None else _events(self.trace),
+            Profiler("graphs", "TorchDynamo"): None if self.graphs is None else len(self.graphs.regions),
         }
         return {profiler: count for profiler, count in counts.items() if count is not None}
+
+
+def _events(trace: TraceFacts) -> int:
+    return trace.cpu_operators + trace.gpu_events
+
+
+def _lines(profile: LineProfile) -> int:
+    return sum(len(function.lines) for function in profile.functions)

@@ -4,8 +4,8 @@
    too much or is shown to be slower is out; of a group whose members exclude each other the fastest stays.
 2. **together**: the rest is added one after another, the largest gain first; fixes that compile come last, because
    every set that holds one must be compiled anew. A step stays where it is not shown to be slower than the set before
-   it and its estimate is a gain. The first that fails is out; those that were measured on top of it are tried once
-   more without it, unless they failed too and were not shown to gain alone.
+   it and its estimate is a gain. One that failed on top of a failed one, and was shown to gain alone, is tried once
+   more; so is all that was to be measured on top of a set that broke.
 3. **proof**: the sets that are left, and the best single fix where it may rival them, are measured again in fresh
    rounds. The plan is the fastest set that is *shown* to beat the baseline there, or empty where none is.
 
@@ -96,7 +96,9 @@ class _Search:
         kept, together = yield from self.add_together(left)
         ladder = self.ladder_of(kept)
         if not together.time_left:
-            return self.plan(together, ladder, proven_apart=False)
+            measured = [each for each in ladder if together.times.seconds(each.variant.id)]
+            sets = [*measured, *self.rival(measured, left, together)]
+            return self.plan(self.alone.followed_by(together), sets, proven_apart=False)
 
         sets = [*ladder, *self.rival(ladder, left, together)]
         if not sets:
@@ -172,9 +174,10 @@ class _Search:
             )
             together = together.followed_by(measured)
             faults = self.faults(ladder, measured)
-            good = next((index for index, fault in enumerate(faults) if fault), len(tried))
-            kept += tried[:good]
-            again = self.drop_failed(tried[good:], faults[good:], measured, ladder[good:])
+            broken = [bool(measured.why_unusable(each.variant.id)) for each in ladder]
+            sound = broken.index(True) if True in broken else len(tried)
+            kept += [step for step, fault in zip(tried[:sound], faults[:sound], strict=True) if not fault]
+            again = self.drop_failed(tried, faults, measured, ladder, sound)
             untried = [step for step in waiting if step not in tried and step.fix not in self.reasons]
             waiting = [*again, *untried]
         return kept, together
@@ -215,14 +218,24 @@ class _Search:
         return found
 
     def drop_failed(
-        self, tried: Sequence[Step], faults: Sequence[str], measured: Measured, ladder: Sequence[SetMeasured]
+        self,
+        tried: Sequence[Step],
+        faults: Sequence[str],
+        measured: Measured,
+        ladder: Sequence[SetMeasured],
+        sound: int,
     ) -> list[Step]:
-        """Note why the failed steps are out; the steps to be tried once more."""
+        """Note why the failed steps are out; the steps to be tried once more.
+
+        :param sound: how many sets of the ladder worked; those above them say nothing of their steps.
+        """
         again: list[Step] = []
+        first = next((index for index, fault in enumerate(faults) if fault), len(tried))
         for index, (step, fault) in enumerate(zip(tried, faults, strict=True)):
-            tainted = index > 0
-            if tainted and (not fault or step.fix in self.shown_alone):
+            if index > sound or (fault and index > first and step.fix in self.shown_alone):
                 again.append(step)
+                continue
+            if not fault:
                 continue
             self.reasons[step.fix] = fault
             if ladder[index].before == BASELINE:

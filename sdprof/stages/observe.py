@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from sdprof.comparison.plan_structs import BASELINE
+from sdprof.fixes.registry import fix_module
 from sdprof.model import LoopMap, Missing
 from sdprof.run_folder import Part, RunFolder
 from sdprof.stages.own_time import TimeSheet
@@ -56,6 +57,9 @@ TITLES = {
     "stacks": "Stack samples",
     "graphs": "Graph breaks",
 }
+SAME_SOURCE = Part(
+    state="missing", reason="The fixes compile the code as it is: what breaks is what broke before.", remedy=""
+)
 TIMED_RUN = "timed-run"
 """Folder of what is known of the run that is timed, which has more steps than the observed ones."""
 TRACE_SUFFIX = ".pt.trace.json.gz"
@@ -96,6 +100,12 @@ class Observer:
     def _observe(self, fixes: tuple[str, ...], collectors: list[str], device: str | None, times: TimeSheet) -> None:
         variant = variant_id(fixes)
         wanted = [name for name in collectors if not self._is_done(variant, name)]
+        if fixes and WITHOUT_TIMES.issuperset(wanted):
+            fixes = uncompiled(fixes)
+            if not fixes:
+                for name in wanted:
+                    self._folder.record(_part(variant, name), SAME_SOURCE)
+                return
         worker: Worker | None = None
         try:
             for name in wanted:
@@ -190,6 +200,11 @@ class Observer:
     def _is_done(self, variant: str, name: str) -> bool:
         part = self._folder.state(_part(variant, name))
         return part is not None and part.state == "done"
+
+
+def uncompiled(fixes: tuple[str, ...]) -> tuple[str, ...]:
+    """The fixes that change what would be compiled."""
+    return tuple(fix for fix in fixes if not fix_module(fix).META.compiles)
 
 
 def never_called(hot_module: str, section: str) -> Missing:

@@ -64,7 +64,7 @@ def collect(watched: WatchedRun) -> GraphProfile:
         analysis = _Analysis(watched, rehearsal, deadline_seconds, min(MOST_CALLS, max(2, loop.steps)))
         regions = plan_regions(loop, forward, above, _declared_step(watched, loop), rehearsal.handed_on)
         for region, grad in sorted(
-            itertools.product(regions, _grad_modes(watched)), key=lambda look: (look[0].hot, look[1])
+            itertools.product(regions, _grad_modes(watched)), key=lambda look: (look[1], look[0].hot)
         ):
             analysis.look_at(region, grad=grad)
     order = {region.name: number for number, region in enumerate(regions)}

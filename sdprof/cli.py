@@ -14,6 +14,7 @@ import typer
 
 from sdprof.commands.audit import audit
 from sdprof.commands.audits import audits
+from sdprof.commands.check import check
 from sdprof.commands.doctor import doctor
 from sdprof.commands.ending import FAILED
 from sdprof.commands.fixes import fixes
@@ -25,6 +26,7 @@ from sdprof.commands.version import version
 COMMANDS = (
     audit,
     report,
+    check,
     targets,
     audits,
     fixes,

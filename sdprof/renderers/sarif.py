@@ -6,14 +6,13 @@ has no place; so are the sections that could not be collected. Clean passes are 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 from typing import Any
 
 from sdprof.model import AuditResult, Finding, Location, Severity
 from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups
+from sdprof.renderers.fingerprint import fingerprint
 from sdprof.renderers.printable import one_line
 from sdprof.renderers.repository_path import repository_path, uri
 from sdprof.renderers.text_region import text_region
@@ -53,7 +52,7 @@ def _run(result: AuditResult, root: str) -> Json:
         "automationDetails": {"id": f"sdprof/{one_line(result.target.name)}/"},
         "columnKind": "utf16CodeUnits",
         "invocations": [_invocation(result, [finding for finding in findings if not finding.locations])],
-        "results": [_result(finding, numbers[finding.id], root) for finding in placed],
+        "results": [_result(finding, numbers[finding.id], root, result.target.source_roots) for finding in placed],
     }
     if root:
         run["originalUriBaseIds"] = {SOURCE_ROOT: {"uri": uri(root.rstrip("/") + "/")}}
@@ -85,7 +84,7 @@ def _invocation(result: AuditResult, without_place: Iterable[Finding]) -> Json:
     return invocation
 
 
-def _result(finding: Finding, rule: int, root: str) -> Json:
+def _result(finding: Finding, rule: int, root: str, source_roots: tuple[str, ...]) -> Json:
     first, *others = finding.locations
     written: Json = {
         "ruleId": finding.id,
@@ -94,7 +93,7 @@ def _result(finding: Finding, rule: int, root: str) -> Json:
         "level": "note" if finding.status in ("hidden", "declined") else LEVELS[finding.severity],
         "message": {"text": _message(finding)},
         "locations": [_location(first, root)],
-        "partialFingerprints": {"sdprof/v1": fingerprint(finding, root)},
+        "partialFingerprints": {"sdprof/v1": fingerprint(finding, source_roots)},
         "properties": {
             "status": finding.status,
             "severity": finding.severity,
@@ -109,14 +108,6 @@ def _result(finding: Finding, rule: int, root: str) -> Json:
     if others:
         written["relatedLocations"] = [_location(where, root) for where in others[:MOST_RELATED]]
     return written
-
-
-def fingerprint(finding: Finding, root: str = "") -> str:
-    """What stays the same of a finding when lines above it move: its rule, file, function and source text."""
-    where = finding.locations[0]
-    file = repository_path(where.file, root) or PurePosixPath(where.file).name
-    parts = (finding.id, finding.region, file, where.function, " ".join(where.code.split()))
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def artifact(file: str, root: str) -> Json:

@@ -23,7 +23,6 @@ from sdprof.commands.version import version
 
 COMMANDS = (
     audit,
-    targets,
     audits,
     fixes,
     doctor,
@@ -40,6 +39,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(targets, name="targets")
 
 
 def main() -> None:

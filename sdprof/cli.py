@@ -17,12 +17,14 @@ from sdprof.commands.audits import audits
 from sdprof.commands.doctor import doctor
 from sdprof.commands.ending import FAILED
 from sdprof.commands.fixes import fixes
+from sdprof.commands.report import report
 from sdprof.commands.schema import schema
 from sdprof.commands.targets import targets
 from sdprof.commands.version import version
 
 COMMANDS = (
     audit,
+    report,
     audits,
     fixes,
     doctor,

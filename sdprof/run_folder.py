@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,7 @@ class RunFolder:
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path = path
         self.manifest = manifest
+        self._lock = threading.Lock()
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> RunFolder:
@@ -109,8 +111,9 @@ class RunFolder:
 
     def record(self, part: str, outcome: Part) -> None:
         """Remember how a part ended; survives a crash from here on."""
-        self.manifest = msgspec.structs.replace(self.manifest, parts={**self.manifest.parts, part: outcome})
-        self._write_manifest()
+        with self._lock:
+            self.manifest = msgspec.structs.replace(self.manifest, parts={**self.manifest.parts, part: outcome})
+            self._write_manifest()
 
     def finish(self) -> None:
         """Mark the audit as whole."""

@@ -14,10 +14,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sdprof.collectors.composite_operators import is_composite, operator_name
 from sdprof.collectors.loop_watch import LoopWatch
 from sdprof.collectors.tensors_within import tensors_within
-from sdprof.collectors.transfer_event import SeenTransfer
+from sdprof.collectors.transfer_event import FirstVisits, SeenTransfer
+from sdprof.device.event import TransferKind
 
 SYNC_WARNING = "called a synchronizing CUDA operation"
 """Text of the warning of ``torch.cuda.set_sync_debug_mode("warn")``."""
+WAIT = "cuda synchronisation"
+"""What a wait is called that is known from that warning: it does not say which operator waited."""
 
 
 class _Copies(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -29,6 +32,7 @@ class _Copies(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.seen: list[SeenTransfer] = []
         self._watch = watch
+        self._first_visits = FirstVisits(watch)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -43,12 +47,17 @@ class _Copies(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if copied and isinstance(source, torch.Tensor):
             result = next(iter(tensors_within(output)))
             if source.is_cuda != result.is_cuda:
+                kind: TransferKind = "H2D" if result.is_cuda else "D2H"
+                sight = self._watch.look()
                 self.seen.append(
                     SeenTransfer(
-                        kind="H2D" if result.is_cuda else "D2H",
+                        kind=kind,
                         operator=operator_name(func),
                         bytes=source.numel() * source.element_size(),
-                        sight=self._watch.look(),
+                        sight=sight,
+                        stack=self._first_visits.stack(kind, operator_name(func), sight),
+                        dtype=str(source.dtype).removeprefix("torch."),
+                        shape=tuple(source.shape),
                         pinned=bool((result if source.is_cuda else source).is_pinned()),
                         non_blocking=bool(kwargs.get("non_blocking", False)),
                     )
@@ -59,10 +68,13 @@ class _Copies(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def watch_cuda(watch: LoopWatch) -> tuple[list[SeenTransfer], tuple[str, ...]]:
     """Run once; copies as operators, waits as sync debug mode warns of them."""
     waits: list[SeenTransfer] = []
+    first_visits = FirstVisits(watch)
 
     def hear(message: Any, category: Any, *args: Any, **kwargs: Any) -> None:
         if SYNC_WARNING in str(message):
-            waits.append(SeenTransfer(kind="SYNC", operator="cuda synchronisation", bytes=0, sight=watch.look()))
+            sight = watch.look()
+            stack = first_visits.stack("SYNC", WAIT, sight)
+            waits.append(SeenTransfer(kind="SYNC", operator=WAIT, bytes=0, sight=sight, stack=stack))
 
     mode = torch.cuda.get_sync_debug_mode()
     with warnings.catch_warnings():

@@ -13,12 +13,16 @@ from typing import Any, Self
 
 from sdprof.collectors import loop as loop_collector
 from sdprof.collectors.expression import locate
+from sdprof.collectors.frame_values import seen_values
 from sdprof.collectors.hot_calls import STACK_BASE, on_each_call, run_from_here
 from sdprof.collectors.loop_body import LoopBody, find_loop_body
 from sdprof.collectors.loop_place import Place, place_of
 from sdprof.collectors.visibility import FileVisibility, Visibility
 from sdprof.collectors.watched_run import WatchedRun
-from sdprof.model import FunctionSite, Location, LoopMap
+from sdprof.model import FunctionSite, Location, LoopMap, SeenFrame
+
+FRAMES_WITH_VALUES = 8
+"""How many of the innermost frames of an event are looked into: where a value comes from is seldom farther away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,18 @@ class LoopWatch:
         path = self._path(sys._getframe(1))
         trail = self._trail(path)
         return Sight(trail.where, trail.library, trail.callers, self._step(path, trail))
+
+    def stack(self) -> tuple[SeenFrame, ...]:
+        """What the caller's stack shows, with the values in its innermost frames: for the first visit of an event."""
+        path = self._path(sys._getframe(1))[::-1]
+        return tuple(
+            SeenFrame(
+                where=self._locate(frame.f_code, frame.f_lasti),
+                library=self._visibility(frame.f_code.co_filename) is not Visibility.USER,
+                values=seen_values(frame) if depth < FRAMES_WITH_VALUES else {},
+            )
+            for depth, frame in enumerate(path)
+        )
 
     def _path(self, innermost: FrameType | None) -> list[FrameType]:
         """Visible frames from the outermost in."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sdprof.collectors.loop_watch import LoopWatch, Sight
-from sdprof.collectors.transfer_event import SeenTransfer
+from sdprof.collectors.transfer_event import FirstVisits, SeenTransfer
 from sdprof.device import Recorder, current
+from sdprof.device.event import TransferKind
+from sdprof.model import SeenFrame
 
 NOTE = (
     "Seen on the simulated device: values are computed by CPU kernels, copies and waits follow PyTorch's rules for "
@@ -20,13 +22,17 @@ class _SightRecorder(Recorder):
     def __init__(self, watch: LoopWatch) -> None:
         super().__init__()
         self.sights: list[Sight] = []
+        self.stacks: list[tuple[SeenFrame, ...]] = []
         self._watch = watch
+        self._first_visits = FirstVisits(watch)
 
-    def add(self, *args: Any, **kwargs: Any) -> None:
+    def add(self, kind: TransferKind, operator: str, *args: Any, **kwargs: Any) -> None:
         before = self.count
-        super().add(*args, **kwargs)
+        super().add(kind, operator, *args, **kwargs)
         if self.count > before:
-            self.sights.append(self._watch.look())
+            sight = self._watch.look()
+            self.sights.append(sight)
+            self.stacks.append(self._first_visits.stack(kind, operator, sight))
 
 
 def watch_simulated(watch: LoopWatch) -> tuple[list[SeenTransfer], tuple[str, ...]]:
@@ -43,7 +49,10 @@ def watch_simulated(watch: LoopWatch) -> tuple[list[SeenTransfer], tuple[str, ..
             pinned=event.pinned,
             non_blocking=event.non_blocking,
             same_content=event.same_content,
+            stack=stack,
+            dtype=event.dtype,
+            shape=event.shape if event.dtype else None,
         )
-        for event, sight in zip(recorder.events, recorder.sights, strict=True)
+        for event, sight, stack in zip(recorder.events, recorder.sights, recorder.stacks, strict=True)
     ]
     return seen, (NOTE,)

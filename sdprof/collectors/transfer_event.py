@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sdprof.collectors.loop_watch import Sight
+from sdprof.collectors.loop_watch import LoopWatch, Sight
+from sdprof.model import SeenFrame
+
+SiteKey = tuple[object, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,3 +23,30 @@ class SeenTransfer:
     non_blocking: bool = False
     same_content: bool | None = None
     """The same bytes as at the last visit of this expression; None where that is not known."""
+    stack: tuple[SeenFrame, ...] = ()
+    """At the first visit of its site."""
+    dtype: str = ""
+    shape: tuple[int, ...] | None = None
+
+
+def site_of(kind: str, operator: str, sight: Sight) -> SiteKey:
+    """What makes two events visits of one site: the same expression on the same way through libraries, in the loop or
+    beside it.
+    """
+    return (kind, operator, sight.where, sight.library, sight.in_loop)
+
+
+class FirstVisits:
+    """Looks closely at the first visit of each site."""
+
+    def __init__(self, watch: LoopWatch) -> None:
+        self._watch = watch
+        self._seen: set[SiteKey] = set()
+
+    def stack(self, kind: str, operator: str, sight: Sight) -> tuple[SeenFrame, ...]:
+        """The stack, where this site was not visited before; else nothing."""
+        site = site_of(kind, operator, sight)
+        if site in self._seen:
+            return ()
+        self._seen.add(site)
+        return self._watch.stack()

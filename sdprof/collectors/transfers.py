@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sdprof.collectors.cuda_transfers import watch_cuda
 from sdprof.collectors.loop_watch import LoopWatch, Sight
 from sdprof.collectors.simulated_transfers import watch_simulated
-from sdprof.collectors.transfer_event import SeenTransfer
+from sdprof.collectors.transfer_event import SeenTransfer, SiteKey, site_of
 from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
 from sdprof.device import current
 from sdprof.model import CollectorMeta, Location, TransferProfile, TransferSite
@@ -43,10 +43,9 @@ def collect(watched: WatchedRun) -> TransferProfile:
 
 def sites_of(seen: Iterable[SeenTransfer]) -> list[TransferSite]:
     """Merge events of one expression; those in the loop apart from those before and after it."""
-    groups: dict[tuple[object, ...], list[SeenTransfer]] = {}
+    groups: dict[SiteKey, list[SeenTransfer]] = {}
     for event in seen:
-        key = (event.kind, event.operator, event.sight.where, event.sight.library, event.sight.step is not None)
-        groups.setdefault(key, []).append(event)
+        groups.setdefault(site_of(event.kind, event.operator, event.sight), []).append(event)
     return [_site(events) for events in groups.values()]
 
 
@@ -66,6 +65,9 @@ def _site(events: list[SeenTransfer]) -> TransferSite:
         pinned=all(event.pinned for event in events),
         non_blocking=all(event.non_blocking for event in events),
         callers=_callers(first.sight),
+        stack=first.stack,
+        dtype=first.dtype,
+        shape=first.shape,
     )
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 import sdprof.fixes
+from sdprof.fixes.source.registry import all_rewrites
 from sdprof.model import FixMeta
 
 if TYPE_CHECKING:
@@ -35,23 +36,31 @@ class FixSelectionError(ValueError):
 
 @cache
 def all_fixes() -> tuple[FixMeta, ...]:
-    """Every fix, in the order in which fixes act."""
+    """Every fix, in the order in which fixes act: rewritten source is what the others act on."""
     names = (module.name for module in pkgutil.iter_modules(sdprof.fixes.__path__) if not module.ispkg)
     metas = (_load(name).META for name in names if name not in NOT_FIXES)
-    return tuple(sorted(metas, key=lambda meta: (meta.order, meta.id)))
+    return (*all_rewrites(), *sorted(metas, key=lambda meta: (meta.order, meta.id)))
 
 
-def fix_module(fix_id: str) -> FixModule:
-    """The file of one fix.
+def fix_meta(fix_id: str) -> FixMeta:
+    """What a fix says of itself.
 
     :raises FixSelectionError: there is no such fix; the sentence lists the nearest names.
     """
-    known = [meta.id for meta in all_fixes()]
+    known = {meta.id: meta for meta in all_fixes()}
     if fix_id not in known:
         near = difflib.get_close_matches(fix_id, known, n=3, cutoff=0.5)
         advice = f"did you mean {', '.join(near)}?" if near else "`sdprof fixes` lists what there is"
         raise FixSelectionError(f"There is no fix {fix_id!r}: {advice}")
-    return _load(fix_id.replace("-", "_"))
+    return known[fix_id]
+
+
+def fix_module(fix_id: str) -> FixModule:
+    """The file of one module or runtime fix; those that rewrite source are asked by ``source.registry.propose``.
+
+    :raises FixSelectionError: there is no such fix; the sentence lists the nearest names.
+    """
+    return _load(fix_meta(fix_id).id.replace("-", "_"))
 
 
 def in_order(fix_ids: Iterable[str]) -> tuple[FixMeta, ...]:
@@ -59,7 +68,8 @@ def in_order(fix_ids: Iterable[str]) -> tuple[FixMeta, ...]:
 
     :raises FixSelectionError: an unknown id, two fixes of one group, or one whose requirement is not there.
     """
-    metas = sorted({fix_module(fix_id).META for fix_id in fix_ids}, key=lambda meta: (meta.order, meta.id))
+    named = {fix_meta(fix_id) for fix_id in fix_ids}
+    metas = sorted(named, key=lambda meta: (meta.kind != "source", meta.order, meta.id))
     chosen = {meta.id for meta in metas}
     by_group: dict[str, str] = {}
     for meta in metas:

@@ -15,6 +15,8 @@ from sdprof.model.artifacts import (
     OperatorCensus,
     OperatorSite,
     Peaks,
+    SeenFrame,
+    SeenValue,
     StackSamples,
     StepMemory,
     TraceFile,
@@ -53,12 +55,22 @@ from sdprof.model.audit import (
     WaterfallStep,
 )
 from sdprof.model.metadata import AuditMeta, CollectorMeta, FixKind, FixMeta, Numerics, Severity
+from sdprof.model.rewrites import (
+    AuditedFile,
+    FixRewrites,
+    LoopTransfers,
+    Patch,
+    RewriteProof,
+    RewrittenFile,
+    RewrittenSite,
+)
 from sdprof.model.source import FunctionSite, Location
 
 __all__ = [
     "SCHEMA_VERSION",
     "AuditMeta",
     "AuditResult",
+    "AuditedFile",
     "AuditedTarget",
     "CollectorMeta",
     "Comparison",
@@ -69,6 +81,7 @@ __all__ = [
     "FixKind",
     "FixMeta",
     "FixResult",
+    "FixRewrites",
     "FunctionLines",
     "FunctionSite",
     "GraphProfile",
@@ -84,6 +97,7 @@ __all__ = [
     "LineTime",
     "Location",
     "LoopMap",
+    "LoopTransfers",
     "MemoryPair",
     "MemoryProfile",
     "Missing",
@@ -95,7 +109,13 @@ __all__ = [
     "OutputParity",
     "OwnTime",
     "Parity",
+    "Patch",
     "Peaks",
+    "RewriteProof",
+    "RewrittenFile",
+    "RewrittenSite",
+    "SeenFrame",
+    "SeenValue",
     "Severity",
     "StackSamples",
     "StepMemory",

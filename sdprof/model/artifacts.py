@@ -198,6 +198,30 @@ class GraphProfile(msgspec.Struct, frozen=True, kw_only=True):
     """Regions that were left out, with the reason."""
 
 
+class SeenValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a name stood for when an expression ran."""
+
+    kind: Literal["tensor", "array", "number", "other"]
+    """A tensor, a NumPy array or scalar, a Python number or bool, or anything else (a list, a module, None)."""
+    type_name: str = ""
+    """Class of anything else: ``list``, ``NoneType``, ``Generator``."""
+    device: str = ""
+    """Of a tensor, ``cpu`` or ``cuda`` (also where it is simulated)."""
+    dtype: str = ""
+    shape: tuple[int, ...] = ()
+
+
+class SeenFrame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A frame on the stack of an event: its running expression and, where they were looked at, its values."""
+
+    where: Location
+    library: bool = False
+    """Outside of the target's source roots."""
+    values: dict[str, SeenValue] = {}
+    """At the first visit, by the dotted names that the function uses: ``sigmas``, ``self.alphas``, ``x.device``'s owner
+    ``x``. Empty where they were not looked at."""
+
+
 class TransferSite(msgspec.Struct, frozen=True, kw_only=True):
     """An expression that copies between host and device, or waits for the device."""
 
@@ -214,6 +238,12 @@ class TransferSite(msgspec.Struct, frozen=True, kw_only=True):
     pinned: bool = False
     non_blocking: bool = False
     callers: tuple[Location, ...] = ()
+    stack: tuple[SeenFrame, ...] = ()
+    """The expressions that were running at the first visit, innermost first, libraries' and the user's: what source
+    rewrites start from. ``where`` is the first of the user's own."""
+    dtype: str = ""
+    """Of what was copied or read."""
+    shape: tuple[int, ...] | None = None
 
 
 class TransferProfile(msgspec.Struct, frozen=True, kw_only=True):

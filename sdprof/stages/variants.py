@@ -78,6 +78,8 @@ class VariantStarter:
             except BaseException:
                 worker.close()
                 raise
+            self._times.add("starting workers", -built.fix_seconds, overhead=True)
+            self._times.add("applying fixes", built.fix_seconds, overhead=False)
             if not fixes and device is None:  # what fixes and the simulated device import is not every variant's
                 self._launcher.learn(built.libraries)
         return worker, built

@@ -31,7 +31,7 @@ from sdprof.worker.protocol import (
     send,
 )
 
-Trouble = Literal["target", "fix", "internal", "crashed", "exited", "timed out", "out of memory"]
+Trouble = Literal["target", "fix", "overlay", "internal", "crashed", "exited", "timed out", "out of memory"]
 LAST_LINES = 5
 Answer = TypeVar("Answer", Built, Ran, Examined, Done)
 

@@ -10,18 +10,34 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from sdprof.worker.protocol import LEARN_LIBRARIES, START_WORKER
 
 START_TIMEOUT_SECONDS = 120.0
-WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
-"""Several workers share the cores. OpenMP's threads spin while they wait for each other, and where one of them has lost
+TURN_SECONDS = 0.1
+"""Longest that one thread listens for the end of a worker while another may want to start one."""
+MIB = 1 << 20
+WORKER_ENVIRONMENT = {
+    "OMP_WAIT_POLICY": "passive",
+    "MALLOC_MMAP_THRESHOLD_": str(32 * MIB),
+    "MALLOC_TRIM_THRESHOLD_": str(64 * MIB),
+}
+"""What would make workers differ in more than their fixes. It holds for baseline and candidates alike, and a user's own
+settings are left as they are.
+
+Several workers share the cores. OpenMP's threads spin while they wait for each other, and where one of them has lost
 its core to somebody else the others burn theirs: on two shared cores a run of 0.3 s was seen to take up to 9 s. Passive
-threads sleep. It holds for baseline and candidates alike, and a user's own setting is left as it is."""
+threads sleep.
+
+glibc hands large blocks back to the system until a process has freed a few, and then keeps them (mallopt(3),
+M_MMAP_THRESHOLD): a worker that had freed other blocks while it was built took 165,000 page faults a run where another
+took 87,000, and the baseline against itself read 0.84. The thresholds are where that adaptation ends by itself."""
 
 
 class ChildProcess(Protocol):
@@ -43,6 +59,9 @@ class Launcher(Protocol):
 
     def learn(self, libraries: tuple[str, ...]) -> None:
         """Have these modules imported in all workers to come, where that saves time."""
+
+    def apart_from(self, files: tuple[str, ...]) -> Launcher:
+        """One whose workers are not born with these source files imported, as far as paths can tell."""
 
 
 class LaunchError(Exception):
@@ -81,6 +100,10 @@ class DirectLauncher:
     def learn(self, libraries: tuple[str, ...]) -> None:
         """Nothing: every worker is a new interpreter."""
 
+    def apart_from(self, files: tuple[str, ...]) -> Launcher:
+        """Itself: every worker is a new interpreter."""
+        return self
+
 
 class _Forked:
     def __init__(self, pid: int, nursery: NurseryLauncher) -> None:
@@ -92,9 +115,10 @@ class _Forked:
 
 
 class NurseryLauncher:
-    """Starts one process that imports torch, and has it fork the workers."""
+    """Starts one process that imports torch, and has it fork the workers. Several threads may ask it."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -108,47 +132,63 @@ class NurseryLauncher:
             )
         self._unread = b""
         self._ended: dict[int, int] = {}
-        self._learned: set[str] = set()
+        self._learned: dict[str, None] = {}
+        self._apart: dict[frozenset[str], NurseryLauncher] = {}
 
     def start(self, requests: int, replies: int, output: int) -> ChildProcess:
         """Have a worker forked.
 
         :raises LaunchError: if the nursery is gone or does not answer.
         """
-        try:
-            socket.send_fds(self._socket, [START_WORKER], [requests, replies, output])
-        except OSError:
-            raise LaunchError(self._why_gone()) from None
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            for pid, word in self._messages(deadline - time.monotonic()):
-                if word == "started":
-                    return _Forked(pid, self)
-                self._ended[pid] = int(word)
-        raise LaunchError(f"no worker was started within {START_TIMEOUT_SECONDS:g} s")
+        with self._lock:
+            try:
+                socket.send_fds(self._socket, [START_WORKER], [requests, replies, output])
+            except OSError:
+                raise LaunchError(self._why_gone()) from None
+            deadline = time.monotonic() + START_TIMEOUT_SECONDS
+            while time.monotonic() < deadline:
+                for pid, word in self._messages(deadline - time.monotonic()):
+                    if word == "started":
+                        return _Forked(pid, self)
+                    self._ended[pid] = int(word)
+            raise LaunchError(f"no worker was started within {START_TIMEOUT_SECONDS:g} s")
 
     def learn(self, libraries: tuple[str, ...]) -> None:
         """Import libraries in the nursery; what fails there is left to the workers."""
-        if not libraries or set(libraries) <= self._learned:
+        if set(libraries) <= self._learned.keys():
             return
-        self._learned |= set(libraries)
+        self._learned.update(dict.fromkeys(libraries))
         with tempfile.TemporaryFile() as names:
             names.write("\n".join(libraries).encode())
             names.flush()
             names.seek(0)
-            with contextlib.suppress(OSError):  # a nursery that is gone says so when a worker is wanted
+            with self._lock, contextlib.suppress(OSError):  # a nursery that is gone says so when a worker is wanted
                 socket.send_fds(self._socket, [LEARN_LIBRARIES], [names.fileno()])
+
+    def apart_from(self, files: tuple[str, ...]) -> Launcher:
+        """Itself, or a nursery that has learned all but the packages whose names stand in these paths."""
+        names = {name for file in files for name in (*Path(file).parts, Path(file).stem)}
+        packages = frozenset(library.partition(".")[0] for library in self._learned)
+        left_out = packages & names
+        if not left_out:
+            return self
+        if left_out not in self._apart:
+            nursery = self._apart[left_out] = NurseryLauncher()
+            nursery.learn(tuple(name for name in self._learned if name.partition(".")[0] not in left_out))
+        return self._apart[left_out]
 
     def exit_code(self, pid: int, timeout_seconds: float) -> int | None:
         """Exit code of a worker, once it has ended."""
         deadline = time.monotonic() + timeout_seconds
-        while pid not in self._ended and time.monotonic() < deadline:
-            with contextlib.suppress(LaunchError):
-                self._ended.update({pid: int(word) for pid, word in self._messages(deadline - time.monotonic())})
+        while pid not in self._ended and (left := deadline - time.monotonic()) > 0:
+            with self._lock, contextlib.suppress(LaunchError):
+                self._ended.update({pid: int(word) for pid, word in self._messages(min(left, TURN_SECONDS))})
         return self._ended.get(pid)
 
     def close(self) -> None:
-        """End the nursery."""
+        """End the nursery, and those apart from it."""
+        for nursery in self._apart.values():
+            nursery.close()
         self._socket.close()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)

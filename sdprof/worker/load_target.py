@@ -62,8 +62,9 @@ def load_build(file: Path, name: str | None) -> Callable[[BuildOptions], Workloa
     sys.argv = [str(file)]  # a target that parses arguments must not see the worker's
     with target_code("import"):
         module = importlib.import_module(file.stem)
-    if Path(module.__file__ or "").resolve() != file.resolve():
-        raise TargetError(f"{file.stem!r} imports {module.__file__} instead of {file}; give the file another name")
+    found = getattr(module.__spec__, "origin", None) or module.__file__ or ""
+    if Path(found).resolve() != file.resolve():
+        raise TargetError(f"{file.stem!r} imports {found} instead of {file}; give the file another name")
     for value in vars(module).values():
         declaration = getattr(value, DECLARATION_ATTRIBUTE, None)
         if isinstance(declaration, TargetDeclaration) and name in (None, declaration.name):

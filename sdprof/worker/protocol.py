@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from sdprof.model import Finding, FunctionSite, LoopMap, ModuleProfile
+from sdprof.model import Finding, FunctionSite, LoopMap, ModuleProfile, RewrittenFile
 
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
 LENGTH_BYTES = 8
@@ -38,6 +38,9 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     weights_file: str | None = None
     """Weights of the hot modules as the first worker saved them: mapped, not copied."""
     threads: int | None = None
+    overlay: tuple[RewrittenFile, ...] = ()
+    """Files that are served as rewritten copies; ``source_roots`` goes with it, for a target may tell its own from
+    ``__file__``."""
 
 
 class HotModuleInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +68,8 @@ class Built(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Installed modules that the target imported, in their order: what the nursery may import ahead for the next."""
     import_seconds: float = 0.0
     build_seconds: float = 0.0
+    fix_seconds: float = 0.0
+    """Applying the fixes: what they convert and pack, and the calls on which they try it."""
 
 
 class SaveWeights(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -165,7 +170,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The order failed; the worker may go on."""
 
-    kind: Literal["target", "fix", "internal"]
+    kind: Literal["target", "fix", "overlay", "internal"]
+    """overlay: a file was imported before its rewritten copy could be served; a process without it may do."""
     sentence: str
     traceback: str
     where: FunctionSite | None = None

@@ -8,6 +8,7 @@ import traceback
 
 from sdprof.worker.examine import examine
 from sdprof.worker.load_target import TargetError
+from sdprof.worker.overlay import AlreadyImportedError
 from sdprof.worker.protocol import (
     Build,
     ChannelClosedError,
@@ -60,6 +61,8 @@ def _answer(session: Session, request: Request) -> Reply:
                 return examine(request)
     except TargetError as error:
         return Failed(kind="target", sentence=error.sentence, traceback=error.detail[-TRACEBACK_LIMIT_CHARACTERS:])
+    except AlreadyImportedError as error:
+        return Failed(kind="overlay", sentence=str(error), traceback="")
     except FixError as error:
         return Failed(kind="fix", sentence=str(error), traceback=_traceback())
     except BaseException as error:  # noqa: BLE001  the parent must hear of it, whatever it is

@@ -23,6 +23,7 @@ from sdprof.fixes.subject import Subject
 from sdprof.target import BuildOptions, Workload
 from sdprof.worker.load_target import TargetError, build_workload, load_build, target_code
 from sdprof.worker.outputs import digest, named_outputs, non_finite, save_outputs
+from sdprof.worker.overlay import Overlay
 from sdprof.worker.protocol import (
     Build,
     Built,
@@ -52,6 +53,9 @@ class Session:
         self._workload: Workload | None = None
         self._subject: Subject | None = None
         self._source_roots: tuple[Path, ...] = ()
+        self._user_source: tuple[Path, ...] = ()
+        """The roots, and the rewritten copies of files under them."""
+        self._overlay = Overlay(())
         self._compiled = False
         self._until_the_end = contextlib.ExitStack()
 
@@ -60,6 +64,8 @@ class Session:
         if request.threads is not None:
             torch.set_num_threads(request.threads)
         file = Path(request.target_file)
+        self._overlay = Overlay(request.overlay)
+        self._overlay.install()
         if request.options.get("device") == SIMULATED:
             self._simulate()
         options = BuildOptions(**_options(request), extra=request.extra)
@@ -75,6 +81,8 @@ class Session:
         self._source_roots = tuple(
             Path(root).resolve() for root in (request.source_roots or workload.source_roots or (file.parent,))
         )
+        copies = self._overlay.copies_under(self._source_roots)
+        self._user_source = (*self._source_roots, *(Path(copy) for copy in copies))
         self._subject = Subject(
             hot_modules=workload.hot_modules,
             device=torch.device(settings.device),
@@ -84,7 +92,9 @@ class Session:
             modules=request.modules,
             trial_call=self._trial_call,
         )
+        fixing = time.perf_counter()
         did, declined, self._compiled = self._apply(request.fixes)
+        fixed = time.perf_counter()
         return Built(
             settings={
                 name: str(value) if isinstance(value, Path) else value
@@ -100,6 +110,7 @@ class Session:
             libraries=installed_modules(before),
             import_seconds=imported - started,
             build_seconds=built - imported,
+            fix_seconds=fixed - fixing,
         )
 
     def _apply(self, fixes: tuple[str, ...]) -> tuple[dict[str, tuple[str, ...]], dict[str, str], bool]:
@@ -136,6 +147,8 @@ class Session:
         started = time.perf_counter()
         returned = self._run_once()
         seconds = time.perf_counter() - started
+        if self._overlay.unused:
+            raise FixError(f"the run never imported {', '.join(self._overlay.unused)}, so its rewrite did nothing")
         peak = torch.cuda.max_memory_allocated() if cuda else resident_memory.peak_bytes() if can_reset else None
         outputs = named_outputs(returned)
         if request.outputs_file is not None:
@@ -160,7 +173,7 @@ class Session:
         watched = WatchedRun(
             run=self._run_once,
             hot_modules=self._the_workload.hot_modules,
-            source_roots=self._source_roots,
+            source_roots=self._user_source,
             folder=folder,
             device=self._the_subject.device,
             dtype=self._the_subject.dtype,

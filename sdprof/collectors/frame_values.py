@@ -1,0 +1,80 @@
+"""What the names in a running function stand for: tensors with device, dtype and shape, numbers, or something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+
+from sdprof.model import SeenValue
+
+MOST_NAMES = 200
+DEPTH = 2
+"""Attributes of attributes are looked at (``self.model.betas``), no further."""
+
+
+def seen_values(frame: FrameType) -> dict[str, SeenValue]:
+    """Local variables of a frame, and those attributes of theirs that its code names.
+
+    No property is asked and no code of the user runs: attributes are looked up in ``__dict__``, in a module's buffers
+    and parameters, and in the fields of named tuples.
+    """
+    seen: dict[str, SeenValue] = {}
+    attributes = set(frame.f_code.co_names)
+    for name, value in frame.f_locals.items():
+        for dotted, found in _named(name, value, attributes, DEPTH):
+            if len(seen) >= MOST_NAMES:
+                return seen
+            seen[dotted] = found
+    return seen
+
+
+def _named(name: str, value: Any, attributes: set[str], depth: int) -> Iterator[tuple[str, SeenValue]]:
+    described = describe(value)
+    yield name, described
+    if described.kind != "other" or depth == 0:
+        return
+    for attribute, held in _attributes(value):
+        if attribute in attributes:
+            yield from _named(f"{name}.{attribute}", held, attributes, depth - 1)
+
+
+def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
+    fields = getattr(type(value), "_fields", None)
+    if isinstance(value, tuple) and isinstance(fields, tuple):
+        yield from zip(fields, value, strict=False)
+        return
+    try:
+        own = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return
+    if not isinstance(own, dict):
+        return
+    yield from list(own.items())
+    if isinstance(value, torch.nn.Module):
+        for held in (own.get("_buffers"), own.get("_parameters")):
+            if isinstance(held, Mapping):
+                yield from list(held.items())
+
+
+def describe(value: Any) -> SeenValue:
+    """A value without its content."""
+    if isinstance(value, torch.Tensor):
+        return SeenValue(
+            kind="tensor",
+            device=value.device.type,
+            dtype=str(value.dtype).removeprefix("torch."),
+            shape=tuple(value.shape),
+        )
+    if isinstance(value, np.ndarray | np.generic):
+        return SeenValue(kind="array", dtype=str(value.dtype), shape=tuple(np.shape(value)))
+    if isinstance(value, bool | int | float):
+        return SeenValue(kind="number", dtype=type(value).__name__)
+    if isinstance(value, torch.device):
+        return SeenValue(kind="other", type_name="device", device=value.type)
+    if isinstance(value, str) and value.partition(":")[0] in ("cpu", "cuda"):
+        return SeenValue(kind="other", type_name="str", device=value.partition(":")[0])
+    return SeenValue(kind="other", type_name=type(value).__name__)

@@ -1,0 +1,40 @@
+"""Which line of the user's file a line of its rewritten copy was."""
+
+from __future__ import annotations
+
+import difflib
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class OriginalLines:
+    """Where a line comes from."""
+
+    first: int
+    last: int
+    """Lines of the original, from 1; one line where nothing changed, the rewritten block where something did."""
+    changed: bool
+
+
+class LineMap:
+    """From the lines of a rewritten text to those of its original."""
+
+    def __init__(self, original: Sequence[str], rewritten: Sequence[str]) -> None:
+        matcher = difflib.SequenceMatcher(None, original, rewritten, autojunk=False)
+        self._blocks = [(tag, i1, i2, j1, j2) for tag, i1, i2, j1, j2 in matcher.get_opcodes() if j1 < j2]
+        self._starts = [block[3] for block in self._blocks]
+
+    def original(self, line: int) -> OriginalLines | None:
+        """Where a line of the rewritten text (from 1) comes from; None where it was inserted."""
+        at = bisect_right(self._starts, line - 1) - 1
+        if at < 0:
+            return None
+        tag, first, end, start, stop = self._blocks[at]
+        if line - 1 >= stop or tag == "insert":
+            return None
+        if tag == "equal":
+            same = first + (line - 1 - start) + 1
+            return OriginalLines(same, same, changed=False)
+        return OriginalLines(first + 1, end, changed=True)

@@ -1,0 +1,90 @@
+"""What became of the copies and waits of a loop when its source was rewritten: over the whole loop, not one line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from sdprof.model import Location, LoopTransfers, TransferProfile, TransferSite
+
+
+def loop_transfers(profile: TransferProfile) -> LoopTransfers:
+    """Copies and waits inside the loop."""
+    sites = [site for site in profile.sites if site.in_loop]
+    counts = Counter[str]()
+    for site in sites:
+        counts[site.kind] += site.count
+    return LoopTransfers(
+        steps=profile.steps,
+        h2d=counts["H2D"],
+        d2h=counts["D2H"],
+        sync=counts["SYNC"],
+        after_first_step=sum(site.count for site in sites if repeats(site)),
+    )
+
+
+def repeats(site: TransferSite) -> bool:
+    """Whether a site in the loop was seen in a later step than the first."""
+    return site.in_loop and any(step > 0 for step in site.steps)
+
+
+def staying(cured: Iterable[Location], before: TransferProfile, after: TransferProfile) -> tuple[Location, ...]:
+    """Of the sites that were rewritten, those whose lines still copy or wait in later steps as others do not explain.
+
+    :param cured: places of sites of ``before``.
+    :param after: with all places mapped back to the original files.
+    """
+    cured = tuple(cured)
+    stays: list[Location] = []
+    for where in cured:
+        lines = _lines(where)
+        expected = sum(
+            site.count
+            for site in before.sites
+            if repeats(site) and _place(site) not in cured and _touches(_place(site), where.file, lines)
+        )
+        seen = sum(site.count for site in after.sites if repeats(site) and _touches(_place(site), where.file, lines))
+        if seen > expected:
+            stays.append(where)
+    return tuple(stays)
+
+
+def moved(before: TransferProfile, after: TransferProfile) -> str:
+    """Where a copy or wait appeared that was not there before, as one sentence; empty where there is none.
+
+    :param after: with all places mapped back to the original files.
+    """
+    old, new = loop_transfers(before), loop_transfers(after)
+    for kind, count, now in (("H2D", old.h2d, new.h2d), ("D2H", old.d2h, new.d2h), ("SYNC", old.sync, new.sync)):
+        if now > count:
+            where = _newcomer(kind, before, after)
+            return f"{now} {kind} in the loop where {count} were before{where}"
+    return ""
+
+
+def _newcomer(kind: str, before: TransferProfile, after: TransferProfile) -> str:
+    known = Counter({(_place(site).file, _place(site).line): site.count for site in _in_loop(before, kind)})
+    for site in _in_loop(after, kind):
+        place = _place(site)
+        if site.count > known[place.file, place.line]:
+            return f", at {place.file}:{place.line}" if place.line else f", in what was added to {place.file}"
+    return ""
+
+
+def _in_loop(profile: TransferProfile, kind: str) -> Sequence[TransferSite]:
+    return [site for site in profile.sites if site.in_loop and site.kind == kind]
+
+
+def _place(site: TransferSite) -> Location:
+    """The innermost expression, a library's or the user's; that of the caller where code was inserted (line 0)."""
+    places = [frame.where for frame in site.stack] or [site.where, *site.callers]
+    return next((place for place in places if place.line), site.where)
+
+
+def _lines(where: Location) -> range:
+    return range(where.line, (where.end_line or where.line) + 1)
+
+
+def _touches(place: Location, file: str, lines: range) -> bool:
+    own = _lines(place)
+    return place.file == file and own.start < lines.stop and lines.start < own.stop

@@ -1,0 +1,49 @@
+"""What a rewrite answers: where the text changes, and what that does to the numbers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from sdprof.model import Location, Numerics
+
+
+class Replacement(msgspec.Struct, frozen=True, kw_only=True):
+    """Characters ``start`` to ``end`` of the original text become ``text``; an insertion has ``start == end``."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Edit(msgspec.Struct, frozen=True, kw_only=True):
+    """One cure of one site in one file."""
+
+    fix: str
+    """Id of the fix."""
+    file: str
+    """The file that changes; it may be that of a caller."""
+    where: Location
+    """The site that is to be cured."""
+    replacements: tuple[Replacement, ...]
+    helpers: tuple[str, ...] = ()
+    """Names of functions to add to the file, of those in ``inserted_helpers``."""
+    imports: tuple[str, ...] = ()
+    """Import statements that the file needs: ``import torch``."""
+    numerics: Numerics
+    """What it does to the numbers on any device."""
+    proof: Literal["data", "arithmetic"]
+    """data: values are only moved or compared, so equality on the simulated device holds on a GPU. arithmetic: another
+    device or kernel computes, so a run on a GPU has to confirm it."""
+    description: str
+    """What was done, in one sentence."""
+
+
+class Declined(msgspec.Struct, frozen=True, kw_only=True):
+    """A fix would not touch a site."""
+
+    fix: str
+    where: Location
+    reason: str
+    """One sentence."""

@@ -1,0 +1,92 @@
+"""What was seen of one expression while the loop ran: the ground that a rewrite stands on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from sdprof.model import Location, LoopMap, OperatorCensus, OperatorSite, SeenFrame, TransferProfile, TransferSite
+
+
+class SiteEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """One expression that copied, waited or dispatched an operator inside the loop, over all its visits."""
+
+    kind: Literal["H2D", "D2H", "SYNC", "operator"]
+    op: str
+    """Dispatcher name: ``aten::_local_scalar_dense``, ``aten::cat``, ``autograd::CheckpointFunction``."""
+    stack: tuple[SeenFrame, ...]
+    """The running expressions, innermost first, libraries' and the user's; the first is the one to rewrite."""
+    count: int = 1
+    in_loop: bool = True
+    steps: tuple[int, ...] = ()
+    """Steps in which it was seen, from 0."""
+    steps_in_run: int = 1
+    bytes: int = 0
+    identical_content: bool = False
+    """Every visit moved the same bytes."""
+    dtype: str = ""
+    """Of what was copied or read: ``float32``; empty where it was not seen."""
+    shape: tuple[int, ...] | None = None
+    """Of what was copied or read; None where it was not seen."""
+    input_shapes: tuple[tuple[int, ...], ...] = ()
+    """Of an operator's tensor inputs, in its largest call."""
+    input_dtypes: tuple[str, ...] = ()
+    output_dtype: str = ""
+    simulated: bool = True
+    """Seen on the simulated device: no GPU has confirmed it."""
+    loop: LoopMap | None = None
+    """Where the sampling loop is."""
+
+    @property
+    def where(self) -> Location:
+        """The expression to rewrite."""
+        return self.stack[0].where
+
+
+def evidence_of(
+    transfers: TransferProfile | None, operators: OperatorCensus | None, loop: LoopMap | None
+) -> tuple[SiteEvidence, ...]:
+    """Every site inside the loop that a rewrite may be shown: transfers first, then operators.
+
+    Sites without a stack (recorded by an older version, or outside of any source) are left out.
+    """
+    sites: list[SiteEvidence] = []
+    if transfers is not None:
+        sites += [_of_transfer(site, transfers, loop) for site in transfers.sites if site.in_loop and site.stack]
+    if operators is not None:
+        sites += [_of_operator(site, operators, loop) for site in operators.sites if site.where.line]
+    return tuple(sites)
+
+
+def _of_transfer(site: TransferSite, profile: TransferProfile, loop: LoopMap | None) -> SiteEvidence:
+    return SiteEvidence(
+        kind=site.kind,
+        op=site.op,
+        stack=site.stack,
+        count=site.count,
+        steps=site.steps,
+        steps_in_run=profile.steps,
+        bytes=site.bytes,
+        identical_content=site.identical_content,
+        dtype=site.dtype,
+        shape=site.shape,
+        simulated=profile.device == "simulated",
+        loop=loop,
+    )
+
+
+def _of_operator(site: OperatorSite, census: OperatorCensus, loop: LoopMap | None) -> SiteEvidence:
+    stack = (*(SeenFrame(where=where, library=True) for where in site.library), SeenFrame(where=site.where))
+    return SiteEvidence(
+        kind="operator",
+        op=site.op,
+        stack=stack,
+        count=site.calls,
+        steps_in_run=census.steps,
+        bytes=site.output_bytes,
+        input_shapes=site.input_shapes,
+        input_dtypes=site.input_dtypes,
+        output_dtype=site.output_dtype,
+        loop=loop,
+    )

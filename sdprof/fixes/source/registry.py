@@ -1,0 +1,73 @@
+"""Which rewrites there are, and what they say to a site."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from functools import cache
+from typing import Protocol, cast
+
+import msgspec
+
+import sdprof.fixes.source
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.edit import Declined, Edit
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.module_source import Sources
+from sdprof.model import FixMeta
+
+NOT_REWRITES = frozenset({"compose", "edit", "evidence", "inserted_helpers", "module_source", "registry"})
+
+
+class Rewrite(Protocol):
+    """What a file of this folder holds."""
+
+    META: FixMeta
+
+    def rewrite(self, site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
+        """Alternatives, the one to prefer first; raise ``DeclinedError`` with the reason where there is none."""
+        ...
+
+    def concerns(self, site: SiteEvidence) -> bool:
+        """Whether the rewrite has anything to say to such an event: a cheap look at its kind and operator."""
+        ...
+
+
+class Proposals(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rewrites say to one site."""
+
+    site: SiteEvidence
+    edits: tuple[Edit, ...]
+    """Alternatives, the one to prefer first: where the event stays, or the output differs, try the next."""
+    declined: tuple[Declined, ...]
+
+
+@cache
+def all_rewrites() -> tuple[FixMeta, ...]:
+    """Every rewrite; of several that can cure one site, the one to prefer comes first."""
+    names = (module.name for module in pkgutil.iter_modules(sdprof.fixes.source.__path__) if not module.ispkg)
+    metas = (rewrite_module(name).META for name in names if name not in NOT_REWRITES)
+    return tuple(sorted(metas, key=lambda meta: (meta.order, meta.id)))
+
+
+def rewrite_module(fix_id: str) -> Rewrite:
+    """The file of one rewrite."""
+    return cast(Rewrite, importlib.import_module(f"sdprof.fixes.source.{fix_id.replace('-', '_')}"))
+
+
+def propose(site: SiteEvidence, sources: Sources, fix_ids: Iterable[str] | None = None) -> Proposals:
+    """Ask the rewrites (all but lossy ones, or those named) what they would do about a site."""
+    chosen = None if fix_ids is None else set(fix_ids)
+    edits: list[Edit] = []
+    declined: list[Declined] = []
+    for meta in all_rewrites():
+        module = rewrite_module(meta.id)
+        wanted = meta.numerics != "lossy" if chosen is None else meta.id in chosen
+        if not wanted or not module.concerns(site):
+            continue
+        try:
+            edits += module.rewrite(site, sources)
+        except DeclinedError as error:
+            declined.append(Declined(fix=meta.id, where=site.where, reason=str(error)))
+    return Proposals(site=site, edits=tuple(edits), declined=tuple(declined))

@@ -27,7 +27,6 @@ COMMANDS = (
     audit,
     report,
     check,
-    targets,
     audits,
     fixes,
     doctor,
@@ -44,6 +43,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(targets, name="targets")
 
 
 def main() -> None:

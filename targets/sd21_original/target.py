@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -11,7 +9,7 @@ from latent_diffusion.build_model import build_model
 from latent_diffusion.ddim import DDIMSampler
 from latent_diffusion.dpm_solver import DPMSolverSampler
 from latent_diffusion.plms import PLMSSampler
-from latent_diffusion.run_settings import DTYPES, read_loop_settings, refuse_absent_device, resolve
+from latent_diffusion.run_settings import precision, read_loop_settings, refuse_absent_device, resolve
 from latent_diffusion.sizes import LATENT_FACTOR, SIZES
 from latent_diffusion.text_to_image import get_learned_conditioning, text_to_image
 
@@ -35,19 +33,14 @@ def build(options: sdprof.BuildOptions) -> sdprof.Workload:
     sampler = SAMPLERS[settings.sampler](model)
     latent_shape = (options.batch_size, 4, options.height // LATENT_FACTOR, options.width // LATENT_FACTOR)
 
-    def precision() -> AbstractContextManager[None]:
-        if options.dtype == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(device.type, dtype=DTYPES[options.dtype])
-
-    with torch.no_grad(), precision():
+    with torch.no_grad(), precision(options):
         uc = get_learned_conditioning(text, options.batch_size * [""], device)
         c = get_learned_conditioning(text, options.batch_size * [settings.prompt], device)
 
     def sample() -> dict[str, torch.Tensor]:
         torch.manual_seed(options.seed)
         start_noise = torch.randn(latent_shape, device=device)
-        with torch.no_grad(), precision():
+        with torch.no_grad(), precision(options):
             latents = sampler.sample(options.steps, start_noise, c, settings.scale, uc)
             if settings.decode:
                 return {"latents": latents, "images": model.decode_first_stage(latents)}
@@ -55,7 +48,7 @@ def build(options: sdprof.BuildOptions) -> sdprof.Workload:
 
     def script() -> dict[str, object]:
         torch.manual_seed(options.seed)
-        with precision():
+        with precision(options):
             images = text_to_image(
                 model,
                 text,

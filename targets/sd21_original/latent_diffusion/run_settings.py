@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import isfinite
 from typing import TypeVar
@@ -103,6 +105,13 @@ def refuse_absent_device(name: str) -> None:
     """
     if _device_type(name) == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"PyTorch sees no CUDA device here for --device {name}: say --device cpu.")
+
+
+def precision(options: BuildOptions) -> AbstractContextManager[None]:
+    """Autocast, as the published script computes; nothing for float32."""
+    if options.dtype == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(_device_type(options.device), dtype=DTYPES[options.dtype])
 
 
 def _refuse_what_cannot_work(options: BuildOptions) -> None:

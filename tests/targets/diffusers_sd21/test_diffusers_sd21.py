@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.targets.diffusers_sd21.conftest import Build
+from tests.targets.load_target import Build
 from tests.targets.sd21_original.conftest import relative_difference
 
 

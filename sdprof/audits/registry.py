@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import sdprof.audits
-from sdprof.facts.facts import Facts
+from sdprof.facts.facts import PLAIN_NAMES, Facts
 from sdprof.model import AuditMeta, Finding, Missing
 
-NOT_AUDITS = frozenset({"found", "registry", "transfer_finding"})
+NOT_AUDITS = frozenset({"found", "loop_share", "registry", "transfer_finding"})
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,12 @@ def run_audits(facts: Facts, audits: tuple[Audit, ...]) -> tuple[tuple[Finding, 
     for audit in audits:
         absent = facts.absent(audit.meta.needs)
         if absent:
-            missing.append(Missing(section=f"audit {audit.meta.id}", reason=f"It needs {', '.join(absent)}."))
+            missing.append(
+                Missing(
+                    section=f"audit {audit.meta.id}",
+                    reason=f"It needs {' and '.join(PLAIN_NAMES.get(name, name) for name in absent)}.",
+                )
+            )
             continue
         found = list(audit.audit(facts))
         findings += found or [_passed(audit.meta)]

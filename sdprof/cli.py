@@ -15,18 +15,22 @@ import typer
 from sdprof.commands.audit import audit
 from sdprof.commands.audits import audits
 from sdprof.commands.check import check
+from sdprof.commands.diff import diff
 from sdprof.commands.doctor import doctor
 from sdprof.commands.ending import FAILED
 from sdprof.commands.fixes import fixes
 from sdprof.commands.report import report
 from sdprof.commands.schema import schema
 from sdprof.commands.targets import targets
+from sdprof.commands.trace import trace
 from sdprof.commands.version import version
 
 COMMANDS = (
     audit,
     report,
     check,
+    trace,
+    diff,
     audits,
     fixes,
     doctor,

@@ -23,5 +23,5 @@ def test_what_saw_something_and_what_did_not_run_are_no_findings() -> None:
 def test_silence_is_no_clean_pass() -> None:
     findings, missing = run_audits(NOTHING, all_audits())
     reasons = {each.section: each.reason for each in missing}
-    assert reasons["audit naive-attention"] == "It needs operators (which recorded nothing)."
+    assert reasons["audit naive-attention"] == "It needs operators by expression (which recorded nothing)."
     assert [finding.id for finding in findings] == ["empty-profile", "empty-profile"]

@@ -206,7 +206,7 @@ class SeenValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type_name: str = ""
     """Class of anything else: ``list``, ``NoneType``, ``Generator``."""
     device: str = ""
-    """Of a tensor, ``cpu`` or ``cuda`` (also where it is simulated)."""
+    """Of a tensor, or what a ``torch.device`` or its name stands for: ``cpu`` or ``cuda`` (also where it is simulated)."""
     dtype: str = ""
     shape: tuple[int, ...] = ()
 

@@ -33,6 +33,8 @@ BEFORE = (
 """What is watched of the baseline: cheap and quiet first, TorchDynamo last."""
 AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "graphs")
 """What is worth watching once more when the fixes are in."""
+REWRITTEN = ("loop", "operators", "transfers", "graphs")
+"""What tells whether findings in the source are gone when the source fixes are in, and nothing else is."""
 ON_SIMULATED_DEVICE = frozenset({"transfers"})
 """Where there is no CUDA device, these watch the loop on the simulated one, in a worker of its own."""
 SIMULATED = "simulated"
@@ -65,6 +67,11 @@ class Observer:
         self._folder = folder
         self._times = times
         self._progress = progress
+
+    @property
+    def transfer_device(self) -> str | None:
+        """The device on which copies and waits are counted; None where it is the request's own."""
+        return None if self._on_cuda else SIMULATED
 
     def observe(self, fixes: tuple[str, ...], collectors: tuple[str, ...]) -> tuple[Missing, ...]:
         """Run the collectors on a variant, each in a run of its own, all in one worker.

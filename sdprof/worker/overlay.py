@@ -100,7 +100,7 @@ def _serve_imports(overlay: Overlay) -> None:
         exec_module(loader, module)
 
     SourceFileLoader.get_code = get_code_of_copy  # type: ignore[method-assign,assignment]
-    SourceFileLoader.exec_module = exec_module_as_copy  # type: ignore[method-assign]
+    SourceFileLoader.exec_module = exec_module_as_copy  # type: ignore[method-assign,assignment]
 
 
 def _serve_scripts(overlay: Overlay) -> None:

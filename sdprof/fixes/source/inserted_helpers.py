@@ -24,4 +24,24 @@ def _on_host(value):
     return kept[1].as_strided(value.shape, value.stride(), value.storage_offset() - table.storage_offset())
 '''
 
-HELPERS: dict[str, str] = {"_on_host": ON_HOST}
+ON_DEVICE = '''
+_KEPT_ON_DEVICE = {}
+
+
+def _on_device(host, device, dtype=None):
+    """``host.to(device, dtype)``, copied once for each content. The copy is shared: do not write to it."""
+    import torch
+
+    if host.device.type != "cpu" or host.requires_grad or host.nbytes > 65536 or torch.device(device).type == "cpu":
+        return host.to(device, dtype)
+    content = host.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    key = (content, host.dtype, host.shape, str(device), dtype)
+    kept = _KEPT_ON_DEVICE.get(key)
+    if kept is None or (kept.is_inference() and not torch.is_inference_mode_enabled()):
+        if len(_KEPT_ON_DEVICE) >= 64:
+            _KEPT_ON_DEVICE.clear()
+        kept = _KEPT_ON_DEVICE[key] = host.to(device, dtype)
+    return kept
+'''
+
+HELPERS: dict[str, str] = {"_on_host": ON_HOST, "_on_device": ON_DEVICE}

@@ -18,6 +18,7 @@ from sdprof.fixes.source.reading.host_trees import (
 from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import dotted, last_name
 from sdprof.fixes.source.reading.seen import Values, is_tensor
+from sdprof.fixes.source.reading.stacking import stacked
 from sdprof.fixes.source.reading.tensor_calls import check_arguments, is_torch_call, keyword, torch_of
 from sdprof.model import FixMeta
 
@@ -53,6 +54,11 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if not isinstance(node, ast.Call):
         raise DeclinedError("The copy is not made by a call in this expression")
     if last_name(node.func) in ("tensor", "as_tensor") and is_torch_call(source, node):
+        together = stacked(site, source, node, values)
+        if together is not None:
+            start, end = source.span(node)
+            said = "The numbers are put together on the device: none is read, and nothing is copied."
+            return (_edit(site, source, [Replacement(start=start, end=end, text=together)], said),)
         return (_number_to_full(site, source, node, keyword(node, "device")),)
     move = move_of(source, node, values)
     reasons: list[str] = []
@@ -141,6 +147,8 @@ def _number_to_full(
         raise DeclinedError("More than one number is copied")
     if isinstance(value, ast.Starred):
         raise DeclinedError("More than one number is copied")
+    if is_tensor(value, site.stack[0].values, "cuda"):
+        raise DeclinedError("The number lies on the device: keep-scalar-on-device is the fix for it")
     torch = torch_of(call)
     dtype = keyword(call, "dtype")
     arguments = [shape, source.code(value)]

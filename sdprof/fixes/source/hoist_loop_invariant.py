@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+import msgspec
+
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
@@ -14,7 +16,7 @@ from sdprof.fixes.source.reading.host_trees import FACTORIES, PURE, RANDOM
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
 from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import dotted, is_free, last_name, scope_of, statement_of, within
-from sdprof.fixes.source.reading.seen import is_tensor, value_of
+from sdprof.fixes.source.reading.seen import is_tensor
 from sdprof.fixes.source.reading.tensor_calls import is_only_read, is_torch_call, keyword
 from sdprof.model import FixMeta
 
@@ -23,7 +25,7 @@ META = FixMeta(
     title="Copy to the device once what never changes",
     kind="source",
     numerics="exact",
-    removes=("loop-invariant-copy", "host-to-device-in-loop", "device-to-host-in-loop"),
+    removes=("loop-invariant-copy", "host-to-device-in-loop"),
     order=30,
 )
 DATA = frozenset({"tensor", "as_tensor", "from_numpy", "FloatTensor", "LongTensor"})
@@ -32,19 +34,19 @@ MOST_KEPT_BYTES = 65536
 
 
 def concerns(site: SiteEvidence) -> bool:
-    """Whether the same bytes were copied at each visit, or a table on the host was indexed from the device."""
-    return (site.kind == "H2D" and (site.identical_content or site.count == 1)) or site.kind == "D2H"
+    """Whether the same bytes were copied at each visit."""
+    return site.kind == "H2D" and (site.identical_content or site.count == 1)
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
-    """Move the statement, or the expression, in front of the loop; keep an attribute on the device after its first move.
+    """Move the statement, or the expression, in front of the loop; let an attribute stay where it was moved first.
 
     Where neither can be shown to be safe, a helper keeps one copy per content.
     """
+    if site.first_step_alone:
+        raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
     frame = Frame(site, sources, 0)
     source, node = frame.source, frame.source.node_at(site.where)
-    if site.kind == "D2H":
-        return (_table_moved(site, frame, node),)
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
         return _index_kept(site, frame, node)
     if not isinstance(node, ast.Call):
@@ -261,23 +263,6 @@ def _kept(site: SiteEvidence, source: ModuleSource, node: ast.expr, arguments: l
     return _edit(site, source, [Replacement(start=start, end=end, text=text)], said, ("_on_device",))
 
 
-def _table_moved(site: SiteEvidence, frame: Frame, node: ast.expr) -> Edit:
-    """``table[i].to(d)``, a table on the host and an index on the device → the table's copy on the device, indexed."""
-    source = frame.source
-    if not (isinstance(node, ast.Subscript) and is_tensor(node.value, frame.values, "cpu")):
-        raise DeclinedError("What is copied to the host is not the index of a host table")
-    seen = value_of(node.value, frame.values)
-    call = source.parents.get(source.parents[node])
-    if seen is None or not isinstance(call, ast.Call) or last_name(call.func) not in ("to", "cuda", "type_as"):
-        raise DeclinedError("The entry of the host table does not go to the device in the same expression")
-    move = move_of(source, call, frame.values)
-    arguments = [source.code(node.value), move.device_text, *([move.dtype_text] if move.dtype_text else [])]
-    text = f"_on_device({', '.join(arguments)})[{source.code(node.slice)}]"
-    start, end = source.span(call)
-    said = "The table is copied to the device once by a helper, and indexed there."
-    return _edit(site, source, [Replacement(start=start, end=end, text=text)], said, ("_on_device",))
-
-
 def _index_kept(site: SiteEvidence, frame: Frame, node: ast.Subscript) -> tuple[Edit, ...]:
     """``x[[1, 0]]`` and ``x[host_index]``: keep the index on the device."""
     source = frame.source
@@ -303,4 +288,4 @@ def _index_kept(site: SiteEvidence, frame: Frame, node: ast.Subscript) -> tuple[
         "A helper keeps the index on the device while its content is the same.",
         ("_on_device",),
     )
-    return (Edit(**{**{name: getattr(edit, name) for name in edit.__struct_fields__}, "imports": imports}),)
+    return (msgspec.structs.replace(edit, imports=imports),)

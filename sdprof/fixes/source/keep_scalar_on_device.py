@@ -11,6 +11,7 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument
 from sdprof.fixes.source.reading.names import last_name
 from sdprof.fixes.source.reading.seen import Values, device_of, is_tensor
+from sdprof.fixes.source.reading.stacking import stacked
 from sdprof.fixes.source.reading.tensor_calls import (
     cast_text,
     check_arguments,
@@ -27,11 +28,12 @@ META = FixMeta(
     title="Fill tensors from a number on the device without reading it",
     kind="source",
     numerics="exact",
-    removes=("sync-in-loop",),
+    removes=("sync-in-loop", "host-to-device-in-loop"),
     order=10,
 )
 FILLS = frozenset({"full", "full_like", "new_full"})
 COPIES = frozenset({"tensor", "as_tensor"})
+STACKED = "The numbers are put together on the device: none is read, and nothing is copied."
 CHOICES = {"min": "minimum", "max": "maximum"}
 
 
@@ -56,7 +58,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     elif name in FILLS:
         text, said = _filled(source, node, site.dtype, values)
     elif name in COPIES and is_torch_call(source, node):
-        text, said = _copied(source, node, site.dtype, values)
+        together = stacked(site, source, node, values)
+        text, said = (together, STACKED) if together else _copied(source, node, site.dtype, values)
     else:
         raise DeclinedError("The number is not read by a call that fills or compares")
     start, end = source.span(node)

@@ -25,8 +25,8 @@ READS = frozenset({"float", "int", "bool", "item", "tolist", "range"})
 
 
 def concerns(site: SiteEvidence) -> bool:
-    """Whether the host read something."""
-    return site.kind in ("SYNC", "D2H")
+    """Whether the host read a number."""
+    return site.kind == "SYNC" or (site.kind == "D2H" and site.bytes <= 64 * site.count)
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
@@ -35,9 +35,13 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     A loop variable is read from a host copy of what it runs through; an argument is followed into the caller. Where
     nothing but comparisons and indexing sees the copy, the result is exact.
     """
+    if site.first_step_alone:
+        raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
     frame = Frame(site, sources, 0)
     node = frame.source.node_at(site.where)
-    leaves = [leaf for leaf in tensor_leaves(_what_is_read(node), frame.values) if isinstance(leaf, ast.expr)]
+    leaves = tensor_leaves(_what_is_read(node), frame.values)
+    if not all(frame.source.has_own_text(leaf) for leaf in leaves):
+        raise DeclinedError("The place inside the f-string is not exact: name the number before it")
     if not leaves:
         raise DeclinedError("No name in the expression stands for the number that was read")
     edits: list[Edit] = []

@@ -28,6 +28,7 @@ from sdprof.device import Recorder, current, simulate, to_host
 from sdprof.fixes.source.compose import Composed, compose
 from sdprof.fixes.source.edit import Declined, Edit
 from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.inserted_helpers import HELPERS
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.registry import propose
 from sdprof.model import LoopMap, SeenFrame
@@ -68,6 +69,8 @@ class _SiteRecorder(Recorder):
         if sight.step is None:
             return
         frames = self._frames(sys._getframe(1))
+        if frames[0].f_code.co_qualname in HELPERS:
+            frames = frames[1:]  # what a helper copies belongs to the expression that calls it
         innermost = frames[0]
         key = (args[0], args[1], innermost.f_code, innermost.f_lasti)
         if key not in self.seen:

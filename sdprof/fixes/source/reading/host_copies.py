@@ -28,6 +28,7 @@ from sdprof.fixes.source.reading.names import (
     written_in,
 )
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
+from sdprof.model import SeenValue
 
 MOST_ELEMENTS = 65536
 """A table of coefficients is small; what is larger is data."""
@@ -104,7 +105,11 @@ def make_host(frame: Frame, node: ast.expr, seen_calls: int = 0) -> HostCopy | N
         value = assigned[0].value
         if assigned[0].kind == "unpacking" and isinstance(value, ast.Tuple):
             value = _unpacked(assigned[0].node, value, node.id) or value
-        return host_operands(frame, value)
+        found = host_operands(frame, value)
+        seen = value_of(node, frame.values)
+        if found is not None and seen is not None and _is_integer(seen) and _tensors_are_integers(value, frame.values):
+            found.computes = False  # integers come out the same on any device
+        return found
     if parameter and isinstance(scope, Function):
         return _from_caller(frame, scope, node.id)
     return None
@@ -128,8 +133,7 @@ def host_operands(frame: Frame, value: ast.expr) -> HostCopy | None:
             found.append(copy)
     if not found:
         return None
-    computes = not isinstance(value, Leaf) and not _all_integers(value, frame.values)
-    return merged(found, computes=computes)
+    return merged(found, computes=not isinstance(value, Leaf))
 
 
 def merged(copies: list[HostCopy], *, computes: bool) -> HostCopy | None:
@@ -311,7 +315,7 @@ def _from_caller(frame: Frame, function: Function, parameter: str) -> HostCopy |
         return None
     found = host_operands(caller, given)
     seen = value_of(ast.Name(parameter), frame.values)
-    if found is not None and not (seen is not None and seen.dtype.startswith(("int", "uint", "bool"))):
+    if found is not None and not (seen is not None and _is_integer(seen)):
         found.computes = True  # what the function computes from it is computed on the host from now on
     return found
 
@@ -347,7 +351,13 @@ def _elements(shape: tuple[int, ...]) -> int:
     return product
 
 
-def _all_integers(node: ast.expr, values: Values) -> bool:
+def _is_integer(seen: SeenValue) -> bool:
+    return seen.dtype.startswith(("int", "uint", "bool"))
+
+
+def _tensors_are_integers(node: ast.expr, values: Values) -> bool:
+    """Whether every tensor that is known to take part holds integers."""
     leaves = tensor_leaves(node, values)
     seen = [value_of(leaf.value if isinstance(leaf, ast.Subscript) else leaf, values) for leaf in leaves]
-    return bool(seen) and all(each is not None and each.dtype.startswith(("int", "uint", "bool")) for each in seen)
+    tensors = [each for each in seen if each is not None and each.kind == "tensor"]
+    return bool(tensors) and all(map(_is_integer, tensors))

@@ -12,18 +12,21 @@ from sdprof.renderers.read_audit import read_audit
 from sdprof.run_folder import RunFolder, RunFolderError
 from sdprof.stages.assemble import assemble
 from sdprof.stages.begin import begin
-from sdprof.stages.compare import Comparer
+from sdprof.stages.compare import Comparer, precision_of
 from sdprof.stages.diagnose import diagnose
 from sdprof.stages.failure import FAILURE_FILE, failed, unexpected
-from sdprof.stages.fixes_to_try import fixes_to_try
+from sdprof.stages.fixes_to_try import fixes_to_try, with_edits
 from sdprof.stages.measure import Measurer
-from sdprof.stages.observe import AFTER, BEFORE, Observer
+from sdprof.stages.observe import AFTER, BEFORE, REWRITTEN, Observer
+from sdprof.stages.offer import offer
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress, stage
 from sdprof.stages.publish import publish, summary_of
 from sdprof.stages.request import AuditRequest
+from sdprof.stages.rewrite import Rewriter
 from sdprof.stages.soundness import why_unsound
-from sdprof.stages.variants import Diagnosis, VariantStarter
+from sdprof.stages.variant_overlays import VariantOverlays
+from sdprof.stages.variants import Diagnosis, VariantStarter, variant_id
 from sdprof.worker.client import WorkerError
 from sdprof.worker.launcher import launcher
 
@@ -67,7 +70,8 @@ def run_audit(request: AuditRequest | None, folder: Path, progress: Progress) ->
 
 def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress: Progress) -> AuditResult:
     with folder.scratch() as scratch, launcher() as workers:
-        starter = VariantStarter(request, scratch, times, workers)
+        overlays = VariantOverlays(folder)
+        starter = VariantStarter(request, scratch, times, workers, overlays)
         measurer = Measurer(starter, folder, times, progress)
         try:
             with stage(progress, "Building the target"):
@@ -79,10 +83,27 @@ def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress:
             with stage(progress, "Observing the loop", len(BEFORE)):
                 missing = observer.observe((), BEFORE)
             before = diagnose(folder, BASELINE.id)
-            to_try, left_out = fixes_to_try(request, before.findings, device)
+            fixes, left_out = fixes_to_try(request, before.findings, device)
             starter.diagnosis = Diagnosis(
                 findings=before.findings, loop=before.facts.loop, modules=before.facts.modules
             )
+
+            with stage(progress, "Rewriting the source"):
+                rewriter = Rewriter(
+                    before,
+                    starter,
+                    folder,
+                    scratch,
+                    times,
+                    progress,
+                    device=observer.transfer_device,
+                    precision=precision_of(built),
+                )
+                rewritten = rewriter.rewrite(fixes)
+                overlays.rewrites = rewritten.rewrites
+                missing += rewritten.missing
+            to_try, not_rewriting = with_edits(fixes, rewritten)
+            left_out += not_rewriting
 
             with stage(progress, "Trying the fixes"):
                 measurer.open_control()
@@ -91,19 +112,41 @@ def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress:
         finally:
             measurer.close()
 
+        metas = {fix.id: fix for fix in to_try}
+        with stage(progress, "Writing the patch"):
+            offered = offer(
+                rewritten,
+                measured,
+                metas,
+                rewriter=rewriter,
+                starter=starter,
+                folder=folder,
+                precision=precision_of(built),
+            )
+        patched = None
+        if offered.patch is not None:
+            with stage(progress, "Observing the rewritten loop", len(REWRITTEN)):
+                missing += observer.observe(offered.fixes, REWRITTEN)
+            patched = diagnose(folder, variant_id(offered.fixes), peaks=before.facts.peaks)
+
         after = None
         if measured.plan.variant is not None:
             with stage(progress, "Observing the loop after the fixes", len(AFTER)):
                 missing += observer.observe(measured.plan.variant.fixes, AFTER)
             after = diagnose(folder, measured.plan.variant.id, peaks=before.facts.peaks)
 
+        overlays.remove_links()
+
     return assemble(
         request,
         built,
         before=before,
         after=after,
+        patched=patched,
         measured=measured,
-        metas={fix.id: fix for fix in to_try},
+        rewritten=rewritten,
+        offered=offered,
+        metas=metas,
         left_out=left_out,
         missing=missing,
         calls_per_run=calls_per_run,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
 import threading
@@ -22,6 +23,7 @@ import msgspec
 
 PartState = Literal["done", "missing", "failed"]
 MANIFEST = "manifest.json"
+LONGEST_NAME = 120
 
 
 class RunFolderError(Exception):
@@ -87,7 +89,7 @@ class RunFolder:
 
     def artifacts(self, variant: str) -> Path:
         """The artifact folder of a variant, made if need be."""
-        folder = self.path / "artifacts" / variant
+        folder = self.path / "artifacts" / folder_name(variant)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -166,6 +168,13 @@ class RunFolder:
 
     def _write_manifest(self) -> None:
         self.write(MANIFEST, msgspec.json.format(msgspec.json.encode(self.manifest)))
+
+
+def folder_name(variant: str) -> str:
+    """A variant's id, cut where a file system would not take it: it grows with the number of its fixes."""
+    if len(variant) <= LONGEST_NAME:
+        return variant
+    return f"{variant[: LONGEST_NAME - 17]}-{hashlib.sha256(variant.encode()).hexdigest()[:16]}"
 
 
 def write_whole(path: Path, content: bytes) -> Path:

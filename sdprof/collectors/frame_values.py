@@ -12,6 +12,8 @@ import torch
 from sdprof.model import SeenValue
 
 MOST_NAMES = 200
+MOST_ITEMS = 64
+"""Longer lists are not looked into."""
 DEPTH = 2
 """Attributes of attributes are looked at (``self.model.betas``), no further."""
 
@@ -77,4 +79,20 @@ def describe(value: Any) -> SeenValue:
         return SeenValue(kind="other", type_name="device", device=value.type)
     if isinstance(value, str) and value.partition(":")[0] in ("cpu", "cuda"):
         return SeenValue(kind="other", type_name="str", device=value.partition(":")[0])
+    if isinstance(value, list | tuple) and 0 < len(value) <= MOST_ITEMS:
+        return _describe_items(value)
     return SeenValue(kind="other", type_name=type(value).__name__)
+
+
+def _describe_items(value: list[Any] | tuple[Any, ...]) -> SeenValue:
+    """A list with its length and, if there are tensors in it, the device of the first one that is not on the host."""
+    tensors = [each for each in value if isinstance(each, torch.Tensor)]
+    on_device = [each for each in tensors if each.device.type != "cpu"]
+    first = (on_device or tensors or [None])[0]
+    return SeenValue(
+        kind="other",
+        type_name=type(value).__name__,
+        device="" if first is None else first.device.type,
+        dtype="" if first is None else str(first.dtype).removeprefix("torch."),
+        shape=(len(value),),
+    )

@@ -206,9 +206,11 @@ class SeenValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type_name: str = ""
     """Class of anything else: ``list``, ``NoneType``, ``Generator``."""
     device: str = ""
-    """Of a tensor, ``cpu`` or ``cuda`` (also where it is simulated)."""
+    """Of a tensor, or what a ``torch.device`` or its name stands for: ``cpu`` or ``cuda`` (also where it is simulated).
+    Of a list or tuple, that of the first tensor in it that is not on the host, else of the first tensor."""
     dtype: str = ""
     shape: tuple[int, ...] = ()
+    """Of a list or tuple, its length."""
 
 
 class SeenFrame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

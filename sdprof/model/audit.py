@@ -19,6 +19,7 @@ from sdprof.model.artifacts import (
     TransferSite,
 )
 from sdprof.model.metadata import FixKind, Numerics, Severity
+from sdprof.model.rewrites import FixRewrites, Patch
 from sdprof.model.source import Location
 from sdprof.model.trace import TraceFacts
 
@@ -188,6 +189,8 @@ class FixResult(msgspec.Struct, frozen=True, kw_only=True):
     removes: tuple[str, ...] = ()
     did: tuple[str, ...] = ()
     """What it changed, in its own words."""
+    rewrites: FixRewrites | None = None
+    """Of a fix that rewrites source: which expressions, which not and why, and the proof."""
 
 
 class WaterfallStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -317,6 +320,8 @@ class AuditResult(msgspec.Struct, frozen=True, kw_only=True):
     hot_modules: tuple[HotModule, ...] = ()
     memory: MemoryPair | None = None
     peaks: Peaks | None = None
+    patch: Patch | None = None
+    """What ``patch.diff`` holds; None where no source was rewritten, or nothing of it was proven."""
     missing: tuple[Missing, ...] = ()
     own_time: tuple[OwnTime, ...] = ()
     command: str = ""

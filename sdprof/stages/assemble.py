@@ -23,7 +23,9 @@ from sdprof.model import (
 from sdprof.stages import conclude
 from sdprof.stages.conclude import Measurements
 from sdprof.stages.diagnose import Diagnosed
+from sdprof.stages.offer import Offer
 from sdprof.stages.request import AuditRequest
+from sdprof.stages.rewrite import Rewritten
 from sdprof.stages.soundness import unsound
 from sdprof.stages.verdicts import settled_findings
 from sdprof.worker.protocol import Built
@@ -37,7 +39,10 @@ def assemble(
     *,
     before: Diagnosed,
     after: Diagnosed | None,
+    patched: Diagnosed | None,
     measured: Measurements,
+    rewritten: Rewritten,
+    offered: Offer,
     metas: Mapping[str, FixMeta],
     left_out: tuple[FixResult, ...],
     missing: tuple[Missing, ...],
@@ -47,13 +52,15 @@ def assemble(
 
     :param before: the baseline's facts and findings.
     :param after: the chosen variant's; None where no set of fixes was chosen.
+    :param patched: those of the source fixes in the patch; None where there is none.
     :param calls_per_run: calls of the first hot module in one timed run: what a step's milliseconds are a share of.
     """
-    fixes = conclude.fix_results(measured, metas, left_out)
+    fixes = conclude.fix_results(measured, metas, left_out, rewritten.by_fix, offered)
     variants = conclude.variants(measured)
     baseline_timing = variants[0].timing
     ms_per_step = 1e3 * baseline_timing.median / calls_per_run if baseline_timing is not None else 0.0
     facts, later = before.facts, after.facts if after is not None else Facts()
+    rewritten_facts = patched.facts if patched is not None else later
     return AuditResult(
         schema_version=SCHEMA_VERSION,
         sdprof_version=sdprof.__version__,
@@ -63,12 +70,17 @@ def assemble(
         variants=variants,
         comparison=conclude.comparison(measured),
         findings=settled_findings(
-            before.findings, fixes, ms_per_step, _seen_again(after), frozenset(fix.id for fix in left_out)
+            before.findings,
+            fixes,
+            ms_per_step,
+            _seen_again(after),
+            frozenset(fix.id for fix in left_out),
+            patched.findings if patched is not None else None,
         ),
         fixes=fixes,
         waterfall=conclude.waterfall(measured.plan, calls_per_run),
-        transfers=_transfers(facts, later),
-        graphs=_graphs(facts, later),
+        transfers=_transfers(facts, rewritten_facts),
+        graphs=_graphs(facts, rewritten_facts if rewritten_facts.graphs is not None else later),
         trace=facts.trace,
         hot_lines=facts.hot_lines or (),
         hot_stacks=facts.stacks,
@@ -77,6 +89,7 @@ def assemble(
         hot_modules=facts.hot_modules or (),
         memory=MemoryPair(baseline=facts.memory, candidate=later.memory),
         peaks=facts.peaks,
+        patch=offered.patch,
         missing=(*unsound(measured.parity), *missing, *before.missing),
         command=request.command,
     )

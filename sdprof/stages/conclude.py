@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,6 +19,7 @@ from sdprof.model import (
     Comparison,
     FixMeta,
     FixResult,
+    FixRewrites,
     Parity,
     Timing,
     Variant,
@@ -24,7 +27,11 @@ from sdprof.model import (
 )
 from sdprof.stages.measure import VariantRecord
 from sdprof.stages.request import AuditRequest
+from sdprof.stages.source_results import told_of_source
 from sdprof.worker.protocol import Built
+
+if TYPE_CHECKING:
+    from sdprof.stages.offer import Offer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,11 +147,25 @@ def _break_even(measured: Measurements, candidate: str) -> float | None:
 
 
 def fix_results(
-    measured: Measurements, metas: Mapping[str, FixMeta], left_out: tuple[FixResult, ...]
+    measured: Measurements,
+    metas: Mapping[str, FixMeta],
+    left_out: tuple[FixResult, ...],
+    by_fix: Mapping[str, FixRewrites] = MappingProxyType({}),
+    offered: Offer | None = None,
 ) -> tuple[FixResult, ...]:
-    """What became of every fix: those in the plan first, then those that were tried, then the others."""
-    tried = [_fix_result(decision, metas[decision.id], measured) for decision in measured.plan.decisions]
-    return tuple(sorted((*tried, *left_out), key=lambda fix: (not fix.applied, fix.gain is None)))
+    """What became of every fix: those in the plan first, then those in the patch, those tried, and the others.
+
+    :param by_fix: what the source fixes did.
+    """
+    tried = [
+        told_of_source(fix, by_fix[fix.id], offered) if fix.id in by_fix and fix.kind == "source" else fix
+        for fix in (_fix_result(decision, metas[decision.id], measured) for decision in measured.plan.decisions)
+    ]
+    return tuple(sorted((*tried, *left_out), key=_standing))
+
+
+def _standing(fix: FixResult) -> tuple[bool, bool, bool]:
+    return not fix.applied, fix.rewrites is None or not fix.rewrites.in_patch, fix.gain is None
 
 
 def _fix_result(decision: FixDecision, meta: FixMeta, measured: Measurements) -> FixResult:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from sdprof.fixes.registry import all_fixes
-from sdprof.model import Finding, FixMeta, FixResult
+from sdprof.model import Finding, FixMeta, FixResult, FixRewrites
 from sdprof.stages.request import AuditRequest
+from sdprof.stages.rewrite import Rewritten
+
+MOST_REASONS = 3
 
 
 def fixes_to_try(
@@ -31,7 +34,22 @@ def fixes_to_try(
     return tuple(tried), tuple(left_out)
 
 
-def not_tried(fix: FixMeta, reason: str) -> FixResult:
+def with_edits(fixes: tuple[FixMeta, ...], rewritten: Rewritten) -> tuple[tuple[FixMeta, ...], tuple[FixResult, ...]]:
+    """The fixes without those that were to rewrite source and found nothing to rewrite; and those, with the reason."""
+    able = tuple(fix for fix in fixes if fix.kind != "source" or fix.id in rewritten.rewrites.fixes)
+    return able, tuple(_without_edits(fix, rewritten.by_fix.get(fix.id)) for fix in fixes if fix not in able)
+
+
+def _without_edits(fix: FixMeta, told: FixRewrites | None) -> FixResult:
+    if told is None:
+        return not_tried(fix, "No expression of the kind that it rewrites was seen in the loop.")
+    reasons = list(dict.fromkeys(site.declined for site in told.sites))
+    more = f" (and {len(reasons) - MOST_REASONS} other reasons)" if len(reasons) > MOST_REASONS else ""
+    reason = "; ".join(reasons[:MOST_REASONS]).rstrip(".") + more + "."
+    return not_tried(fix, f"Declined: {reason}", told)
+
+
+def not_tried(fix: FixMeta, reason: str, rewrites: FixRewrites | None = None) -> FixResult:
     """A fix that was not measured, with the reason."""
     return FixResult(
         id=fix.id,
@@ -41,6 +59,7 @@ def not_tried(fix: FixMeta, reason: str) -> FixResult:
         applied=False,
         reason=reason,
         removes=fix.removes,
+        rewrites=rewrites,
     )
 
 

@@ -90,6 +90,7 @@ class Measurer:
         :raises WorkerError: if the target itself does not work: then there is nothing to audit.
         """
         worker, built = self._starter.start()
+        self._starter.source_roots = built.source_roots
         self._starter.shape = {name: built.settings.get(name) for name in SHAPE}
         try:
             with self._times.spent_on("sharing the weights", overhead=True):

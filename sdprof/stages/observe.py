@@ -38,6 +38,8 @@ AFTER_OPTIONS = {"graphs.grad": "off"}
 """Sampling runs without grad; what grad adds is known from the baseline."""
 AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "graphs")
 """What is worth watching once more when the fixes are in."""
+REWRITTEN = ("loop", "operators", "transfers", "graphs")
+"""What tells whether findings in the source are gone when the source fixes are in, and nothing else is."""
 WITHOUT_TIMES = frozenset({"graphs"})
 """These time nothing: there is nothing to warm up for, and another worker may be busy beside them. So it is on the
 simulated device."""
@@ -76,6 +78,11 @@ class Observer:
         self._folder = folder
         self._times = times
         self._progress = progress
+
+    @property
+    def transfer_device(self) -> str | None:
+        """The device on which copies and waits are counted; None where it is the request's own."""
+        return None if self._on_cuda else SIMULATED
 
     def observe(self, fixes: tuple[str, ...], collectors: tuple[str, ...]) -> tuple[Missing, ...]:
         """Run the collectors on a variant, each in a run of its own, all in one worker.

@@ -7,11 +7,13 @@ from pathlib import Path
 import msgspec
 
 from sdprof.comparison.plan_structs import BASELINE
-from sdprof.model import Finding, LoopMap, ModuleProfile
+from sdprof.model import Finding, LoopMap, ModuleProfile, RewrittenFile
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.request import AuditRequest
-from sdprof.worker.client import Worker
-from sdprof.worker.launcher import Launcher
+from sdprof.stages.rewrites import ChangedFileError
+from sdprof.stages.variant_overlays import VariantOverlays
+from sdprof.worker.client import Worker, WorkerError
+from sdprof.worker.launcher import DirectLauncher, Launcher
 from sdprof.worker.protocol import Build, Built
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -33,32 +35,76 @@ def variant_id(fixes: tuple[str, ...]) -> str:
 class VariantStarter:
     """Starts workers that differ in nothing but their fixes."""
 
-    def __init__(self, request: AuditRequest, scratch: Path, times: TimeSheet, launcher: Launcher) -> None:
+    def __init__(
+        self,
+        request: AuditRequest,
+        scratch: Path,
+        times: TimeSheet,
+        launcher: Launcher,
+        overlays: VariantOverlays,
+    ) -> None:
         self.request = request
+        self.overlays = overlays
         self._launcher = launcher
         self.weights_file = scratch / WEIGHTS_FILE
         self.diagnosis = Diagnosis()
         self.shape: dict[str, str | int | None] = {}
         """The size that the target chose on its own device: another device must not make it choose another."""
+        self.source_roots: tuple[str, ...] = ()
+        """Those of the baseline: a target that runs as a rewritten copy must not take the copy's folder for its own."""
         self._times = times
 
     def start(
-        self, fixes: tuple[str, ...] = (), *, steps: int | None = None, device: str | None = None
+        self,
+        fixes: tuple[str, ...] = (),
+        *,
+        steps: int | None = None,
+        device: str | None = None,
+        overlay: tuple[RewrittenFile, ...] = (),
+        timeout_seconds: float | None = None,
     ) -> tuple[Worker, Built]:
         """Start a worker and build a variant in it.
 
         :param steps: sampling steps of a run, where they differ from the request's.
         :param device: where to run, where that differs from the request's.
+        :param overlay: source files that run as rewritten copies.
+        :param timeout_seconds: longest wait for one answer, where that differs from the request's.
         :raises WorkerError: if the build fails; the worker is closed then.
         """
+        try:
+            overlay = overlay or self.overlays.of(variant_id(fixes), fixes)
+        except ChangedFileError as error:
+            raise WorkerError("fix", str(error)) from None
+        launchers = (self._launcher.apart_from(tuple(each.original for each in overlay)), DirectLauncher())
+        for launcher in launchers if overlay else (self._launcher,):
+            try:
+                worker, built = self._start(launcher, fixes, steps, device, overlay, timeout_seconds)
+            except WorkerError as error:
+                if error.trouble == "overlay" and launcher is not launchers[-1]:
+                    continue
+                raise
+            break
+        if not fixes and not overlay and device is None:
+            self._launcher.learn(built.libraries)  # what fixes and the simulated device import is not every variant's
+        return worker, built
+
+    def _start(
+        self,
+        launcher: Launcher,
+        fixes: tuple[str, ...],
+        steps: int | None,
+        device: str | None,
+        overlay: tuple[RewrittenFile, ...],
+        timeout_seconds: float | None,
+    ) -> tuple[Worker, Built]:
         request = self.request
         differing = {**(self.shape if device is not None else {}), "steps": steps, "device": device}
         options = {**request.options, **{name: value for name, value in differing.items() if value is not None}}
         with self._times.spent_on("starting workers", overhead=True):
             worker = Worker(
                 name=f"the worker of {variant_id(fixes)}",
-                timeout_seconds=request.timeout_seconds,
-                launcher=self._launcher,
+                timeout_seconds=timeout_seconds or request.timeout_seconds,
+                launcher=launcher,
             )
             try:
                 built = worker.build(
@@ -73,6 +119,8 @@ class VariantStarter:
                         modules=self.diagnosis.modules,
                         weights_file=str(self.weights_file) if self.weights_file.exists() else None,
                         threads=request.threads,
+                        overlay=overlay,
+                        source_roots=self.source_roots if overlay else (),
                     )
                 )
             except BaseException:
@@ -80,6 +128,4 @@ class VariantStarter:
                 raise
             self._times.add("starting workers", -built.fix_seconds, overhead=True)
             self._times.add("applying fixes", built.fix_seconds, overhead=False)
-            if not fixes and device is None:  # what fixes and the simulated device import is not every variant's
-                self._launcher.learn(built.libraries)
         return worker, built

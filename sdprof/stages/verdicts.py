@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sdprof.model import Cost, Finding, FindingStatus, FixResult
+from sdprof.stages.source_results import concerns, status_of_rewritten
 
 AFTER_UNSEEN = "Not looked for again: the chosen variant is compiled, and no operator can be seen inside."
 
@@ -15,6 +16,7 @@ def settled_findings(
     baseline_ms_per_step: float,
     still_there: frozenset[str] | None,
     not_tried: frozenset[str] = frozenset(),
+    in_patched: tuple[Finding, ...] | None = None,
 ) -> tuple[Finding, ...]:
     """Give every finding its status after the fixes were tried.
 
@@ -24,9 +26,13 @@ def settled_findings(
     :param still_there: ids of the audits that found something in the chosen variant again; None where the variant
         could not be observed.
     :param not_tried: ids of the fixes that were left out beforehand: they have declined nothing.
+    :param in_patched: what the audits found with the source fixes of the patch, placed in the user's files; None where
+        there is no patch.
     """
     return tuple(
-        _settled(finding, fixes, baseline_ms_per_step, still_there, not_tried) if finding.status == "open" else finding
+        _settled(finding, fixes, baseline_ms_per_step, still_there, not_tried, in_patched)
+        if finding.status == "open"
+        else finding
         for finding in findings
     )
 
@@ -37,9 +43,14 @@ def _settled(
     baseline_ms_per_step: float,
     still_there: frozenset[str] | None,
     not_tried: frozenset[str],
+    in_patched: tuple[Finding, ...] | None,
 ) -> Finding:
-    cures = [fix for fix in fixes if fix.id in finding.fixes or finding.id in fix.removes]
-    status, reason = _status(finding, cures, still_there, not_tried)
+    cures = [fix for fix in fixes if (fix.id in finding.fixes or finding.id in fix.removes) and concerns(fix, finding)]
+    in_source = status_of_rewritten(finding, cures, in_patched)
+    others = [fix for fix in cures if fix.kind != "source"]
+    status, reason = _status(finding, others if others else cures, still_there, not_tried)
+    if in_source is not None and (status != "fixed" or in_source[0] == "fixed"):
+        status, reason = in_source
     return msgspec.structs.replace(
         finding,
         status=status,

@@ -25,6 +25,29 @@ class Composed(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     applied: tuple[Edit, ...]
     conflicts: tuple[Conflict, ...]
+    replacements: tuple[Replacement, ...]
+    """All that was replaced, in the order of the text; imports and helper functions are among it."""
+
+    def origin(self, line: int, column: int) -> int:
+        """Offset in the original text that a place in the new one comes from.
+
+        For a place inside a replacement that is where the replaced text began.
+
+        :param column: in UTF-8 bytes from 0.
+        """
+        start = 0
+        for _ in range(line - 1):
+            start = self.text.index("\n", start) + 1
+        offset = start + len(self.text[start : start + column + 1].encode()[:column].decode(errors="ignore"))
+        shift = 0
+        for each in self.replacements:
+            begins = each.start + shift
+            if offset < begins:
+                break
+            if offset < begins + len(each.text):
+                return each.start
+            shift += len(each.text) - (each.end - each.start)
+        return offset - shift
 
 
 def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
@@ -44,10 +67,14 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
         else:
             taken += new
             applied.append(edit)
-    text = _replaced(source.text, taken)
-    text = _with_imports(text, _unique(name for edit in applied for name in edit.imports))
-    text = _with_helpers(text, _unique(name for edit in applied for name in edit.helpers))
-    return Composed(text=text, applied=tuple(applied), conflicts=tuple(conflicts))
+    taken += _imports(source, _unique(name for edit in applied for name in edit.imports))
+    taken += _helpers(source, _unique(name for edit in applied for name in edit.helpers))
+    return Composed(
+        text=_replaced(source.text, taken),
+        applied=tuple(applied),
+        conflicts=tuple(conflicts),
+        replacements=tuple(_in_order(taken)),
+    )
 
 
 def _clash(new: Sequence[Replacement], taken: Sequence[Replacement]) -> str:
@@ -68,42 +95,34 @@ def _broken(source: ModuleSource, replacements: Sequence[Replacement]) -> str:
     return ""
 
 
+def _in_order(replacements: Sequence[Replacement]) -> list[Replacement]:
+    """By place; insertions at one place keep their order, and stand before a replacement that begins there."""
+    return sorted(replacements, key=lambda each: (each.start, each.end))
+
+
 def _replaced(text: str, replacements: Sequence[Replacement]) -> str:
-    # Stable: insertions at one place keep their order, and stand before a replacement that begins there.
-    for replacement in sorted(replacements, key=lambda each: (each.start, each.end))[::-1]:
+    for replacement in _in_order(replacements)[::-1]:
         text = text[: replacement.start] + replacement.text + text[replacement.end :]
     return text
 
 
-def _with_imports(text: str, imports: Sequence[str]) -> str:
-    """Add what is not imported yet, behind the last import at the top of the module."""
-    tree = ast.parse(text)
-    present = {ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)}
-    missing = [name for name in imports if name not in present]
-    if not missing:
-        return text
-    line = _line_behind_imports(tree)
-    lines = text.splitlines(keepends=True)
-    return "".join([*lines[:line], *(f"{name}\n" for name in missing), *lines[line:]])
-
-
-def _line_behind_imports(tree: ast.Module) -> int:
-    """Number of lines up to the end of the first block of imports, or of the module's docstring."""
+def _imports(source: ModuleSource, imports: Sequence[str]) -> list[Replacement]:
+    """Add what is not imported yet, behind the first block of imports, or the module's docstring."""
+    present = {ast.unparse(node) for node in source.tree.body if isinstance(node, ast.Import | ast.ImportFrom)}
     line = 0
-    for position, node in enumerate(tree.body):
+    for position, node in enumerate(source.tree.body):
         docstring = position == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if not (docstring or isinstance(node, ast.Import | ast.ImportFrom)):
             break
         line = node.end_lineno or line
-    return line
+    place = source.line_start(line + 1)
+    return [Replacement(start=place, end=place, text=f"{name}\n") for name in imports if name not in present]
 
 
-def _with_helpers(text: str, helpers: Sequence[str]) -> str:
-    if not helpers:
-        return text
-    if not text.endswith("\n"):
-        text += "\n"
-    return text + "".join(f"\n\n{HELPERS[name].strip()}\n" for name in helpers)
+def _helpers(source: ModuleSource, helpers: Sequence[str]) -> list[Replacement]:
+    place = len(source.text)
+    gap = "" if source.text.endswith("\n") or not helpers else "\n"
+    return [Replacement(start=place, end=place, text=f"{gap}\n\n{HELPERS[name].strip()}\n") for name in helpers]
 
 
 def _unique(names: Iterable[str]) -> list[str]:

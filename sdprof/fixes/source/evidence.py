@@ -43,6 +43,11 @@ class SiteEvidence(msgspec.Struct, frozen=True, kw_only=True):
         """The expression to rewrite."""
         return self.stack[0].where
 
+    @property
+    def first_step_alone(self) -> bool:
+        """Seen in the first step and in no other: once a run, however many steps it has."""
+        return self.steps == (0,) and self.steps_in_run > 1
+
 
 def evidence_of(
     transfers: TransferProfile | None, operators: OperatorCensus | None, loop: LoopMap | None

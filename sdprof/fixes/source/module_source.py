@@ -91,7 +91,7 @@ class ModuleSource:
         """Expressions by the spans under which CPython may report them."""
         index: dict[Span, ast.expr] = {}
         for node in ast.walk(self.tree):  # breadth first: of equal spans, the innermost node comes last
-            if isinstance(node, ast.expr):
+            if isinstance(node, ast.expr) and not self._is_part_of_text(node):
                 end = (node.end_lineno or 0, node.end_col_offset or 0)
                 index[node.lineno, node.col_offset, *end] = node
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -104,6 +104,20 @@ class ModuleSource:
                 # `if not t:` is compiled with the span of the whole statement.
                 index[node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0] = node.test
         return index
+
+    def _is_part_of_text(self, node: ast.expr) -> bool:
+        """Parts of an f-string that the compiler gives the span of the whole (before Python 3.12)."""
+        parent = self.parents.get(node)
+        return isinstance(node, ast.FormattedValue) or (
+            isinstance(parent, ast.JoinedStr | ast.FormattedValue) and isinstance(node, ast.Constant | ast.JoinedStr)
+        )
+
+    def has_own_text(self, node: ast.expr) -> bool:
+        """Whether the text at a node's span is the node: inside f-strings, older parsers may be off."""
+        try:
+            return ast.dump(ast.parse(f"({self.code(node)})", mode="eval").body) == ast.dump(node)
+        except SyntaxError:
+            return False
 
     def _check_unchanged(self, where: Location) -> None:
         recorded = where.code.splitlines()

@@ -1,0 +1,181 @@
+"""Make tensors on the device instead of making them on the host and copying them."""
+
+from __future__ import annotations
+
+import ast
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.edit import Edit, Replacement
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.calls import argument, in_parentheses
+from sdprof.fixes.source.reading.host_trees import (
+    check_known_before,
+    check_names_stay_inside,
+    read_tree,
+    with_device,
+)
+from sdprof.fixes.source.reading.moves import Move, move_of
+from sdprof.fixes.source.reading.names import dotted, last_name
+from sdprof.fixes.source.reading.seen import Values, is_tensor
+from sdprof.fixes.source.reading.stacking import stacked
+from sdprof.fixes.source.reading.tensor_calls import check_arguments, is_torch_call, keyword, torch_of
+from sdprof.model import FixMeta
+
+META = FixMeta(
+    id="create-on-device",
+    title="Make tensors on the device that uses them",
+    kind="source",
+    numerics="rounding",
+    removes=("host-to-device-in-loop", "loop-invariant-copy"),
+    order=10,
+)
+PLAIN_DTYPES = frozenset({"float32", "int64", "bool"})
+"""What ``torch.full`` infers from a Python number, as ``torch.tensor`` does."""
+
+
+def concerns(site: SiteEvidence) -> bool:
+    """Whether something was copied to the device."""
+    return site.kind == "H2D"
+
+
+def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
+    """``torch.arange(n).exp().to(d)`` → ``torch.arange(n, device=d).exp()``, through local names.
+
+    ``torch.tensor([t] * n, device=d)`` → ``torch.full((n,), t, device=d)``; a host tensor of one element is filled in
+    on the device, too: a number travels as an argument of the kernel. ``x[0] = 0.5`` → ``x[0].fill_(0.5)``.
+    Arithmetic that moves to the device is rounding, to be confirmed on a GPU.
+    """
+    source = sources.of(site.where.file)
+    node = source.node_at(site.where)
+    values = site.stack[0].values
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+        return (_filled_in_place(site, source, node, values),)
+    if not isinstance(node, ast.Call):
+        raise DeclinedError("The copy is not made by a call in this expression")
+    if last_name(node.func) in ("tensor", "as_tensor") and is_torch_call(source, node):
+        together = stacked(site, source, node, values)
+        if together is not None:
+            start, end = source.span(node)
+            said = "The numbers are put together on the device: none is read, and nothing is copied."
+            return (_edit(site, source, [Replacement(start=start, end=end, text=together)], said),)
+        return (_number_to_full(site, source, node, keyword(node, "device")),)
+    move = move_of(source, node, values)
+    reasons: list[str] = []
+    for attempt in (_tree_on_device, _moved_number):
+        try:
+            return (attempt(site, source, move, values),)
+        except DeclinedError as declined:
+            reasons.append(str(declined))
+    raise DeclinedError(reasons[0])
+
+
+def _edit(
+    site: SiteEvidence, source: ModuleSource, replacements: list[Replacement], said: str, *, computes: bool = False
+) -> Edit:
+    return Edit(
+        fix=META.id,
+        file=source.path,
+        where=site.where,
+        replacements=tuple(replacements),
+        numerics="rounding" if computes else "exact",
+        proof="arithmetic" if computes else "data",
+        description=said,
+    )
+
+
+def _tree_on_device(site: SiteEvidence, source: ModuleSource, move: Move, values: Values) -> Edit:
+    tree = read_tree(source, move.host, values)
+    check_names_stay_inside(source, tree, move.call)
+    check_known_before(source, move.device, tree)
+    replacements = [with_device(source, factory, move.device_text) for factory in tree.factories]
+    replacements += _without_move(source, move)
+    computes = tree.computes and not site.dtype.startswith(("int", "uint", "bool"))
+    said = "The tensor is made on the device, and never was on the host."
+    return _edit(site, source, replacements, said, computes=computes)
+
+
+def _without_move(source: ModuleSource, move: Move) -> list[Replacement]:
+    """Drop ``.to(device)``; one that converts as well stays, and copies nothing any more."""
+    if move.converts:
+        return []
+    end = source.span(move.call)[1]
+    start = source.span(move.host)[1]
+    while source.text[start] in " \t\n)":
+        start += 1  # behind the parentheses around the receiver
+    return [Replacement(start=start, end=end, text="")]
+
+
+def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: Values) -> Edit:
+    """``table[i].to(d)`` with a table on the host: the number goes along with the kernel that fills."""
+    host = move.host
+    if isinstance(host, ast.Call) and last_name(host.func) in ("tensor", "as_tensor") and not move.converts:
+        return _number_to_full(site, source, host, move.device, whole=move.call)
+    if site.shape is None or any(size != 1 for size in site.shape):
+        raise DeclinedError("More than one number is copied")
+    owner = host.value if isinstance(host, ast.Subscript) else host
+    if dotted(owner) is None or is_tensor(owner, values, "cpu") is False:
+        raise DeclinedError("It is not seen which host tensor the number comes from")
+    dtype = move.dtype_text or f"{source.code(owner)}.dtype"
+    shape = "()" if site.shape == () else f"{in_parentheses(source, host)}.shape"
+    text = f"torch.full({shape}, {in_parentheses(source, host)}.item(), dtype={dtype}, device={move.device_text})"
+    start, end = source.span(move.call)
+    said = "The number goes to the device as an argument of the kernel that fills the tensor: nothing is copied."
+    return _edit(site, source, [Replacement(start=start, end=end, text=text)], said)
+
+
+def _number_to_full(
+    site: SiteEvidence, source: ModuleSource, call: ast.Call, device: ast.expr | None, whole: ast.Call | None = None
+) -> Edit:
+    check_arguments(call, frozenset({"data", "dtype", "device"}))
+    value = argument(call, 0, "data")
+    if value is None or device is None or site.shape is None:
+        raise DeclinedError("Data, device or shape of the tensor were not seen")
+    if site.shape == () and not isinstance(value, ast.List | ast.Tuple):
+        shape = "()"
+    elif isinstance(value, ast.List) and len(value.elts) == 1 and site.shape == (1,):
+        shape, value = "(1,)", value.elts[0]
+    elif (
+        isinstance(value, ast.BinOp)
+        and isinstance(value.op, ast.Mult)
+        and isinstance(value.left, ast.List)
+        and len(value.left.elts) == 1
+        and len(site.shape) == 1
+    ):
+        shape, value = f"({source.code(value.right)},)", value.left.elts[0]
+    else:
+        raise DeclinedError("More than one number is copied")
+    if isinstance(value, ast.Starred):
+        raise DeclinedError("More than one number is copied")
+    if is_tensor(value, site.stack[0].values, "cuda"):
+        raise DeclinedError("The number lies on the device: keep-scalar-on-device is the fix for it")
+    torch = torch_of(call)
+    dtype = keyword(call, "dtype")
+    arguments = [shape, source.code(value)]
+    if dtype is not None:
+        arguments.append(f"dtype={source.code(dtype)}")
+    elif site.dtype not in PLAIN_DTYPES:
+        arguments.append(f"dtype={torch}.{site.dtype}")
+    arguments.append(f"device={source.code(device)}")
+    start, end = source.span(whole or call)
+    text = f"{torch}.full({', '.join(arguments)})"
+    said = "The number goes to the device as an argument of the kernel that fills the tensor: nothing is copied."
+    return _edit(site, source, [Replacement(start=start, end=end, text=text)], said)
+
+
+def _filled_in_place(site: SiteEvidence, source: ModuleSource, target: ast.Subscript, values: Values) -> Edit:
+    statement = source.parents[target]
+    if not (isinstance(statement, ast.Assign) and len(statement.targets) == 1):
+        raise DeclinedError("The tensor is written to together with others")
+    number = statement.value
+    is_number = isinstance(number, ast.Constant) or (
+        isinstance(number, ast.UnaryOp) and isinstance(number.operand, ast.Constant)
+    )
+    if not (is_number or is_tensor(number, values) is False) or site.bytes > 16 * site.count:
+        raise DeclinedError("What is written is no single number")
+    parts = target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]
+    if any(is_tensor(each, values) or isinstance(each, ast.List) for each in parts):
+        raise DeclinedError("The place is chosen by a tensor or a list")
+    start, end = source.span(statement)
+    text = f"{source.code(target)}.fill_({source.code(number)})"
+    return _edit(site, source, [Replacement(start=start, end=end, text=text)], "The number is filled in on the device.")

@@ -1,0 +1,291 @@
+"""Copy once what the loop copies again and again with the same content."""
+
+from __future__ import annotations
+
+import ast
+
+import msgspec
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.edit import Edit, Replacement
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.calls import in_parentheses
+from sdprof.fixes.source.reading.host_copies import Frame
+from sdprof.fixes.source.reading.host_trees import FACTORIES, PURE, RANDOM
+from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
+from sdprof.fixes.source.reading.moves import Move, move_of
+from sdprof.fixes.source.reading.names import dotted, is_free, last_name, scope_of, statement_of, within
+from sdprof.fixes.source.reading.seen import is_tensor
+from sdprof.fixes.source.reading.tensor_calls import is_only_read, is_torch_call, keyword
+from sdprof.model import FixMeta
+
+META = FixMeta(
+    id="hoist-loop-invariant",
+    title="Copy to the device once what never changes",
+    kind="source",
+    numerics="exact",
+    removes=("loop-invariant-copy", "host-to-device-in-loop"),
+    order=30,
+)
+DATA = frozenset({"tensor", "as_tensor", "from_numpy", "FloatTensor", "LongTensor"})
+MOST_KEPT_BYTES = 65536
+"""A larger tensor is not compared by its content at each visit."""
+
+
+def concerns(site: SiteEvidence) -> bool:
+    """Whether the same bytes were copied at each visit."""
+    return site.kind == "H2D" and (site.identical_content or site.count == 1)
+
+
+def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
+    """Move the statement, or the expression, in front of the loop; let an attribute stay where it was moved first.
+
+    Where neither can be shown to be safe, a helper keeps one copy per content.
+    """
+    if site.first_step_alone:
+        raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
+    frame = Frame(site, sources, 0)
+    source, node = frame.source, frame.source.node_at(site.where)
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+        return _index_kept(site, frame, node)
+    if not isinstance(node, ast.Call):
+        raise DeclinedError("The copy is not made by a call in this expression")
+    _refuse_random(node)
+    edits: list[Edit] = []
+    loop = frame.loop_around(node)
+    if loop is not None and is_invariant(node, loop) and _is_repeatable(source, node):
+        edits.append(_hoisted(site, source, node, loop))
+    if last_name(node.func) in ("to", "cuda", "type_as"):
+        move = move_of(source, node, frame.values)
+        if isinstance(move.host, ast.Attribute) and _only_moved(source, move.host) and not move.converts:
+            edits.append(_attribute_moved(site, source, move))
+        edits += _kept_move(site, source, move)
+    elif last_name(node.func) in ("tensor", "as_tensor") and is_torch_call(source, node):
+        edits += _kept_data(site, source, node)
+    if not edits:
+        raise DeclinedError("What is copied is bound in the loop, and too large to be compared at each visit")
+    return tuple(edits)
+
+
+def _edit(
+    site: SiteEvidence, source: ModuleSource, changes: list[Replacement], said: str, helpers: tuple[str, ...] = ()
+) -> Edit:
+    return Edit(
+        fix=META.id,
+        file=source.path,
+        where=site.where,
+        replacements=tuple(changes),
+        helpers=helpers,
+        numerics="exact",
+        proof="data",
+        description=said,
+    )
+
+
+def _refuse_random(node: ast.expr) -> None:
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call) and last_name(each.func) in RANDOM:
+            raise DeclinedError("Random numbers are drawn on the host: keeping them would change the random stream")
+
+
+def _is_repeatable(source: ModuleSource, node: ast.expr) -> bool:
+    """Whether nothing in the expression can have an effect or another result the next time."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call):
+            name = last_name(each.func)
+            known = name in PURE | DATA | FACTORIES | {"cat", "stack", "to", "cuda", "type_as", "len", "range", "list"}
+            if not known:
+                return False
+        elif isinstance(each, ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr | ast.Lambda):
+            return False
+    return True
+
+
+def _hoisted(site: SiteEvidence, source: ModuleSource, node: ast.Call, loop: LoopStatement) -> Edit:
+    statement = statement_of(source, node)
+    scope = scope_of(source, node)
+    said = "It is copied once, before the loop."
+    if (
+        isinstance(statement, ast.Assign)
+        and statement.value is node
+        and statement in loop.body
+        and len(statement.targets) == 1
+        and isinstance(statement.targets[0], ast.Name)
+        and _is_bound_once(scope, statement.targets[0].id)
+        and _is_read_later(statement, loop)
+        and source.text[source.line_start(statement.lineno) : source.span(statement)[0]].isspace()
+        and _is_never_written(loop, statement.targets[0].id)
+    ):
+        start = source.line_start(statement.lineno)
+        end = source.line_start((statement.end_lineno or statement.lineno) + 1)
+        if source.text[source.span(statement)[1] : end].strip()[:1] in ("", "#"):
+            moved = [
+                before_loop(source, loop, _outdented(source, statement, loop)),
+                Replacement(start=start, end=end, text=""),
+            ]
+            if len(loop.body) > 1:
+                return _edit(site, source, moved, said)
+    name = _name_for(source, node, scope)
+    text = name if is_only_read(source, node) or _is_indexed(source, node) else f"{name}.clone()"
+    start, end = source.span(node)
+    code = " ".join(source.code(node).split())
+    changes = [before_loop(source, loop, f"{name} = {code}"), Replacement(start=start, end=end, text=text)]
+    return _edit(site, source, changes, said)
+
+
+def _outdented(source: ModuleSource, statement: ast.stmt, loop: LoopStatement) -> str:
+    """The statement with its lines moved to the left by as much as the loop's body is to the right."""
+    start = source.line_start(statement.lineno)
+    end = source.line_start((statement.end_lineno or statement.lineno) + 1)
+    lines = source.text[start:end].rstrip("\n").split("\n")
+    by = (source.span(statement)[0] - start) - (source.span(loop)[0] - source.line_start(loop.lineno))
+    first = lines[0].strip()
+    rest = [line[by:] if line[:by].isspace() else line for line in lines[1:]]
+    return "\n".join([first, *rest])
+
+
+def _is_bound_once(scope: ast.AST, name: str) -> bool:
+    stores = [each for each in ast.walk(scope) if isinstance(each, ast.Name) and each.id == name]
+    return sum(not isinstance(each.ctx, ast.Load) for each in stores) == 1
+
+
+def _is_read_later(statement: ast.Assign, loop: LoopStatement) -> bool:
+    """The name is read nowhere before its assignment: else it would carry a value from one iteration to the next."""
+    target = statement.targets[0]
+    assert isinstance(target, ast.Name)
+    return all(
+        (each.lineno, each.col_offset) > (statement.lineno, statement.col_offset)
+        for each in ast.walk(loop)
+        if isinstance(each, ast.Name) and each.id == target.id and isinstance(each.ctx, ast.Load)
+    )
+
+
+def _is_never_written(loop: LoopStatement, name: str) -> bool:
+    """Nothing writes into the tensor, and it is handed to nobody who might, or keep it."""
+    parents = {child: node for node in ast.walk(loop) for child in ast.iter_child_nodes(node)}
+    for each in ast.walk(loop):
+        if isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load):
+            parent = parents[each]
+            arithmetic = isinstance(parent, ast.BinOp | ast.UnaryOp | ast.Compare)
+            indexed = isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Load)
+            method = isinstance(parent, ast.Attribute) and not parent.attr.endswith("_")
+            argument = isinstance(parent, ast.Call | ast.keyword)
+            if not (arithmetic or indexed or method or argument):
+                return False
+    return True
+
+
+def _is_indexed(source: ModuleSource, node: ast.expr) -> bool:
+    parent = source.parents[node]
+    return isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Load)
+
+
+def _name_for(source: ModuleSource, node: ast.expr, scope: ast.AST) -> str:
+    """A name after what is copied, or after what it is assigned to."""
+    statement = statement_of(source, node)
+    words = [last_name(each) for each in ast.walk(node) if isinstance(each, ast.Name | ast.Attribute)]
+    owner = node.func.value if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else None
+    base = last_name(owner) if owner is not None and dotted(owner) and last_name(owner) not in ("torch", "th") else ""
+    if not base and isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        base = statement.targets[0].id
+    base = base or next((each for each in words if each not in ("torch", "th", "tensor", "to", "device")), "constant")
+    number, wished = 1, f"{base}_on_device"
+    while not is_free(scope, wished):  # type: ignore[arg-type]
+        number += 1
+        wished = f"{base}_on_device_{number}"
+    return f"{wished}_l{node.lineno}" if _is_common(scope, base, node) else wished
+
+
+def _is_common(scope: ast.AST, base: str, node: ast.expr) -> bool:
+    """Whether two different copies in this scope would get the same name."""
+    same = [
+        each
+        for each in within(scope)
+        if isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr in ("to", "cuda")
+        and last_name(each.func.value) == base
+    ]
+    return len({ast.dump(each) for each in same} | {ast.dump(node)}) > 1
+
+
+def _only_moved(source: ModuleSource, attribute: ast.Attribute) -> bool:
+    """Whether the file does nothing with this attribute but assign it, move it, or ask for its size."""
+    for each in ast.walk(source.tree):
+        if isinstance(each, ast.Attribute) and each.attr == attribute.attr and isinstance(each.ctx, ast.Load):
+            parent = source.parents[each]
+            grand = source.parents.get(parent)
+            moved = isinstance(parent, ast.Attribute) and parent.attr in ("to", "shape", "dtype", "device", "numel")
+            sized = isinstance(parent, ast.Call) and last_name(parent.func) == "len"
+            if not (moved or sized) and not (isinstance(grand, ast.Call) and last_name(grand.func) == "size"):
+                return False
+    return isinstance(attribute.value, ast.Name) and attribute.value.id == "self"
+
+
+def _attribute_moved(site: SiteEvidence, source: ModuleSource, move: Move) -> Edit:
+    code = source.code(move.host)
+    statement = statement_of(source, move.call)
+    start = source.line_start(statement.lineno)
+    indent = source.text[start : source.span(statement)[0]]
+    if not (indent == "" or indent.isspace()):
+        raise DeclinedError("The statement shares its line with another one")
+    call_start, call_end = source.span(move.call)
+    changes = [
+        Replacement(start=start, end=start, text=f"{indent}{code} = {code}.to({move.device_text})\n"),
+        Replacement(start=call_start, end=call_end, text=code),
+    ]
+    return _edit(site, source, changes, f"{code} stays on the device once it was moved there.")
+
+
+def _kept_move(site: SiteEvidence, source: ModuleSource, move: Move) -> list[Edit]:
+    if site.bytes > MOST_KEPT_BYTES * site.count:
+        return []
+    arguments = [source.code(move.host), move.device_text, *([move.dtype_text] if move.dtype_text else [])]
+    return [_kept(site, source, move.call, arguments)]
+
+
+def _kept_data(site: SiteEvidence, source: ModuleSource, call: ast.Call) -> list[Edit]:
+    device = keyword(call, "device")
+    if device is None or not call.args or site.bytes > MOST_KEPT_BYTES * site.count:
+        return []
+    others = [f"{each.arg}={source.code(each.value)}" for each in call.keywords if each.arg not in ("device", None)]
+    host = f"{source.code(call.func)}({', '.join([source.code(call.args[0]), *others])})"
+    return [_kept(site, source, call, [host, source.code(device)])]
+
+
+def _kept(site: SiteEvidence, source: ModuleSource, node: ast.expr, arguments: list[str]) -> Edit:
+    text = f"_on_device({', '.join(arguments)})"
+    if not (is_only_read(source, node) or _is_indexed(source, node)):
+        text += ".clone()"
+    start, end = source.span(node)
+    said = "A helper keeps the copy and hands it out again while the content is the same."
+    return _edit(site, source, [Replacement(start=start, end=end, text=text)], said, ("_on_device",))
+
+
+def _index_kept(site: SiteEvidence, frame: Frame, node: ast.Subscript) -> tuple[Edit, ...]:
+    """``x[[1, 0]]`` and ``x[host_index]``: keep the index on the device."""
+    source = frame.source
+    index = node.slice
+    if isinstance(index, ast.List) and all(isinstance(each, ast.Constant) for each in index.elts):
+        host, imports = f"torch.tensor({source.code(index)})", ("import torch",)
+    elif is_tensor(index, frame.values, "cpu") or (isinstance(index, ast.Call) and is_torch_call(source, index)):
+        _refuse_random(index)
+        host, imports = source.code(index), ()
+    else:
+        raise DeclinedError("The index that is copied is not a single list of numbers or host tensor")
+    if site.bytes > MOST_KEPT_BYTES * site.count:
+        raise DeclinedError("The index is too large to be compared at each visit")
+    start, end = source.span(index)
+    owner = in_parentheses(source, node.value)
+    if dotted(node.value) is None:
+        raise DeclinedError("What is indexed is computed in the same expression")
+    text = f"_on_device({host}, {owner}.device)"
+    edit = _edit(
+        site,
+        source,
+        [Replacement(start=start, end=end, text=text)],
+        "A helper keeps the index on the device while its content is the same.",
+        ("_on_device",),
+    )
+    return (msgspec.structs.replace(edit, imports=imports),)

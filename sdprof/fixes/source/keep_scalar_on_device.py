@@ -1,0 +1,150 @@
+"""Fill or compare with a number that lies on the device without reading it: no wait for the device."""
+
+from __future__ import annotations
+
+import ast
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.edit import Edit, Replacement
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.calls import argument
+from sdprof.fixes.source.reading.names import last_name
+from sdprof.fixes.source.reading.seen import Values, device_of, is_tensor
+from sdprof.fixes.source.reading.stacking import stacked
+from sdprof.fixes.source.reading.tensor_calls import (
+    cast_text,
+    check_arguments,
+    inferred_dtype,
+    is_only_read,
+    is_torch_call,
+    keyword,
+    torch_of,
+)
+from sdprof.model import FixMeta
+
+META = FixMeta(
+    id="keep-scalar-on-device",
+    title="Fill tensors from a number on the device without reading it",
+    kind="source",
+    numerics="exact",
+    removes=("sync-in-loop", "host-to-device-in-loop"),
+    order=10,
+)
+FILLS = frozenset({"full", "full_like", "new_full"})
+COPIES = frozenset({"tensor", "as_tensor"})
+STACKED = "The numbers are put together on the device: none is read, and nothing is copied."
+CHOICES = {"min": "minimum", "max": "maximum"}
+
+
+def concerns(site: SiteEvidence) -> bool:
+    """Whether a number was read."""
+    return site.kind == "SYNC" and site.shape in ((), None)
+
+
+def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
+    """``torch.full(shape, table[i], device=d)`` → ``table[i].expand(shape)``, with the dtype that ``full`` gives.
+
+    Likewise ``full_like``, ``new_full``, ``torch.tensor(t)``, ``torch.tensor([t] * n)`` and ``min(t, u)``.
+    """
+    source = sources.of(site.where.file)
+    node = source.node_at(site.where)
+    if not isinstance(node, ast.Call):
+        raise DeclinedError("The number is not read by a call that fills or compares")
+    values = site.stack[0].values
+    name = last_name(node.func)
+    if name in CHOICES and isinstance(node.func, ast.Name):
+        text, said = _chosen(source, node, values)
+    elif name in FILLS:
+        text, said = _filled(source, node, site.dtype, values)
+    elif name in COPIES and is_torch_call(source, node):
+        together = stacked(site, source, node, values)
+        text, said = (together, STACKED) if together else _copied(source, node, site.dtype, values)
+    else:
+        raise DeclinedError("The number is not read by a call that fills or compares")
+    start, end = source.span(node)
+    return (
+        Edit(
+            fix=META.id,
+            file=source.path,
+            where=site.where,
+            replacements=(Replacement(start=start, end=end, text=text),),
+            numerics="exact",
+            proof="data",
+            description=said,
+        ),
+    )
+
+
+def _filled(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> tuple[str, str]:
+    check_arguments(call, frozenset({"size", "fill_value", "dtype", "device", "input"}))
+    name, torch = last_name(call.func), torch_of(call)
+    method = name == "new_full"
+    first = argument(call, 0, "input" if name == "full_like" else "size")
+    value = argument(call, 1, "fill_value")
+    if first is None or value is None or not seen:
+        raise DeclinedError("Shape, number or dtype of the filled tensor was not seen")
+    _check_value(value, values)
+    if name == "full":
+        if not is_torch_call(source, call):
+            raise DeclinedError("It is not torch.full")
+        device = keyword(call, "device")
+        if device is None or device_of(device, values) == "cpu":
+            raise DeclinedError("The tensor is made on the host, from a number on the device")
+        dtype = _dtype_text(source, call) or f"{torch}.{inferred_dtype(seen)}"
+        shape = source.code(first)
+    else:
+        owner = call.func.value if method and isinstance(call.func, ast.Attribute) else first
+        if keyword(call, "device") is not None:
+            raise DeclinedError("The tensor may be made on another device")
+        dtype = _dtype_text(source, call) or f"{source.code(owner)}.dtype"
+        shape = source.code(first) if method else f"{source.code(first)}.shape"
+        torch = "torch"
+    text = f"{cast_text(source, value, dtype, seen, torch)}.expand({shape})"
+    if not is_only_read(source, call):
+        text += ".clone()"
+    return text, "The number is spread over the shape on the device, where it lies, and never read."
+
+
+def _copied(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> tuple[str, str]:
+    check_arguments(call, frozenset({"data", "dtype", "device"}))
+    value = argument(call, 0, "data")
+    device = keyword(call, "device")
+    if value is None or device_of(device, values) == "cpu" or (device is None and not isinstance(value, ast.Name)):
+        raise DeclinedError("The tensor is made on the host, from a number on the device")
+    count = None
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult) and isinstance(value.left, ast.List):
+        if len(value.left.elts) != 1:
+            raise DeclinedError("The list repeats more than one number")
+        value, count = value.left.elts[0], source.code(value.right)
+    elif isinstance(value, ast.List | ast.Tuple) and len(value.elts) == 1:
+        value, count = value.elts[0], "1"
+    _check_value(value, values)
+    if is_tensor(value, values, "cuda") is not True:
+        raise DeclinedError("It was not seen that the number is a tensor on the device")
+    # torch.tensor keeps the dtype of tensors it is given, in a list too.
+    text = cast_text(source, value, _dtype_text(source, call), seen, torch_of(call))
+    text += ".clone()" if count is None else f".expand({count}).clone()"
+    return text, "The number is copied on the device, where it lies, and never read."
+
+
+def _chosen(source: ModuleSource, call: ast.Call, values: Values) -> tuple[str, str]:
+    if len(call.args) != 2 or call.keywords:
+        raise DeclinedError("More than two values are compared")
+    if any(is_tensor(each, values, "cuda") is not True for each in call.args):
+        raise DeclinedError("It was not seen that both values are tensors on the device")
+    name = CHOICES[last_name(call.func)]
+    arguments = ", ".join(source.code(each) for each in call.args)
+    return f"torch.{name}({arguments})", "The smaller or larger of the two is chosen on the device (neither being NaN)."
+
+
+def _check_value(value: ast.expr, values: Values) -> None:
+    if isinstance(value, ast.Call) and last_name(value.func) in ("float", "int", "bool", "item"):
+        raise DeclinedError("The number is turned into a Python number on the way")
+    if is_tensor(value, values) is False:
+        raise DeclinedError("The number read is not the one that fills the tensor")
+
+
+def _dtype_text(source: ModuleSource, call: ast.Call) -> str | None:
+    dtype = keyword(call, "dtype")
+    return None if dtype is None else source.code(dtype)

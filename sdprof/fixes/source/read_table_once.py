@@ -1,0 +1,126 @@
+"""Decide on the host with a host copy of a table that was read once, instead of waiting for the device each time."""
+
+from __future__ import annotations
+
+import ast
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.edit import Edit, Replacement
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.module_source import Sources
+from sdprof.fixes.source.reading.host_copies import Frame, HostCopy, make_host, merged, tensor_leaves, twin
+from sdprof.fixes.source.reading.names import last_name
+from sdprof.model import FixMeta
+
+META = FixMeta(
+    id="read-table-once",
+    title="Read small tables of numbers once before the loop, where the host decides by them",
+    kind="source",
+    numerics="rounding",
+    removes=("sync-in-loop", "device-to-host-in-loop"),
+    order=20,
+)
+DIRECT = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.JoinedStr, ast.FormattedValue, ast.Subscript)
+READS = frozenset({"float", "int", "bool", "item", "tolist", "range"})
+
+
+def concerns(site: SiteEvidence) -> bool:
+    """Whether the host read a number."""
+    return site.kind == "SYNC" or (site.kind == "D2H" and site.bytes <= 64 * site.count)
+
+
+def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
+    """``if sigmas[i] > 0`` → ``if sigmas_on_host[i] > 0``, with ``sigmas_on_host = sigmas.cpu()`` before the loop.
+
+    A loop variable is read from a host copy of what it runs through; an argument is followed into the caller. Where
+    nothing but comparisons and indexing sees the copy, the result is exact.
+    """
+    if site.first_step_alone:
+        raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
+    frame = Frame(site, sources, 0)
+    node = frame.source.node_at(site.where)
+    leaves = tensor_leaves(_what_is_read(node), frame.values)
+    if not all(frame.source.has_own_text(leaf) for leaf in leaves):
+        raise DeclinedError("The place inside the f-string is not exact: name the number before it")
+    if not leaves:
+        raise DeclinedError("No name in the expression stands for the number that was read")
+    edits: list[Edit] = []
+    copies = [copy for leaf in leaves if (copy := _copied(frame, leaf)) is not None]
+    whole = merged(copies, computes=_computes(frame, node, leaves)) if copies else None
+    if whole is not None:
+        edits.append(_edit(site, whole))
+    if all(_fits_helper(leaf) for leaf in leaves):
+        edits.append(_with_helper(site, frame, node, leaves))
+    if not edits:
+        raise DeclinedError("The number is computed on the device in this very step: only the device can know it")
+    return tuple(edits)
+
+
+def _what_is_read(node: ast.expr) -> ast.expr:
+    return node.slice if isinstance(node, ast.Subscript) else node
+
+
+def _copied(frame: Frame, leaf: ast.expr) -> HostCopy | None:
+    copy = twin(frame, leaf)
+    if copy is not None and copy.text is not None:
+        start, end = frame.source.span(leaf)
+        copy.replacements.append(Replacement(start=start, end=end, text=copy.text))
+        return copy
+    if isinstance(leaf, ast.Subscript):
+        return _index_made_host(frame, leaf)
+    return make_host(frame, leaf)
+
+
+def _index_made_host(frame: Frame, leaf: ast.Subscript) -> HostCopy | None:
+    found = [copy for each in tensor_leaves(leaf.slice, frame.values) if (copy := make_host(frame, each)) is not None]
+    return merged(found, computes=False) if found else None
+
+
+def _computes(frame: Frame, node: ast.expr, leaves: list[ast.expr]) -> bool:
+    """Whether there is arithmetic between a leaf and the number that is read."""
+    for leaf in leaves:
+        parent: ast.AST = leaf
+        while parent is not node:
+            parent = frame.source.parents[parent]
+            direct = isinstance(parent, DIRECT) and not (
+                isinstance(parent, ast.UnaryOp) and not isinstance(parent.op, ast.Not)
+            )
+            reads = isinstance(parent, ast.Call) and last_name(parent.func) in READS
+            method = isinstance(parent, ast.Attribute) and parent.attr in READS
+            if not (direct or reads or method or isinstance(parent, ast.Tuple | ast.List)):
+                return not frame.site.dtype.startswith("int")
+    return False
+
+
+def _edit(site: SiteEvidence, copy: HostCopy) -> Edit:
+    return Edit(
+        fix=META.id,
+        file=copy.file,
+        where=site.where,
+        replacements=tuple(copy.replacements),
+        numerics="rounding" if copy.computes else "exact",
+        proof="arithmetic" if copy.computes else "data",
+        description=copy.said + (" The host computes with it." if copy.computes else ""),
+    )
+
+
+def _fits_helper(leaf: ast.expr) -> bool:
+    return isinstance(leaf, ast.Name | ast.Attribute | ast.Subscript)
+
+
+def _with_helper(site: SiteEvidence, frame: Frame, node: ast.expr, leaves: list[ast.expr]) -> Edit:
+    replacements = []
+    for leaf in leaves:
+        start, end = frame.source.span(leaf)
+        replacements.append(Replacement(start=start, end=end, text=f"_on_host({frame.source.code(leaf)})"))
+    computes = _computes(frame, node, leaves)
+    return Edit(
+        fix=META.id,
+        file=frame.source.path,
+        where=site.where,
+        replacements=tuple(replacements),
+        helpers=("_on_host",),
+        numerics="rounding" if computes else "exact",
+        proof="arithmetic" if computes else "data",
+        description="The table is read once each time it was written to, by a helper that keeps its host copy.",
+    )

@@ -1,0 +1,57 @@
+"""A call and its arguments, and which of them becomes a parameter."""
+
+from __future__ import annotations
+
+import ast
+
+from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.names import Function, last_name
+
+STATIC = frozenset({"staticmethod"})
+
+
+def argument(call: ast.Call, position: int | None, keyword: str) -> ast.expr | None:
+    """An argument by position or keyword; None where it is not given, or hidden in ``*args`` or ``**kwargs``."""
+    for each in call.keywords:
+        if each.arg == keyword:
+            return each.value
+    if (
+        position is None
+        or position >= len(call.args)
+        or any(isinstance(a, ast.Starred) for a in call.args[: position + 1])
+    ):
+        return None
+    return call.args[position]
+
+
+def is_plain(call: ast.Call) -> bool:
+    """Whether a call has neither ``*args`` nor ``**kwargs``."""
+    return not any(isinstance(each, ast.Starred) for each in call.args) and all(each.arg for each in call.keywords)
+
+
+def given_as(call: ast.Call, function: Function, parameter: str) -> ast.expr | None:
+    """The argument that ``function`` receives as ``parameter``; None where the default stands, or it is unclear."""
+    order = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+    bound = isinstance(call.func, ast.Attribute) and order[:1] in (["self"], ["cls"])
+    constructor = function.name == "__init__" and order[:1] == ["self"]
+    if bound or constructor or (order[:1] == ["self"] and function.name in ("forward", "__call__")):
+        order = order[1:]
+    position = order.index(parameter) if parameter in order else None
+    return argument(call, position, parameter)
+
+
+def calls_to(source: ModuleSource, name: str) -> list[ast.Call]:
+    """Calls in a file whose function has this last name."""
+    return [node for node in ast.walk(source.tree) if isinstance(node, ast.Call) and last_name(node.func) == name]
+
+
+def in_parentheses(source: ModuleSource, node: ast.expr) -> str:
+    """The text of an expression such that ``.attribute`` may follow it."""
+    code = source.code(node)
+    primary = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)
+    return code if isinstance(node, primary) else f"({code})"
+
+
+def shape_text(source: ModuleSource, node: ast.expr) -> str:
+    """A shape as the arguments of ``expand``: ``(b, 1)`` stays, ``[b, 1]`` and ``x.shape`` too."""
+    return source.code(node)

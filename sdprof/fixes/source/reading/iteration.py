@@ -1,0 +1,94 @@
+"""Which element of which table a loop variable is."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from sdprof.fixes.source.reading.names import Scope, bindings, dotted, last_name, stored_names
+
+PASSES_ITEMS_ON = frozenset({"list", "tuple", "iter", "track"})
+
+
+@dataclass(frozen=True)
+class Element:
+    """A loop variable takes the elements of ``iterable`` one after the other."""
+
+    iterable: ast.expr
+    index: str | None = None
+    """Text of the position that goes with it, from ``enumerate``."""
+    zipped: ast.Call | None = None
+    """The ``zip`` in the loop's head that the iterable is an argument of."""
+    target: ast.expr | None = None
+    """The tuple that the ``zip`` is unpacked into."""
+
+
+def element_of(loop: ast.For | ast.AsyncFor, name: str, scope: Scope) -> Element | None:
+    """The table that ``name`` runs through, if the head of the loop shows it."""
+    return _match(loop.target, loop.iter, name, scope, Element(loop.iter), in_head=True)
+
+
+def _match(
+    target: ast.expr, iterable: ast.expr, name: str, scope: Scope, so_far: Element, *, in_head: bool
+) -> Element | None:
+    if isinstance(iterable, ast.Name) and _made_by_wrapper(iterable, scope) is not None:
+        made = _made_by_wrapper(iterable, scope)
+        assert made is not None
+        return _match(target, made, name, scope, so_far, in_head=False)
+    if isinstance(iterable, ast.Call) and isinstance(iterable.func, ast.Name | ast.Attribute) and iterable.args:
+        called = last_name(iterable.func)
+        if called == "enumerate":
+            return _match_enumerate(target, iterable, name, scope, in_head=in_head)
+        if called == "zip":
+            return _match_zip(target, iterable, name, scope, so_far.index, in_head=in_head)
+        if _passes_on(called):
+            return _match(target, iterable.args[0], name, scope, so_far, in_head=in_head)
+        return None
+    if isinstance(target, ast.Name) and target.id == name:
+        return Element(iterable, so_far.index, so_far.zipped, so_far.target)
+    return None
+
+
+def _match_enumerate(target: ast.expr, call: ast.Call, name: str, scope: Scope, *, in_head: bool) -> Element | None:
+    if not (isinstance(target, ast.Tuple) and len(target.elts) == 2 and isinstance(target.elts[0], ast.Name)):
+        return None
+    index = target.elts[0].id
+    start = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords if k.arg == "start"), None)
+    if start is not None:
+        if not (isinstance(start, ast.Constant) and isinstance(start.value, int)):
+            return None
+        index = f"{index} - {start.value}" if start.value else index
+    return _match(target.elts[1], call.args[0], name, scope, Element(call.args[0], index), in_head=in_head)
+
+
+def _match_zip(
+    target: ast.expr, call: ast.Call, name: str, scope: Scope, index: str | None, *, in_head: bool
+) -> Element | None:
+    if not isinstance(target, ast.Tuple) or len(target.elts) != len(call.args):
+        return None
+    for part, iterable in zip(target.elts, call.args, strict=True):
+        if name in stored_names(part):
+            beside = Element(iterable, index, call if in_head else None, target)
+            return _match(part, iterable, name, scope, beside, in_head=False)
+    return None
+
+
+def _made_by_wrapper(name: ast.Name, scope: Scope) -> ast.Call | None:
+    """The call that a name stands for, where it only passes on the items of something else."""
+    bound = bindings(scope, name.id)
+    if len(bound) == 1 and bound[0].kind == "assignment" and isinstance(bound[0].value, ast.Call):
+        called = last_name(bound[0].value.func)
+        if (called in ("zip", "enumerate") or _passes_on(called)) and bound[0].value.args:
+            return bound[0].value
+    return None
+
+
+def _passes_on(called: str) -> bool:
+    return called in PASSES_ITEMS_ON or "tqdm" in called.lower() or "progress" in called.lower()
+
+
+def is_table(node: ast.expr) -> bool:
+    """``sigmas``, ``self.sigmas`` or a slice of one."""
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+        node = node.value
+    return dotted(node) is not None

@@ -1,0 +1,192 @@
+"""Run the loop with edits in it, where copies and waits can be counted, and say what that shows."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from safetensors.numpy import load_file
+
+from sdprof.comparison.parity import Outputs, coarsest, compare_outputs
+from sdprof.facts.relocate import Relocation
+from sdprof.facts.transfer_change import loop_transfers, moved, staying
+from sdprof.fixes.source.compose import compose
+from sdprof.fixes.source.edit import Edit
+from sdprof.fixes.source.module_source import Sources
+from sdprof.model import Parity, RewriteProof, RewrittenFile, TransferProfile
+from sdprof.stages.choose_edits import Trial
+from sdprof.stages.overlay_folder import write_overlay
+from sdprof.stages.own_time import TimeSheet
+from sdprof.stages.variants import VariantStarter
+from sdprof.worker.client import WorkerError
+from sdprof.worker.protocol import Collect, Collected
+
+SLOWEST = 10.0
+"""A rewritten loop that takes this many times as long as the loop as it is, and then some, is taken to hang."""
+LEAST_TIMEOUT_SECONDS = 60.0
+STAYS = "The event stays where its expression is rewritten"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditRun:
+    """What one run with some edits left."""
+
+    error: str = ""
+    """Why it did not run, in one sentence."""
+    parity: Parity | None = None
+    transfers: TransferProfile | None = None
+    """Places are those in the user's files."""
+    conflicts: Mapping[Edit, str] = field(default_factory=dict)
+
+
+class EditTrials:
+    """Tries edits on the device whose copies and waits were counted: the real one, or the simulated one."""
+
+    def __init__(
+        self,
+        starter: VariantStarter,
+        sources: Sources,
+        scratch: Path,
+        times: TimeSheet,
+        *,
+        device: str | None,
+        before: TransferProfile | None,
+        precision: str | None,
+    ) -> None:
+        """Start the loop as it is once, for its outputs.
+
+        :param device: the device to run on, None for the request's.
+        :param before: copies and waits of the loop as it is, counted on that device; None where they cannot be.
+        :raises WorkerError: if the loop does not run on that device.
+        """
+        self._starter = starter
+        self._sources = sources
+        self._scratch = scratch
+        self._times = times
+        self._device = device
+        self._before = before
+        self._precision = precision
+        self._numbers = itertools.count()
+        self._runs: dict[tuple[Edit, ...], EditRun] = {}
+        self._outputs, self._outputs_again, self._timeout_seconds = self._as_it_is()
+
+    def __call__(self, edits: tuple[Edit, ...]) -> Trial:
+        """Whether these edits hold together."""
+        run = self.run(edits)
+        fault = fault_of(run, self._before)
+        in_vain = dict(run.conflicts)
+        if not fault and run.transfers is not None and self._before is not None:
+            cured = [edit.where for edit in edits if edit not in in_vain]
+            stays = staying(cured, self._before, run.transfers)
+            in_vain.update({edit: STAYS for edit in edits if edit.where in stays})
+        return Trial(fault=fault, in_vain=in_vain)
+
+    def proof(self, edits: tuple[Edit, ...], *, two_lengths: bool = False) -> RewriteProof | None:
+        """What a sound run with these edits shows; None where it is not sound, or no copies can be counted here.
+
+        :param two_lengths: run the loop at twice the steps as well, for what one step more adds.
+        """
+        run = self.run(edits)
+        if fault_of(run, self._before) or run.transfers is None or self._before is None or run.parity is None:
+            return None
+        after = loop_transfers(run.transfers)
+        return RewriteProof(
+            device=self._before.device,
+            before=loop_transfers(self._before),
+            after=after,
+            equal=run.parity.max_abs_diff == 0,
+            max_rel_diff=run.parity.max_rel_diff,
+            to_confirm=any(edit.proof == "arithmetic" for edit in edits),
+            per_step=self._per_step(edits, run.transfers) if two_lengths else None,
+        )
+
+    def run(self, edits: tuple[Edit, ...]) -> EditRun:
+        """Run the loop with these edits, once and for all."""
+        if edits not in self._runs:
+            self._runs[edits] = self._run(edits, self._starter.request.profile_steps)
+        return self._runs[edits]
+
+    def _as_it_is(self) -> tuple[Outputs, Outputs, float]:
+        folder = self._folder()
+        files = [folder / name for name in ("outputs.safetensors", "outputs-again.safetensors")]
+        worker, _ = self._starter.start(steps=self._starter.request.profile_steps, device=self._device)
+        with self._times.spent_on("trying rewrites", overhead=False):
+            try:
+                started = time.perf_counter()
+                for file in files:
+                    worker.run(str(file))
+                seconds = time.perf_counter() - started
+            finally:
+                worker.close()
+        limit = min(self._starter.request.timeout_seconds, LEAST_TIMEOUT_SECONDS + SLOWEST * seconds)
+        return load_file(files[0]), load_file(files[1]), limit
+
+    def _run(self, edits: tuple[Edit, ...], steps: int) -> EditRun:
+        folder = self._folder()
+        composed = {
+            file: compose(self._sources.of(file), [edit for edit in edits if edit.file == file])
+            for file in dict.fromkeys(edit.file for edit in edits)
+        }
+        conflicts = {conflict.edit: conflict.reason for each in composed.values() for conflict in each.conflicts}
+        overlay = write_overlay(folder / "overlay", {file: each.text for file, each in composed.items()})
+        outputs = folder / "outputs.safetensors"
+        try:
+            worker, _ = self._starter.start(
+                steps=steps, device=self._device, overlay=overlay, timeout_seconds=self._timeout_seconds
+            )
+            with self._times.spent_on("trying rewrites", overhead=False):
+                try:
+                    worker.run(str(outputs))
+                    reply = (
+                        worker.collect(Collect(collector="transfers", folder=str(folder)))
+                        if self._before is not None
+                        else None
+                    )
+                finally:
+                    worker.close()
+        except WorkerError as error:
+            return EditRun(error=error.sentence, conflicts=conflicts)
+        if reply is not None and not isinstance(reply, Collected):
+            return EditRun(error=reply.reason, conflicts=conflicts)
+        parity = compare_outputs(
+            self._outputs,
+            load_file(outputs),
+            numerics=coarsest(edit.numerics for edit in edits),
+            precision=self._precision,
+            baseline_again=self._outputs_again,
+        )
+        transfers = _read(folder, overlay) if reply is not None else None
+        return EditRun(parity=parity if steps == self._starter.request.profile_steps else None, transfers=transfers)
+
+    def _per_step(self, edits: tuple[Edit, ...], once: TransferProfile) -> float | None:
+        twice = self._run(edits, 2 * self._starter.request.profile_steps).transfers
+        if twice is None or twice.steps <= once.steps:
+            return None
+        return (loop_transfers(twice).total - loop_transfers(once).total) / (twice.steps - once.steps)
+
+    def _folder(self) -> Path:
+        folder = self._scratch / f"trial-{next(self._numbers)}"
+        folder.mkdir()
+        return folder
+
+
+def fault_of(run: EditRun, before: TransferProfile | None) -> str:
+    """Why the edits of a run cannot stay, in one sentence; empty where they can."""
+    if run.error:
+        return f"The loop failed with it: {run.error}"
+    if run.parity is not None and not run.parity.passed:
+        return f"The output changed: {run.parity.reason}"
+    if run.transfers is not None and before is not None:
+        elsewhere = moved(before, run.transfers)
+        if elsewhere:
+            return f"A copy or wait moved: {elsewhere}"
+    return ""
+
+
+def _read(folder: Path, overlay: tuple[RewrittenFile, ...]) -> TransferProfile:
+    profile = msgspec.json.decode((folder / "transfers.json").read_bytes(), type=TransferProfile)
+    return Relocation.read(overlay).relocated(profile)

@@ -1,0 +1,322 @@
+"""Record a loop on the simulated device, cure what it shows, run the rewritten text, and compare."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import linecache
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+import torch
+
+from sdprof.collectors import loop as loop_collector
+from sdprof.collectors.expression import locate
+from sdprof.collectors.frame_values import seen_values
+from sdprof.collectors.hot_calls import STACK_BASE
+from sdprof.collectors.loop_watch import LoopWatch
+from sdprof.collectors.visibility import FileVisibility, Visibility
+from sdprof.collectors.watched_run import WatchedRun
+from sdprof.device import Recorder, current, simulate, to_host
+from sdprof.fixes.source.compose import Composed, compose
+from sdprof.fixes.source.edit import Declined, Edit
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.inserted_helpers import HELPERS
+from sdprof.fixes.source.module_source import Sources
+from sdprof.fixes.source.registry import propose
+from sdprof.model import LoopMap, SeenFrame
+
+Build = Callable[[str, int], tuple[torch.nn.Module, Callable[[], Any]]]
+"""``build(device, steps)`` gives the hot module and the loop to run."""
+MOST_ROUNDS = 6
+
+
+@dataclass
+class Observed:
+    """One run."""
+
+    output: Any
+    sites: list[SiteEvidence]
+    counts: Counter[str] = field(default_factory=Counter)
+    """Events inside the loop by kind."""
+
+    @property
+    def late(self) -> int:
+        """Copies and waits that happen in other steps than the first, too."""
+        return sum(site.count for site in self.sites if set(site.steps) - {0})
+
+
+class _SiteRecorder(Recorder):
+    def __init__(self, watch: LoopWatch, watched: WatchedRun) -> None:
+        super().__init__()
+        self.seen: dict[tuple[Any, ...], list[Any]] = {}
+        self._watch = watch
+        self._visible = FileVisibility(watched.is_user_file)
+
+    def add(self, *args: Any, **kwargs: Any) -> None:
+        before = self.count
+        super().add(*args, **kwargs)
+        if self.count == before:
+            return
+        sight = self._watch.look()
+        if sight.step is None:
+            return
+        frames = self._frames(sys._getframe(1))
+        if frames[0].f_code.co_qualname in HELPERS:
+            frames = frames[1:]  # what a helper copies belongs to the expression that calls it
+        innermost = frames[0]
+        key = (args[0], args[1], innermost.f_code, innermost.f_lasti)
+        if key not in self.seen:
+            stack = tuple(
+                SeenFrame(
+                    where=locate(frame.f_code, frame.f_lasti),
+                    library=self._visible(frame.f_code.co_filename) is not Visibility.USER,
+                    values=seen_values(frame),
+                )
+                for frame in frames
+            )
+            self.seen[key] = [stack, []]
+        self.seen[key][1].append((self.count - 1, sight.step))
+
+    def _frames(self, frame: FrameType | None) -> list[FrameType]:
+        frames = []
+        while frame is not None and frame.f_code is not STACK_BASE:
+            if self._visible(frame.f_code.co_filename):
+                frames.append(frame)
+            frame = frame.f_back
+        return frames
+
+
+def observe(build: Build, steps: int, roots: tuple[Path, ...], device: str = "cuda") -> Observed:
+    """Run on the simulated device."""
+    with simulate():
+        torch.manual_seed(0)
+        module, run = build(device, steps)
+
+        def seeded() -> Any:
+            torch.manual_seed(1)
+            return run()
+
+        watched = WatchedRun(
+            run=seeded,
+            hot_modules={"net": module},
+            source_roots=roots,
+            folder=roots[0],
+            device=torch.device(device),
+            dtype=None,
+            compiled=False,
+            loop=None,
+        )
+        found = loop_collector.collect(watched)
+        with LoopWatch(WatchedRun(**{**vars(watched), "loop": found})) as watch:
+            recorder = _SiteRecorder(watch, watched)
+            with current.redirected(recorder.add):
+                output = watch.run()
+        sites = _sites(recorder, found, watch.steps)
+        counts: Counter[str] = Counter()
+        for site in sites:
+            counts[site.kind] += site.count
+        return Observed(to_host(output), sites, counts)
+
+
+def _sites(recorder: _SiteRecorder, loop: LoopMap, steps: int) -> list[SiteEvidence]:
+    events = recorder.events
+    sites = []
+    for stack, visits in recorder.seen.values():
+        seen = [events[index] for index, _ in visits]
+        compared = [event.same_content for event in seen if event.same_content is not None]
+        sites.append(
+            SiteEvidence(
+                kind=seen[0].kind,
+                op=seen[0].operator,
+                stack=stack,
+                count=len(seen),
+                steps=tuple(sorted({step for _, step in visits})),
+                steps_in_run=steps,
+                bytes=sum(event.bytes for event in seen),
+                identical_content=bool(compared) and all(compared),
+                dtype=seen[0].dtype,
+                shape=seen[0].shape if seen[0].dtype else None,
+                loop=loop,
+            )
+        )
+    return sites
+
+
+@dataclass
+class Cured:
+    """What became of a loop."""
+
+    before: Observed
+    after: Observed
+    composed: dict[str, Composed]
+    declined: list[Declined]
+    stayed: list[str]
+
+    @property
+    def applied(self) -> list[Edit]:
+        return [edit for composed in self.composed.values() for edit in composed.applied]
+
+    @property
+    def same_bits(self) -> bool:
+        return same_bits(self.before.output, self.after.output)
+
+
+def same_bits(one: Any, two: Any) -> bool:
+    """Equal in type, shape, dtype and every bit; NaN equals NaN."""
+    if isinstance(one, torch.Tensor):
+        return (
+            isinstance(two, torch.Tensor)
+            and one.dtype == two.dtype
+            and one.shape == two.shape
+            and torch.equal(torch.nan_to_num(one, nan=12345.0), torch.nan_to_num(two, nan=12345.0))
+        )
+    if isinstance(one, dict):
+        return one.keys() == two.keys() and all(same_bits(one[name], two[name]) for name in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(two) and all(map(same_bits, one, two))
+    return bool(one == two)
+
+
+def cure(
+    load: Callable[[Mapping[str, str]], Build], steps: int, roots: tuple[Path, ...], fix_ids: set[str] | None = None
+) -> Cured:
+    """Try the preferred edit of every site; where an event stays or the run fails, the next.
+
+    :param load: takes rewritten texts by file, gives the loop that runs them.
+    """
+    before = observe(load({}), steps, roots)
+    sources = Sources()
+    proposals = [propose(site, sources, fix_ids) for site in before.sites]
+    at = [0] * len(proposals)
+    stayed: list[str] = []
+    for _ in range(40):
+        chosen: dict[str, list[Edit]] = {}
+        owner: dict[int, int] = {}
+        for number, proposal in enumerate(proposals):
+            if at[number] < len(proposal.edits):
+                edit = proposal.edits[at[number]]
+                owner[id(edit)] = number
+                chosen.setdefault(edit.file, []).append(edit)
+        composed = {file: compose(sources.of(file), edits) for file, edits in chosen.items()}
+        moved_on = False
+        for each in composed.values():
+            for conflict in each.conflicts:
+                at[owner[id(conflict.edit)]] += 1
+                stayed.append(f"{conflict.edit.where.line}: {conflict.edit.description}: {conflict.reason}")
+                moved_on = True
+        if moved_on:
+            continue
+        try:
+            after = observe(load({file: each.text for file, each in composed.items()}), steps, roots)
+        except Exception as error:
+            # Which edit did it is not told: go back one by one, the last first.
+            number = max((n for n in range(len(at)) if at[n] < len(proposals[n].edits)), default=-1)
+            if number < 0:
+                raise
+            stayed.append(f"{proposals[number].edits[at[number]].description}: {type(error).__name__}: {error}")
+            at[number] += 1
+            continue
+        left = {
+            (site.where.file, _origin(composed, site))
+            for site in after.sites
+            if set(site.steps) - {0} or site.steps_in_run == 1
+        }
+        for number, proposal in enumerate(proposals):
+            if at[number] >= len(proposal.edits):
+                continue
+            edit = proposal.edits[at[number]]
+            where = proposal.site.where
+            start = sources.of(where.file).offset(where.line, where.column or 0)
+            spots = {(where.file, start)} | {(edit.file, each.start) for each in edit.replacements}
+            if left & spots:
+                stayed.append(f"{where.line} {edit.fix}: {edit.description}: events stay")
+                at[number] += 1
+                moved_on = True
+        if not moved_on:
+            break
+    declined = [each for proposal in proposals for each in proposal.declined]
+    return Cured(before, after, composed, declined, stayed)
+
+
+def _origin(composed: Mapping[str, Composed], site: SiteEvidence) -> int | None:
+    file = composed.get(site.where.file)
+    if file is None:
+        return (
+            None
+            if site.where.column is None
+            else Sources().of(site.where.file).offset(site.where.line, site.where.column)
+        )
+    return file.origin(site.where.line, site.where.column or 0)
+
+
+def module_of(path: Path, text: str | None = None, name: str = "loop_under_test") -> ModuleType:
+    """A module from a file, or from another text in its place; positions name the file."""
+    text = path.read_text() if text is None else text
+    linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    exec(compile(text, str(path), "exec"), vars(module))
+    return module
+
+
+def cure_file(path: Path, steps: int = 4, fix_ids: set[str] | None = None) -> Cured:
+    """Cure a file with a function ``build(device, steps)``."""
+
+    def load(texts: Mapping[str, str]) -> Build:
+        return module_of(path, texts.get(str(path))).build
+
+    return cure(load, steps, (path.parent,), fix_ids)
+
+
+class _Texts(importlib.abc.MetaPathFinder):
+    """Serves rewritten texts in place of the files of some modules."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.texts = texts
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is None or spec.origin not in self.texts:
+            return None
+        loader = _TextLoader(name, spec.origin)
+        loader.text = self.texts[spec.origin]
+        spec.loader = loader
+        return spec
+
+
+class _TextLoader(importlib.machinery.SourceFileLoader):
+    text = ""
+
+    def get_code(self, fullname: str) -> Any:
+        linecache.cache[self.path] = (len(self.text), None, self.text.splitlines(keepends=True), self.path)
+        return compile(self.text, self.path, "exec")
+
+
+@contextlib.contextmanager
+def served(texts: Mapping[str, str], prefixes: tuple[str, ...], folder: Path | None = None) -> Iterator[None]:
+    """Import modules whose name begins with one of ``prefixes`` anew, from rewritten texts where there are some."""
+    saved = {name: module for name, module in sys.modules.items() if name.startswith(prefixes)}
+    for name in saved:
+        del sys.modules[name]
+    linecache.checkcache()
+    finder = _Texts(texts)
+    sys.meta_path.insert(0, finder)
+    if folder is not None:
+        sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        if folder is not None:
+            sys.path.remove(str(folder))
+        for name in [name for name in sys.modules if name.startswith(prefixes)]:
+            del sys.modules[name]
+        sys.modules.update(saved)

@@ -29,7 +29,7 @@ SHORTEST_SAMPLE_SECONDS = 0.25
 MOST_REPEATS = 16
 LONG_RUN_SECONDS = 8 * SHORTEST_SAMPLE_SECONDS
 """An eager first run that took longer is warm-up enough: what it did once (allocations, packing) is a small share."""
-SHAPE = ("size", "batch_size", "height", "width")
+CHOSEN_BY_TARGET = ("size", "batch_size", "height", "width", "dtype")
 
 
 class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +91,7 @@ class Measurer:
         """
         worker, built = self._starter.start()
         self._starter.source_roots = built.source_roots
-        self._starter.shape = {name: built.settings.get(name) for name in SHAPE}
+        self._starter.chosen = {name: built.settings.get(name) for name in CHOSEN_BY_TARGET}
         try:
             with self._times.spent_on("sharing the weights", overhead=True):
                 worker.save_weights(str(self._starter.weights_file))

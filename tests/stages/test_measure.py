@@ -41,6 +41,7 @@ class FakeWorker:
 
 class FakeStarter:
     weights_file = Path("weights")
+    source_roots: tuple[str, ...] = ()
 
     def __init__(self, *, runs_left: int = 1000) -> None:
         self.started: dict[tuple[str, ...], list[FakeWorker]] = {}

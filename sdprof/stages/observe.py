@@ -34,7 +34,7 @@ BEFORE = (
 AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "graphs")
 """What is worth watching once more when the fixes are in."""
 REWRITTEN = ("loop", "operators", "transfers", "graphs")
-"""What tells whether findings in the source are gone when the source fixes are in, and nothing else is."""
+"""What tells whether findings in the source are gone when the source fixes of the patch are in, and no others."""
 ON_SIMULATED_DEVICE = frozenset({"transfers"})
 """Where there is no CUDA device, these watch the loop on the simulated one, in a worker of its own."""
 SIMULATED = "simulated"

@@ -49,7 +49,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     whole = merged(copies, computes=_computes(frame, node, leaves)) if copies else None
     if whole is not None:
         edits.append(_edit(site, whole))
-    if all(_fits_helper(leaf) for leaf in leaves):
+    if all(_fits_helper(leaf) for leaf in leaves) and site.where.function != "<module>":
         edits.append(_with_helper(site, frame, node, leaves))
     if not edits:
         raise DeclinedError("The number is computed on the device in this very step: only the device can know it")

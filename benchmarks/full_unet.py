@@ -84,6 +84,11 @@ def measure(names: list[str], size: str, rounds: int, folder: Path, nursery: Lau
     return render(names, times, first_runs, memory, failures, folder)
 
 
+def outputs_file(folder: Path, name: str) -> Path:
+    """Where a variant's latents are kept; its name is no file name."""
+    return folder / f"{list(VARIANTS).index(name)}.safetensors"
+
+
 def prepare(worker: Worker, name: str, size: str, folder: Path) -> float:
     """Build a variant on the shared weights and warm it; seconds of its first run, compilation included."""
     target, fixes = VARIANTS[name]
@@ -102,7 +107,7 @@ def prepare(worker: Worker, name: str, size: str, folder: Path) -> float:
         raise WorkerError("fix", f"{name}: {' '.join(built.declined.values())}")
     if not weights.exists():
         worker.save_weights(str(weights))
-    first = worker.run(str(folder / f"{name}.outputs")).seconds
+    first = worker.run(str(outputs_file(folder, name))).seconds
     worker.run()
     return first
 
@@ -121,7 +126,7 @@ def render(
         "max difference of the latents |",
         "|---|---|---|---|---|---|",
     ]
-    reference = load_file(folder / f"{names[0]}.outputs")
+    reference = load_file(outputs_file(folder, names[0]))
     for name in names:
         if name in failures:
             lines.append(f"| {name} | failed: {failures[name]} | | | | |")
@@ -129,7 +134,7 @@ def render(
         seconds = sorted(times.seconds(name))
         speedup = times.pairs(names[0], name).interval() if name != names[0] else None
         ratio = f"{speedup.median:.2f} [{speedup.low:.2f}, {speedup.high:.2f}]" if speedup is not None else "1"
-        parity = compare_outputs(reference, load_file(folder / f"{name}.outputs"), numerics="rounding")
+        parity = compare_outputs(reference, load_file(outputs_file(folder, name)), numerics="rounding")
         lines.append(
             f"| {name} | {seconds[len(seconds) // 2] / CALLS_PER_RUN:.2f} | {ratio} | {first_runs[name]:.1f} | "
             f"{memory[name] / 1e9:.1f} | {parity.max_rel_diff:.1e} |"

@@ -13,7 +13,8 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -54,6 +55,7 @@ class RunFolder:
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path = path
         self.manifest = manifest
+        self._lock = threading.Lock()
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> RunFolder:
@@ -61,7 +63,7 @@ class RunFolder:
 
         :raises RunFolderError: if it exists and is not empty, or cannot be written.
         """
-        try:
+        with _told_in_a_sentence(path):
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
                 raise RunFolderError(
@@ -69,14 +71,6 @@ class RunFolder:
                 )
             folder = cls(path.resolve(), manifest)
             folder._write_manifest()
-        except NotADirectoryError:
-            raise RunFolderError(f"{path} is not a folder; name another one with --out.") from None
-        except FileExistsError:
-            raise RunFolderError(f"{path} is a file, not a folder; name another one with --out.") from None
-        except OSError as error:
-            raise RunFolderError(
-                f"The output folder {path} cannot be written ({error.strerror}); name another one with --out."
-            ) from None
         return folder
 
     @classmethod
@@ -111,8 +105,9 @@ class RunFolder:
 
     def record(self, part: str, outcome: Part) -> None:
         """Remember how a part ended; survives a crash from here on."""
-        self.manifest = msgspec.structs.replace(self.manifest, parts={**self.manifest.parts, part: outcome})
-        self._write_manifest()
+        with self._lock:
+            self.manifest = msgspec.structs.replace(self.manifest, parts={**self.manifest.parts, part: outcome})
+            self._write_manifest()
 
     def finish(self) -> None:
         """Mark the audit as whole."""
@@ -199,3 +194,39 @@ def write_whole(path: Path, content: bytes) -> Path:
             unfinished.unlink()
         raise RunFolderError(f"{path} cannot be written ({error.strerror}).") from None
     return path
+
+
+def write_new_folder(path: Path, files: Mapping[str, bytes]) -> Path:
+    """Make a folder that appears with all its files, or not at all.
+
+    :param files: content by path below the folder.
+    :raises RunFolderError: if there is something at ``path`` already, or it cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.part")
+    with _told_in_a_sentence(path):
+        if path.exists() and any(path.iterdir()):
+            raise RunFolderError(f"The output folder {path} is not empty; name another one with --out.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        try:
+            for name, content in files.items():
+                (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
+                (unfinished / name).write_bytes(content)
+            unfinished.replace(path)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return path
+
+
+@contextmanager
+def _told_in_a_sentence(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except NotADirectoryError:
+        raise RunFolderError(f"{path} is not a folder; name another one with --out.") from None
+    except FileExistsError:
+        raise RunFolderError(f"{path} is a file, not a folder; name another one with --out.") from None
+    except OSError as error:
+        raise RunFolderError(
+            f"The output folder {path} cannot be written ({error.strerror}); name another one with --out."
+        ) from None

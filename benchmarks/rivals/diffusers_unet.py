@@ -9,15 +9,17 @@ from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
-from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
 import sdprof
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "targets" / "sd21_original"))
+TARGETS = Path(__file__).resolve().parents[2] / "targets"
+sys.path += [str(TARGETS / "sd21_original"), str(TARGETS / "diffusers_sd21")]
+from latent_diffusion.build_model import build_model
 from latent_diffusion.plms import PLMSSampler
+from latent_diffusion.run_settings import resolve
 from latent_diffusion.sizes import SIZES
 from latent_diffusion.text_to_image import get_learned_conditioning
-from target import build_model, resolve
+from sd21_in_diffusers.models import diffusers_unet
 
 
 class Adapter(torch.nn.Module):
@@ -37,24 +39,9 @@ def build(options: sdprof.BuildOptions) -> sdprof.Workload:
     """Convert the weights and put diffusers' UNet where the published one was."""
     options = resolve(options)
     size = SIZES[options.size]
-    shape = size.unet
     model, text = build_model(options, size)
-    channels = tuple(shape.model_channels * mult for mult in shape.channel_mult)
-    with torch.device("meta"):
-        unet = UNet2DConditionModel(
-            block_out_channels=channels,
-            layers_per_block=shape.num_res_blocks,
-            cross_attention_dim=shape.context_dim,
-            attention_head_dim=tuple(width // shape.num_head_channels for width in channels),
-            use_linear_projection=True,
-            down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-            up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-        )
-    published = {
-        f"model.diffusion_model.{name}": tensor for name, tensor in model.model.diffusion_model.state_dict().items()
-    }
-    unet.load_state_dict(convert_ldm_unet_checkpoint(published, dict(unet.config)), assign=True)
-    model.model.diffusion_model = Adapter(unet.eval())
+    unet = diffusers_unet(model.model.diffusion_model, size.unet)
+    model.model.diffusion_model = Adapter(unet)
     sampler = PLMSSampler(model)
     device = torch.device(options.device)
     with torch.no_grad():

@@ -19,14 +19,6 @@ META = AuditMeta(
 
 def audit(facts: Facts) -> Iterator[Finding]:
     """One finding per profiler that ran without recording anything."""
-    recorded = {
-        "line_profiler": facts.lines and sum(len(function.lines) for function in facts.lines.functions),
-        "py-spy": facts.stacks and facts.stacks.samples,
-        "operator census": facts.operators and len(facts.operators.sites),
-        "module calls": facts.modules and len(facts.modules.modules),
-        "torch.profiler": facts.trace and facts.trace.cpu_operators + facts.trace.gpu_events,
-        "TorchDynamo": facts.graphs and len(facts.graphs.regions),
-    }
-    for profiler, count in recorded.items():
+    for profiler, count in facts.recorded().items():
         if count == 0:
-            yield found(META, evidence={"profiler": profiler}, explanation="What it would have shown is unknown.")
+            yield found(META, evidence={"profiler": profiler.name}, explanation="What it would have shown is unknown.")

@@ -11,7 +11,7 @@ import sdprof.audits
 from sdprof.facts.facts import Facts
 from sdprof.model import AuditMeta, Finding, Missing
 
-NOT_AUDITS = frozenset({"found", "registry", "transfer_finding"})
+NOT_AUDITS = frozenset({"found", "loop_share", "registry", "transfer_finding"})
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def run_audits(facts: Facts, audits: tuple[Audit, ...]) -> tuple[tuple[Finding, 
     for audit in audits:
         absent = facts.absent(audit.meta.needs)
         if absent:
-            missing.append(Missing(section=f"audit {audit.meta.id}", reason=f"It needs {', '.join(absent)}."))
+            missing.append(Missing(section=f"audit {audit.meta.id}", reason=f"It needs {' and '.join(absent)}."))
             continue
         found = list(audit.audit(facts))
         findings += found or [_passed(audit.meta)]

@@ -13,7 +13,7 @@ def transfer_finding(meta: AuditMeta, site: TransferSite, profile: TransferProfi
     first_only = set(site.steps) == {0} and profile.steps > 1
     return found(
         meta,
-        locations=(site.where, *site.callers[:2]),
+        locations=tuple(where for where in (site.where, *site.callers[:2]) if where.file),
         count_per_step=site.count / profile.steps,
         severity="low" if first_only else None,
         evidence={
@@ -21,8 +21,10 @@ def transfer_finding(meta: AuditMeta, site: TransferSite, profile: TransferProfi
             "count_in_loop": site.count,
             "steps": f"{len(site.steps)} of {profile.steps}" + (", the first alone" if first_only else ""),
             "bytes_per_visit": round(site.bytes / site.count),
-            "content": "the same at every visit" if site.identical_content else "changes, or was seen once",
-            "pinned": site.pinned,
+            "content": ("the same at every visit" if site.identical_content else "changes, or was seen once")
+            if profile.contents_known
+            else None,
+            "pinned": site.pinned if site.kind != "SYNC" else None,
             "device": SIMULATED if profile.device == "simulated" else "cuda",
         },
         explanation=explanation,

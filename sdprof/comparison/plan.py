@@ -1,11 +1,12 @@
 """The search for the set of fixes that wins on this machine.
 
 1. **alone**: every fix (with what it requires) against the baseline. A fix that cannot be applied, changes the output
-   too much or is shown to be slower is out; of a group whose members exclude each other the fastest stays.
+   too much or is shown to be slower is out; of a group whose members exclude each other the fastest stays. Of
+   the rest all that are shown to gain go on, and of the others the few that promise most.
 2. **together**: the rest is added one after another, the largest gain first; fixes that compile come last, because
    every set that holds one must be compiled anew. A step stays where it is not shown to be slower than the set before
-   it and its estimate is a gain. The first that fails is out; those that were measured on top of it are tried once
-   more without it, unless they failed too and were not shown to gain alone.
+   it and its estimate is a gain. One that failed on top of a failed one, and was shown to gain alone, is tried once
+   more; so is all that was to be measured on top of a set that broke.
 3. **proof**: the sets that are left, and the best single fix where it may rival them, are measured again in fresh
    rounds. The plan is the fastest set that is *shown* to beat the baseline there, or empty where none is.
 
@@ -35,6 +36,9 @@ from sdprof.model import FixMeta, Interval
 
 Search = Generator[Batch, Measured, Plan]
 
+MOST_UNSHOWN = 3
+"""On a noisy machine half of the fixes that do nothing look like gains, and a sum of small gains is one. Simulated with
+15% and 25% to be found among noise of 4%, three cost no power and bound what noise can make the search do."""
 SMALLEST_BATCH = 4
 """Baseline, control, the set so far, and the set with one step more."""
 
@@ -88,7 +92,7 @@ class _Search:
 
     def run(self) -> Search:
         self.alone = yield from self.measure("alone" if self.steps else "proof", [self.variant(s) for s in self.steps])
-        left = self.judge_alone()
+        left = self.promising(self.judge_alone())
         if not (left and self.alone.time_left):
             sets = [SetMeasured(step=step.fix, variant=self.variant(step.fix), before=BASELINE) for step in left]
             return self.plan(self.alone, sets, proven_apart=not self.steps)
@@ -96,7 +100,9 @@ class _Search:
         kept, together = yield from self.add_together(left)
         ladder = self.ladder_of(kept)
         if not together.time_left:
-            return self.plan(together, ladder, proven_apart=False)
+            measured = [each for each in ladder if together.times.seconds(each.variant.id)]
+            sets = [*measured, *self.rival(measured, left, together)]
+            return self.plan(self.alone.followed_by(together), sets, proven_apart=False)
 
         sets = [*ladder, *self.rival(ladder, left, together)]
         if not sets:
@@ -142,6 +148,14 @@ class _Search:
         left.sort(key=lambda step: (step.compiles, -self.gains[step.fix].median))
         return self.one_of_each_group(left)
 
+    def promising(self, left: Sequence[Step]) -> list[Step]:
+        """The steps that may be more than noise: each one more costs a worker, and rounds of its own twice over."""
+        unshown = [step for step in left if step.fix not in self.shown_alone]
+        unshown.sort(key=lambda step: -self.gains[step.fix].median)
+        for step in unshown[MOST_UNSHOWN:]:
+            self.reasons[step.fix] = f"not-shown alone, and others promise more: {as_text(self.gains[step.fix])}"
+        return [step for step in left if step.fix not in self.reasons]
+
     def one_of_each_group(self, left: Sequence[Step]) -> list[Step]:
         fastest: dict[str, Step] = {}
         for step in sorted(left, key=lambda step: -self.gains[step.fix].median):
@@ -172,9 +186,10 @@ class _Search:
             )
             together = together.followed_by(measured)
             faults = self.faults(ladder, measured)
-            good = next((index for index, fault in enumerate(faults) if fault), len(tried))
-            kept += tried[:good]
-            again = self.drop_failed(tried[good:], faults[good:], measured, ladder[good:])
+            broken = [bool(measured.why_unusable(each.variant.id)) for each in ladder]
+            sound = broken.index(True) if True in broken else len(tried)
+            kept += [step for step, fault in zip(tried[:sound], faults[:sound], strict=True) if not fault]
+            again = self.drop_failed(tried, faults, measured, ladder, sound)
             untried = [step for step in waiting if step not in tried and step.fix not in self.reasons]
             waiting = [*again, *untried]
         return kept, together
@@ -215,14 +230,24 @@ class _Search:
         return found
 
     def drop_failed(
-        self, tried: Sequence[Step], faults: Sequence[str], measured: Measured, ladder: Sequence[SetMeasured]
+        self,
+        tried: Sequence[Step],
+        faults: Sequence[str],
+        measured: Measured,
+        ladder: Sequence[SetMeasured],
+        sound: int,
     ) -> list[Step]:
-        """Note why the failed steps are out; the steps to be tried once more."""
+        """Note why the failed steps are out; the steps to be tried once more.
+
+        :param sound: how many sets of the ladder worked; those above them say nothing of their steps.
+        """
         again: list[Step] = []
+        first = next((index for index, fault in enumerate(faults) if fault), len(tried))
         for index, (step, fault) in enumerate(zip(tried, faults, strict=True)):
-            tainted = index > 0
-            if tainted and (not fault or step.fix in self.shown_alone):
+            if index > sound or (fault and index > first and step.fix in self.shown_alone):
                 again.append(step)
+                continue
+            if not fault:
                 continue
             self.reasons[step.fix] = fault
             if ladder[index].before == BASELINE:

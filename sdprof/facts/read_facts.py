@@ -10,8 +10,9 @@ import msgspec
 from sdprof.facts.facts import Facts
 from sdprof.facts.hot_lines import hot_lines
 from sdprof.facts.hot_modules import hot_modules
-from sdprof.facts.recorded_trace import recorded_trace
+from sdprof.facts.recorded_trace import RecordedTrace, recorded_trace
 from sdprof.facts.trace.trace_error import TraceError
+from sdprof.facts.transfer_cross_check import cross_check
 from sdprof.model import (
     Environment,
     GraphProfile,
@@ -56,14 +57,22 @@ def read_facts(folder: Path, *, peaks: Peaks | None = None) -> Facts:
         lines=lines,
         stacks=_read(folder / "stacks.json", StackSamples),
         graphs=_read(folder / "graphs.json", GraphProfile),
-        transfers=_read(folder / "transfers.json", TransferProfile),
         memory=_read(folder / "memory.json", MemoryProfile),
         peaks=peaks,
         trace=recorded.facts if recorded is not None else None,
+        device_trace=recorded.facts if recorded is not None and recorded.facts.gpu_events else None,
         hot_ops=recorded.operators if recorded is not None else None,
         hot_lines=hot_lines(lines) if lines is not None else None,
         hot_modules=hot_modules(modules, peaks) if modules is not None else None,
-    )
+    ).with_transfers(_transfers(folder, recorded))
+
+
+def _transfers(folder: Path, recorded: RecordedTrace | None) -> TransferProfile | None:
+    """What was watched of copies and waits; on CUDA beside what the trace has of them."""
+    watched = _read(folder / "transfers.json", TransferProfile)
+    if watched is None or watched.device != "cuda" or recorded is None or recorded.report.transfers is None:
+        return watched
+    return msgspec.structs.replace(watched, notes=(*watched.notes, *cross_check(watched, recorded.report.transfers)))
 
 
 def _read(file: Path, kind: type[Artifact]) -> Artifact | None:

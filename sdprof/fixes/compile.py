@@ -17,6 +17,7 @@ META = FixMeta(
     removes=("eager-dispatch",),
     group="compile",
     compiles=True,
+    least_budget_seconds_on_cpu=600,
     order=80,
 )
 

@@ -19,6 +19,7 @@ META = FixMeta(
     group="compile",
     devices=("cpu",),
     compiles=True,
+    least_budget_seconds_on_cpu=600,
     order=80,
 )
 

@@ -17,6 +17,7 @@ META = FixMeta(
     removes=("naive-attention", "redundant-casts"),
     group="attention",
     devices=("cpu", "cuda"),
+    least_budget_seconds_on_cpu=600,
     order=50,
 )
 

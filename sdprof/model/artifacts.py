@@ -236,10 +236,11 @@ class TransferSite(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     in_loop: bool
     identical_content: bool = False
-    """Every visit moved the same bytes."""
+    """Every visit moved the same bytes; never true where contents were not compared."""
     steps: tuple[int, ...] = ()
     """Steps in which it was seen, from 0."""
-    pinned: bool = False
+    pinned: bool | None = False
+    """The host's side of every copy is page-locked; None where that is not told."""
     non_blocking: bool = False
     callers: tuple[Location, ...] = ()
     stack: tuple[SeenFrame, ...] = ()
@@ -248,6 +249,11 @@ class TransferSite(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str = ""
     """Of what was copied or read."""
     shape: tuple[int, ...] | None = None
+    made_at: Location | None = None
+    """Where the copied tensor was made on the host, in the same step; None where it was there before, or where origins
+    were not watched."""
+    made_by: str = ""
+    """The operator that made it."""
 
 
 class TransferProfile(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,6 +263,12 @@ class TransferProfile(msgspec.Struct, frozen=True, kw_only=True):
     steps: int
     sites: tuple[TransferSite, ...]
     notes: tuple[str, ...] = ()
+    contents_known: bool = False
+    """Contents of copies were compared from visit to visit."""
+    origins_known: bool = False
+    """It was watched where tensors are made on the host."""
+    memory_known: bool = False
+    """Page-locked memory can be told from pageable memory."""
 
 
 class StepMemory(msgspec.Struct, frozen=True, kw_only=True):
@@ -274,6 +286,39 @@ class MemoryProfile(msgspec.Struct, frozen=True, kw_only=True):
     before_bytes: int
     peak_bytes: int
     steps: tuple[StepMemory, ...]
+
+
+class GpuPrediction(msgspec.Struct, frozen=True, kw_only=True):
+    """The least time that a GPU needs for what was run: every operator at the published peaks, no gap, no launch."""
+
+    gpu: str
+    run_seconds: float
+    step_seconds: float | None
+    """From one call of the hot module to the next; None where it is called but once."""
+    memory_bound_share: float
+    """Of ``run_seconds``: in operators whose bytes take longer than their operations."""
+    fits_in_memory: bool
+    source: str
+    """Where the peak figures come from."""
+
+
+class CostProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """Operations, bytes and memory of one run that computed no values."""
+
+    steps: int
+    """Calls of the first hot module."""
+    flops: int
+    """Of the run; matrix products, convolutions and attention, multiply and add counted as two."""
+    step_flops: int | None
+    bytes: int
+    """Each operator's inputs read once and results written once."""
+    peak_memory_bytes: int
+    """Live tensors on the device in blocks of 512 bytes, weights included, without fragmentation and workspaces."""
+    weight_bytes: int
+    """Parameters and buffers of the hot modules."""
+    run_seconds: float
+    """How long the run without values took here."""
+    predictions: tuple[GpuPrediction, ...]
 
 
 class Peaks(msgspec.Struct, frozen=True, kw_only=True):

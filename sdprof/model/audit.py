@@ -9,15 +9,27 @@ from typing import Any, Literal
 
 import msgspec
 
-from sdprof.model.artifacts import Environment, GraphRegion, MemoryProfile, Peaks, StackSamples, TransferSite
+from sdprof.model.artifacts import (
+    CostProfile,
+    Environment,
+    GraphRegion,
+    MemoryProfile,
+    Peaks,
+    StackSamples,
+    TransferSite,
+)
 from sdprof.model.metadata import FixKind, Numerics, Severity
 from sdprof.model.rewrites import FixRewrites, Patch
 from sdprof.model.source import Location
+from sdprof.model.trace import TraceFacts
 
 SCHEMA_VERSION = 1
 
 Verdict = Literal["faster", "slower", "not-shown"]
 FindingStatus = Literal["open", "fixed", "hidden", "declined", "passed"]
+AuditKind = Literal["audit", "trace", "simulation", "shapes"]
+"""What was looked at: a loop that ran here and was timed; a trace that was recorded elsewhere; a loop on the simulated
+device, with values; the same without values. Only the first has variants and a comparison."""
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,49 +234,6 @@ class Graphs(msgspec.Struct, frozen=True, kw_only=True):
     candidate: GraphSection | None = None
 
 
-class TraceCopy(msgspec.Struct, frozen=True, kw_only=True):
-    """Copies of one direction."""
-
-    direction: str
-    count: int
-    bytes: int | None
-
-
-class TraceSync(msgspec.Struct, frozen=True, kw_only=True):
-    """Synchronising calls of one name."""
-
-    name: str
-    count: int
-
-
-class TraceStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One step as the trace shows it."""
-
-    name: str
-    start_us: float
-    seconds: float
-
-
-class TraceFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Facts of a recorded trace.
-
-    busy is the union of the intervals of kernels, copies and memsets; span is from the first start to the last end;
-    idle_share = 1 - busy / span.
-    """
-
-    gpu_events: int
-    kernels: int
-    kernel_us: float
-    span_us: float
-    busy_us: float
-    idle_share: float | None
-    copies: tuple[TraceCopy, ...] = ()
-    syncs: tuple[TraceSync, ...] = ()
-    steps: tuple[TraceStep, ...] = ()
-    cpu_operators: int = 0
-    notes: tuple[str, ...] = ()
-
-
 class HotLine(msgspec.Struct, frozen=True, kw_only=True):
     """A source line with its share of the run."""
 
@@ -357,3 +326,6 @@ class AuditResult(msgspec.Struct, frozen=True, kw_only=True):
     own_time: tuple[OwnTime, ...] = ()
     command: str = ""
     """The command line that makes this audit again."""
+    kind: AuditKind = "audit"
+    costs: CostProfile | None = None
+    """Of a run without values."""

@@ -56,6 +56,9 @@ class FixMeta(msgspec.Struct, frozen=True, kw_only=True):
     """Device types on which it can act."""
     compiles: bool = False
     """True where the first run pays for a compilation."""
+    least_budget_seconds_on_cpu: float = 0
+    """Time for the comparison below which it is tried on a CPU only where the user names it: for what costs minutes
+    there, or repeats what another fix of its group does."""
     order: int = 50
     """Where several fixes act on one workload, the lower number acts first (modules are swapped before they are
     compiled)."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from sdprof.model import AuditResult, Comparison, FixResult, Parity
 from sdprof.renderers import quantities, step_time
+from sdprof.renderers.observed import Observation, observed
+from sdprof.renderers.tone import Tone
 
-Tone = Literal["good", "bad", "unsure"]
 TOO_FEW_ROUNDS = 4
 """Under this many rounds no interval keeps its promise (docs: which interval, and why)."""
 
@@ -37,12 +37,17 @@ class Headline:
     same: Answer
     reasons: tuple[FixResult, ...]
     """Applied fixes, the one that gained most first."""
+    observations: tuple[Observation, ...] = ()
+    """The answers of an audit that compares nothing; empty where variants were to be compared."""
 
 
 def headline(result: AuditResult) -> Headline:
     """Sum up an audit."""
     before_ms, after_ms = step_time.before_and_after(result)
-    tone, verdict, title, sentence = _verdict(result)
+    seen = observed(result) if result.kind != "audit" else None
+    tone, verdict, title, sentence = (
+        _verdict(result) if seen is None else (seen.tone, seen.verdict, seen.title, seen.sentence)
+    )
     return Headline(
         tone=tone,
         verdict=verdict,
@@ -54,6 +59,7 @@ def headline(result: AuditResult) -> Headline:
         sure=_sure(result.comparison),
         same=_same(result.comparison),
         reasons=_reasons(result.fixes),
+        observations=seen.answers if seen is not None else (),
     )
 
 

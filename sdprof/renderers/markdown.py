@@ -74,8 +74,10 @@ def _answers(result: AuditResult, head: Headline) -> str:
         rows.append(("speed-up", interval))
         if comparison.control is not None:
             rows.append(("A/A control", quantities.bounds(comparison.control)))
-    rows.append(("how sure", f"{text(head.sure.word)}. {text(head.sure.sentence)}"))
-    rows.append(("same output", f"{text(head.same.word)}. {text(head.same.sentence)}"))
+    rows += [(seen.question.lower(), f"{text(seen.figure)}. {text(seen.sentence)}") for seen in head.observations]
+    if not head.observations:
+        rows.append(("how sure", f"{text(head.sure.word)}. {text(head.sure.sentence)}"))
+        rows.append(("same output", f"{text(head.same.word)}. {text(head.same.sentence)}"))
     return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
 
 

@@ -14,9 +14,10 @@ from sdprof.renderers import quantities
 from sdprof.renderers.excerpt import excerpt
 from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups
 from sdprof.renderers.fix_order import in_reading_order, not_tried, was_not_tried
-from sdprof.renderers.headline import Headline, Tone, headline
+from sdprof.renderers.headline import Headline, headline
 from sdprof.renderers.printable import one_line
 from sdprof.renderers.short_path import place
+from sdprof.renderers.tone import Tone
 
 MOST_FINDINGS = 5
 STYLES: dict[Tone, str] = {"good": "bold green", "bad": "bold red", "unsure": "bold yellow"}
@@ -81,7 +82,12 @@ def _verdict(result: AuditResult, head: Headline) -> Group:
         lines.append(Text(f"{ratio}, {quantities.counted(comparison.rounds, 'round')}{against}{nearest}"))
     elif head.sentence:
         lines.append(Text(one_line(head.sentence)))
-    lines.append(Text(one_line(f"same output: {head.same.word[:1].lower()}{head.same.word[1:]}. {head.same.sentence}")))
+    for seen in head.observations:
+        lines.append(Text(one_line(f"{seen.question.lower()}: {seen.figure}. {seen.sentence}")))
+    if not head.observations:
+        lines.append(
+            Text(one_line(f"same output: {head.same.word[:1].lower()}{head.same.word[1:]}. {head.same.sentence}"))
+        )
     return Group(lines[0], Padding(Group(*lines[1:]), (0, 0, 0, 2)))
 
 

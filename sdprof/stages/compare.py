@@ -19,7 +19,7 @@ from sdprof.stages.measure import Measurer, RoundPolicy, VariantRecord, outputs_
 from sdprof.stages.request import AuditRequest
 from sdprof.worker.protocol import Built
 
-CHOOSING_ROUNDS = (5, 7)
+CHOOSING_ROUNDS = (4, 6)
 QUICK_CHOOSING_ROUNDS = (4, 4)
 """Fewest and most rounds of a measurement from which nothing is claimed."""
 PROVING_ROUNDS = (12, 30)

@@ -87,6 +87,12 @@ def _left_out_because(fix: FixMeta, request: AuditRequest, device: str) -> str:
         return "Left out by --without-fix."
     if request.quick and fix.compiles:
         return "Left out by --quick: it compiles."
+    least_seconds = fix.least_budget_seconds_on_cpu if device == "cpu" else 0
+    if request.budget_seconds < least_seconds and fix.id not in request.only_fixes:
+        return (
+            f"On a CPU it costs more time than it usually tells: --budget {least_seconds:g} or more tries it, and "
+            f"so does --fix {fix.id}."
+        )
     if fix.numerics == "lossy" and fix.id not in request.lossy_fixes:
         return "It changes the result; --allow-lossy tries it all the same."
     return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -27,9 +27,9 @@ MEMORY_SHARE = 0.8
 SHORTEST_SAMPLE_SECONDS = 0.25
 """A run shorter than this is repeated within its turn: scheduling noise is a larger share of a short one."""
 MOST_REPEATS = 16
-
-
-SHAPE = ("size", "batch_size", "height", "width")
+LONG_RUN_SECONDS = 8 * SHORTEST_SAMPLE_SECONDS
+"""An eager first run that took longer is warm-up enough: what it did once (allocations, packing) is a small share."""
+CHOSEN_BY_TARGET = ("size", "batch_size", "height", "width", "dtype")
 
 
 class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +62,11 @@ class _Runner:
 
 
 class Measurer:
-    """Keeps the baseline's workers alive, and opens the others for as long as they are measured."""
+    """Keeps the baseline's workers alive, and the others for as long as there is room.
+
+    What was measured alone is measured again on the way to a plan and in its proof: a worker that is still alive need
+    not be built, warmed and compiled a second time.
+    """
 
     def __init__(self, starter: VariantStarter, folder: RunFolder, times: TimeSheet, progress: Progress) -> None:
         self._starter = starter
@@ -70,6 +74,9 @@ class Measurer:
         self._times = times
         self._progress = progress
         self._resident: list[_Runner] = []
+        self._others: dict[str, _Runner] = {}
+        """Alive beside the baseline's, by variant; the one that was used last comes last."""
+        self._most_alive: int | None = None
         self.records: dict[str, VariantRecord] = {}
 
     @property
@@ -84,7 +91,7 @@ class Measurer:
         """
         worker, built = self._starter.start()
         self._starter.source_roots = built.source_roots
-        self._starter.shape = {name: built.settings.get(name) for name in SHAPE}
+        self._starter.chosen = {name: built.settings.get(name) for name in CHOSEN_BY_TARGET}
         try:
             with self._times.spent_on("sharing the weights", overhead=True):
                 worker.save_weights(str(self._starter.weights_file))
@@ -101,29 +108,47 @@ class Measurer:
             self._resident.append(runner)
 
     def close(self) -> None:
-        """End the baseline's workers."""
+        """End all workers."""
+        while self._others:
+            self._others.popitem()[1].worker.close()
         while self._resident:
             self._resident.pop().worker.close()
 
     def measure(self, batch: Batch, policy: RoundPolicy) -> RoundTimes:
         """Measure a batch's variants beside the baseline and its control. What failed is in ``records``."""
-        with ExitStack() as stack:
-            runners = list(self._resident)
-            for variant in batch.variants:
-                if not variant.fixes:
-                    continue
+        variants = [variant for variant in batch.variants if variant.fixes]
+        for variant in variants:
+            if variant.id in self._others:
+                self._others[variant.id] = self._others.pop(variant.id)
+        runners = list(self._resident)
+        for number, variant in enumerate(variants):
+            if variant.id not in self._others:
                 self._progress.advance(f"warming {variant.id}")
-                runner = self._open(variant)
-                if runner is not None:
-                    stack.callback(runner.worker.close)
-                    runners.append(runner)
-            return self._rounds(runners, policy)
+                self._make_room({each.id for each in variants}, still_to_open=len(variants) - number)
+                opened = self._open(variant)
+                if opened is None:
+                    continue
+                self._others[variant.id] = opened
+            runners.append(self._others[variant.id])
+        return self._rounds(runners, policy)
 
     def room(self) -> int:
         """How many workers fit into the memory, the living ones included, by what the baseline's needs of its own."""
-        own = private_bytes(self._resident[0].worker.process_id)
-        free = psutil.virtual_memory().available * MEMORY_SHARE
-        return len(self._resident) + int(free / own)
+        if self._most_alive is None:
+            self._most_alive = len(self._resident) + int(free_bytes() / self._own_bytes())
+        return self._most_alive
+
+    def _make_room(self, wanted: Collection[str], *, still_to_open: int) -> None:
+        """End the workers that were idle longest until there is room for one more."""
+        idle = [name for name in self._others if name not in wanted]
+        while idle and (
+            len(self._resident) + len(self._others) + still_to_open > self.room()
+            or free_bytes() < 2 * self._own_bytes()
+        ):
+            self._others.pop(idle.pop(0)).worker.close()
+
+    def _own_bytes(self) -> int:
+        return private_bytes(self._resident[0].worker.process_id)
 
     def _open(self, variant: VariantRequest) -> _Runner | None:
         try:
@@ -145,14 +170,15 @@ class Measurer:
             return None
 
     def _warm(self, worker: Worker, built: Built, variant: VariantRequest) -> _Runner:
-        """The first run, with whatever it compiles, apart from the steady state; then one run more.
+        """The first run, with whatever it compiles, apart from the steady state; then one run more where it tells more.
 
         The control keeps the output of its second run: what a loop carries over from run to run shows as well.
         """
         file = str(outputs_file(self._folder, variant.id))
         with self._times.spent_on("warming up and compiling", overhead=False):
             first = worker.run(None if variant == CONTROL else file)
-            steady = worker.run(file if variant == CONTROL else None)
+            warm = first.seconds > LONG_RUN_SECONDS and not built.compiled and variant != CONTROL
+            steady = first if warm else worker.run(file if variant == CONTROL else None)
         self.records[variant.id] = VariantRecord(
             fixes=variant.fixes,
             did=built.did,
@@ -185,6 +211,7 @@ class Measurer:
                             raise
                         times = times.with_failure(done, entry, error.sentence)
                         self.records[entry] = msgspec.structs.replace(self.records[entry], error=error.sentence)
+                        self._others.pop(entry).worker.close()
                         del running[entry]
                     else:
                         times = times.with_run(done, entry, seconds)
@@ -196,6 +223,11 @@ class Measurer:
     def _turn(runner: _Runner) -> float:
         """Median seconds of the repeats that make up one turn."""
         return median(runner.worker.run().seconds for _ in range(runner.repeats))
+
+
+def free_bytes() -> int:
+    """What live workers may still take."""
+    return int(psutil.virtual_memory().available * MEMORY_SHARE)
 
 
 def private_bytes(process_id: int) -> int:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 
+from sdprof.comparison.plan_structs import BASELINE
+from sdprof.fixes.registry import fix_module
 from sdprof.model import LoopMap, Missing
 from sdprof.run_folder import Part, RunFolder
 from sdprof.stages.own_time import TimeSheet
@@ -31,10 +34,15 @@ BEFORE = (
     "graphs",
 )
 """What is watched of the baseline: cheap and quiet first, TorchDynamo last."""
+AFTER_OPTIONS = {"graphs.grad": "off"}
+"""Sampling runs without grad; what grad adds is known from the baseline."""
 AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "graphs")
 """What is worth watching once more when the fixes are in."""
 REWRITTEN = ("loop", "operators", "transfers", "graphs")
 """What tells whether findings in the source are gone when the source fixes of the patch are in, and no others."""
+WITHOUT_TIMES = frozenset({"graphs"})
+"""These time nothing: there is nothing to warm up for, and another worker may be busy beside them. So it is on the
+simulated device."""
 ON_SIMULATED_DEVICE = frozenset({"transfers"})
 """Where there is no CUDA device, these watch the loop on the simulated one, in a worker of its own."""
 SIMULATED = "simulated"
@@ -51,6 +59,9 @@ TITLES = {
     "stacks": "Stack samples",
     "graphs": "Graph breaks",
 }
+SAME_SOURCE = Part(
+    state="missing", reason="The fixes compile the code as it is: what breaks is what broke before.", remedy=""
+)
 TIMED_RUN = "timed-run"
 """Folder of what is known of the run that is timed, which has more steps than the observed ones."""
 TRACE_SUFFIX = ".pt.trace.json.gz"
@@ -79,23 +90,38 @@ class Observer:
         A collector that fails costs its own section; the next one gets a fresh worker.
         """
         collectors = tuple(name for name in collectors if name not in self._starter.request.without_collectors)
-        self._observe(fixes, [name for name in collectors if name not in ON_SIMULATED_DEVICE or self._on_cuda], None)
-        if not self._on_cuda:
-            self._observe(fixes, [name for name in collectors if name in ON_SIMULATED_DEVICE], SIMULATED)
+        simulated = [name for name in collectors if name in ON_SIMULATED_DEVICE and not self._on_cuda]
+        timeless = [name for name in collectors if name in WITHOUT_TIMES and name not in simulated]
+        self._observe(fixes, [name for name in collectors if name not in (*simulated, *timeless)], None, self._times)
+        if not simulated:
+            self._observe(fixes, timeless, None, self._times)
+            return self.missing(fixes, collectors)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            # What runs beside another is not booked, for its seconds have passed already: only the wait for its end is.
+            unfinished = beside.submit(self._observe, fixes, simulated, SIMULATED, TimeSheet())
+            self._observe(fixes, timeless, None, self._times)
+            with self._times.spent_on(f"observing: {_and(simulated)}, the rest", overhead=False):
+                unfinished.result()
         return self.missing(fixes, collectors)
 
-    def _observe(self, fixes: tuple[str, ...], collectors: list[str], device: str | None) -> None:
+    def _observe(self, fixes: tuple[str, ...], collectors: list[str], device: str | None, times: TimeSheet) -> None:
         variant = variant_id(fixes)
         wanted = [name for name in collectors if not self._is_done(variant, name)]
+        if fixes and WITHOUT_TIMES.issuperset(wanted):
+            fixes = uncompiled(fixes)
+            if not fixes:
+                for name in wanted:
+                    self._folder.record(_part(variant, name), SAME_SOURCE)
+                return
         worker: Worker | None = None
         try:
             for name in wanted:
                 self._progress.advance(TITLES[name])
                 if worker is None:
-                    worker = self._start(fixes, variant, wanted[wanted.index(name) :], device)
+                    worker = self._start(fixes, variant, wanted[wanted.index(name) :], device, times)
                     if worker is None:
                         break
-                if not self._collect(worker, variant, name):
+                if not self._collect(worker, variant, name, times):
                     worker.close()
                     worker = None
         finally:
@@ -124,18 +150,21 @@ class Observer:
             found.insert(0, never_called(loop.hot_module, TITLES["loop"] + suffix))
         return tuple(found)
 
-    def _start(self, fixes: tuple[str, ...], variant: str, waiting: list[str], device: str | None) -> Worker | None:
+    def _start(
+        self, fixes: tuple[str, ...], variant: str, waiting: list[str], device: str | None, times: TimeSheet
+    ) -> Worker | None:
         try:
             worker, _ = self._starter.start(fixes, steps=self._starter.request.profile_steps, device=device)
-            with self._times.spent_on("warming up before observation", overhead=False):
-                worker.run()
+            if device is None and not WITHOUT_TIMES.issuperset(waiting):
+                with times.spent_on("warming up before observation", overhead=False):
+                    worker.run()
         except WorkerError as error:
             for name in waiting:
                 self._folder.record(_part(variant, name), Part(state="failed", reason=_sentence(error)))
             return None
         return worker
 
-    def _collect(self, worker: Worker, variant: str, name: str) -> bool:
+    def _collect(self, worker: Worker, variant: str, name: str, times: TimeSheet) -> bool:
         """Run one collector; False where the worker cannot be used any more."""
         artifacts = self._folder.artifacts(variant)
         request = self._starter.request
@@ -144,10 +173,10 @@ class Observer:
             folder=str(artifacts),
             loop=self._loop(artifacts),
             lines=request.lines,
-            options=request.collector_options,
+            options={**(AFTER_OPTIONS if variant != BASELINE.id else {}), **request.collector_options},
         )
         try:
-            with self._times.spent_on(f"observing: {TITLES[name].lower()}", overhead=False):
+            with times.spent_on(f"observing: {TITLES[name].lower()}", overhead=False):
                 reply = worker.collect(order)
         except WorkerError as error:
             self._folder.record(_part(variant, name), Part(state="failed", reason=_sentence(error)))
@@ -180,6 +209,11 @@ class Observer:
         return part is not None and part.state == "done"
 
 
+def uncompiled(fixes: tuple[str, ...]) -> tuple[str, ...]:
+    """The fixes that change what would be compiled."""
+    return tuple(fix for fix in fixes if not fix_module(fix).META.compiles)
+
+
 def never_called(hot_module: str, section: str) -> Missing:
     """What to say where a run never called its first hot module: nothing can be told of its steps."""
     return Missing(
@@ -187,6 +221,10 @@ def never_called(hot_module: str, section: str) -> Missing:
         reason=f"The run never called the hot module {hot_module!r}, so its steps cannot be told apart.",
         remedy="Name first in hot_modules the module that run() really calls, at every step.",
     )
+
+
+def _and(collectors: list[str]) -> str:
+    return " and ".join(TITLES[name].lower() for name in collectors)
 
 
 def _part(variant: str, collector: str) -> str:

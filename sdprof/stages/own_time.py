@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ class TimeSheet:
     """Adds up wall-clock seconds by stage."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._seconds: dict[tuple[str, bool], float] = {}
 
     @contextmanager
@@ -30,7 +32,8 @@ class TimeSheet:
     def add(self, stage: str, seconds: float, *, overhead: bool) -> None:
         """Charge seconds to a stage."""
         key = (stage, overhead)
-        self._seconds[key] = self._seconds.get(key, 0.0) + seconds
+        with self._lock:
+            self._seconds[key] = self._seconds.get(key, 0.0) + seconds
 
     def entries(self) -> tuple[OwnTime, ...]:
         """What was charged, in the order of the first charge."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
+from sdprof.fixes.source.edit import Edit
 from sdprof.model import RewrittenFile
 from sdprof.run_folder import RunFolder, write_whole
 from sdprof.stages.overlay_folder import remove_links, write_overlay
@@ -28,6 +30,7 @@ class VariantOverlays:
     def __init__(self, folder: RunFolder) -> None:
         self.rewrites = Rewrites()
         self._folder = folder
+        self._one_at_a_time = threading.Lock()
         self._written: dict[str, tuple[RewrittenFile, ...]] = {}
 
     def of(self, variant: str, fixes: tuple[str, ...]) -> tuple[RewrittenFile, ...]:
@@ -38,6 +41,10 @@ class VariantOverlays:
         edits = self.rewrites.of(fixes)
         if not edits:
             return ()
+        with self._one_at_a_time:  # collectors of one variant may be started beside each other
+            return self._of(variant, edits)
+
+    def _of(self, variant: str, edits: tuple[Edit, ...]) -> tuple[RewrittenFile, ...]:
         if variant not in self._written:
             texts = rewritten_texts(edits, audited_texts(self._folder, self.rewrites.files))
             changed = " ".join(

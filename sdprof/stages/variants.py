@@ -47,8 +47,9 @@ class VariantStarter:
         self._launcher = launcher
         self.weights_file = scratch / WEIGHTS_FILE
         self.diagnosis = Diagnosis()
-        self.shape: dict[str, str | int | None] = {}
-        """The size that the target chose on its own device: another device must not make it choose another."""
+        self.chosen: dict[str, str | int | None] = {}
+        """What the target chose where it is timed: the simulated device must not make it choose another size, nor half
+        precision, with which the CPU behind it took ten times as long."""
         self.source_roots: tuple[str, ...] = ()
         """Those of the baseline: a target that runs as a rewritten copy must not take the copy's folder for its own."""
         self._times = times
@@ -97,7 +98,7 @@ class VariantStarter:
         timeout_seconds: float | None,
     ) -> tuple[Worker, Built]:
         request = self.request
-        differing = {**(self.shape if device is not None else {}), "steps": steps, "device": device}
+        differing = {**(self.chosen if device is not None else {}), "steps": steps, "device": device}
         options = {**request.options, **{name: value for name, value in differing.items() if value is not None}}
         with self._times.spent_on("starting workers", overhead=True):
             worker = Worker(
@@ -125,4 +126,6 @@ class VariantStarter:
             except BaseException:
                 worker.close()
                 raise
+            self._times.add("starting workers", -built.fix_seconds, overhead=True)
+            self._times.add("applying fixes", built.fix_seconds, overhead=False)
         return worker, built

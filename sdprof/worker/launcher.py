@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +20,24 @@ from typing import Protocol
 from sdprof.worker.protocol import LEARN_LIBRARIES, START_WORKER
 
 START_TIMEOUT_SECONDS = 120.0
-WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
-"""Several workers share the cores. OpenMP's threads spin while they wait for each other, and where one of them has lost
+TURN_SECONDS = 0.1
+"""Longest that one thread listens for the end of a worker while another may want to start one."""
+MIB = 1 << 20
+WORKER_ENVIRONMENT = {
+    "OMP_WAIT_POLICY": "passive",
+    "MALLOC_MMAP_THRESHOLD_": str(32 * MIB),
+    "MALLOC_TRIM_THRESHOLD_": str(64 * MIB),
+}
+"""What would make workers differ in more than their fixes. It holds for baseline and candidates alike, and a user's own
+settings are left as they are.
+
+Several workers share the cores. OpenMP's threads spin while they wait for each other, and where one of them has lost
 its core to somebody else the others burn theirs: on two shared cores a run of 0.3 s was seen to take up to 9 s. Passive
-threads sleep. It holds for baseline and candidates alike, and a user's own setting is left as it is."""
+threads sleep.
+
+glibc hands large blocks back to the system until a process has freed a few, and then keeps them (mallopt(3),
+M_MMAP_THRESHOLD): a worker that had freed other blocks while it was built took 165,000 page faults a run where another
+took 87,000, and the baseline against itself read 0.84. The thresholds are where that adaptation ends by itself."""
 
 
 class ChildProcess(Protocol):
@@ -100,9 +115,10 @@ class _Forked:
 
 
 class NurseryLauncher:
-    """Starts one process that imports torch, and has it fork the workers."""
+    """Starts one process that imports torch, and has it fork the workers. Several threads may ask it."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -124,17 +140,18 @@ class NurseryLauncher:
 
         :raises LaunchError: if the nursery is gone or does not answer.
         """
-        try:
-            socket.send_fds(self._socket, [START_WORKER], [requests, replies, output])
-        except OSError:
-            raise LaunchError(self._why_gone()) from None
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            for pid, word in self._messages(deadline - time.monotonic()):
-                if word == "started":
-                    return _Forked(pid, self)
-                self._ended[pid] = int(word)
-        raise LaunchError(f"no worker was started within {START_TIMEOUT_SECONDS:g} s")
+        with self._lock:
+            try:
+                socket.send_fds(self._socket, [START_WORKER], [requests, replies, output])
+            except OSError:
+                raise LaunchError(self._why_gone()) from None
+            deadline = time.monotonic() + START_TIMEOUT_SECONDS
+            while time.monotonic() < deadline:
+                for pid, word in self._messages(deadline - time.monotonic()):
+                    if word == "started":
+                        return _Forked(pid, self)
+                    self._ended[pid] = int(word)
+            raise LaunchError(f"no worker was started within {START_TIMEOUT_SECONDS:g} s")
 
     def learn(self, libraries: tuple[str, ...]) -> None:
         """Import libraries in the nursery; what fails there is left to the workers."""
@@ -145,7 +162,7 @@ class NurseryLauncher:
             names.write("\n".join(libraries).encode())
             names.flush()
             names.seek(0)
-            with contextlib.suppress(OSError):  # a nursery that is gone says so when a worker is wanted
+            with self._lock, contextlib.suppress(OSError):  # a nursery that is gone says so when a worker is wanted
                 socket.send_fds(self._socket, [LEARN_LIBRARIES], [names.fileno()])
 
     def apart_from(self, files: tuple[str, ...]) -> Launcher:
@@ -163,9 +180,9 @@ class NurseryLauncher:
     def exit_code(self, pid: int, timeout_seconds: float) -> int | None:
         """Exit code of a worker, once it has ended."""
         deadline = time.monotonic() + timeout_seconds
-        while pid not in self._ended and time.monotonic() < deadline:
-            with contextlib.suppress(LaunchError):
-                self._ended.update({pid: int(word) for pid, word in self._messages(deadline - time.monotonic())})
+        while pid not in self._ended and (left := deadline - time.monotonic()) > 0:
+            with self._lock, contextlib.suppress(LaunchError):
+                self._ended.update({pid: int(word) for pid, word in self._messages(min(left, TURN_SECONDS))})
         return self._ended.get(pid)
 
     def close(self) -> None:

@@ -68,6 +68,8 @@ class Built(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Installed modules that the target imported, in their order: what the nursery may import ahead for the next."""
     import_seconds: float = 0.0
     build_seconds: float = 0.0
+    fix_seconds: float = 0.0
+    """Applying the fixes: what they convert and pack, and the calls on which they try it."""
 
 
 class SaveWeights(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -92,7 +92,9 @@ class Session:
             modules=request.modules,
             trial_call=self._trial_call,
         )
+        fixing = time.perf_counter()
         did, declined, self._compiled = self._apply(request.fixes)
+        fixed = time.perf_counter()
         return Built(
             settings={
                 name: str(value) if isinstance(value, Path) else value
@@ -108,6 +110,7 @@ class Session:
             libraries=installed_modules(before),
             import_seconds=imported - started,
             build_seconds=built - imported,
+            fix_seconds=fixed - fixing,
         )
 
     def _apply(self, fixes: tuple[str, ...]) -> tuple[dict[str, tuple[str, ...]], dict[str, str], bool]:

@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
-from latent_diffusion.checkpoint_file import load_checkpoint, read_checkpoint
+from latent_diffusion.build_model import build_model
 from latent_diffusion.ddim import DDIMSampler
-from latent_diffusion.diffusion import LatentDiffusion
 from latent_diffusion.dpm_solver import DPMSolverSampler
 from latent_diffusion.plms import PLMSSampler
-from latent_diffusion.random_weights import fill_random
-from latent_diffusion.run_settings import DTYPES, read_loop_settings, refuse_absent_device, resolve
-from latent_diffusion.sizes import LATENT_FACTOR, SIZES, Size
-from latent_diffusion.text_encoder import TextEncoder
+from latent_diffusion.run_settings import precision, read_loop_settings, refuse_absent_device, resolve
+from latent_diffusion.sizes import LATENT_FACTOR, SIZES
 from latent_diffusion.text_to_image import get_learned_conditioning, text_to_image
 
 import sdprof
 
 SAMPLERS = {"plms": PLMSSampler, "ddim": DDIMSampler, "dpm-solver": DPMSolverSampler}
-
-
-def build_model(options: sdprof.BuildOptions, size: Size) -> tuple[LatentDiffusion, TextEncoder]:
-    """Model and text encoder with the checkpoint's weights, or with seeded random ones.
-
-    :param options: as ``resolve`` returns them.
-    """
-    device = torch.device(options.device)
-    with torch.device("meta"):
-        model = LatentDiffusion(
-            size,
-            use_fp16=device.type == "cuda" and options.dtype == "float16",
-            parameterization=read_loop_settings(options.extra).parameterization,
-        )
-        text = TextEncoder(size.text)
-    model.to_empty(device="cpu")
-    text.to_empty(device="cpu")
-    text.number_positions()
-    if options.weights is None:
-        fill_random(model, options.seed)
-        fill_random(text, options.seed)
-    else:
-        load_checkpoint(read_checkpoint(options.weights), model, text, size)
-    model.to(device).eval()
-    model.register_schedule(device)
-    return model, text.to(device).eval()
 
 
 @sdprof.target(
@@ -60,23 +29,18 @@ def build(options: sdprof.BuildOptions) -> sdprof.Workload:
     refuse_absent_device(options.device)
     settings = read_loop_settings(options.extra)
     device = torch.device(options.device)
-    model, text = build_model(options, SIZES[options.size])
+    model, text = build_model(options, SIZES[options.size], settings.parameterization)
     sampler = SAMPLERS[settings.sampler](model)
     latent_shape = (options.batch_size, 4, options.height // LATENT_FACTOR, options.width // LATENT_FACTOR)
 
-    def precision() -> AbstractContextManager[None]:
-        if options.dtype == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(device.type, dtype=DTYPES[options.dtype])
-
-    with torch.no_grad(), precision():
+    with torch.no_grad(), precision(options):
         uc = get_learned_conditioning(text, options.batch_size * [""], device)
         c = get_learned_conditioning(text, options.batch_size * [settings.prompt], device)
 
     def sample() -> dict[str, torch.Tensor]:
         torch.manual_seed(options.seed)
         start_noise = torch.randn(latent_shape, device=device)
-        with torch.no_grad(), precision():
+        with torch.no_grad(), precision(options):
             latents = sampler.sample(options.steps, start_noise, c, settings.scale, uc)
             if settings.decode:
                 return {"latents": latents, "images": model.decode_first_stage(latents)}
@@ -84,7 +48,7 @@ def build(options: sdprof.BuildOptions) -> sdprof.Workload:
 
     def script() -> dict[str, object]:
         torch.manual_seed(options.seed)
-        with precision():
+        with precision(options):
             images = text_to_image(
                 model,
                 text,

@@ -5,7 +5,7 @@ import dataclasses
 from sdprof.audits.registry import all_audits, run_audits
 from sdprof.facts.facts import Facts
 from sdprof.fixes.registry import all_fixes
-from sdprof.model import GraphProfile
+from sdprof.model import GraphProfile, GraphRegion
 from tests.audits.census import facts, site
 
 
@@ -35,7 +35,8 @@ def test_an_audit_without_its_facts_is_missing_not_passed() -> None:
 
 
 def test_a_clean_pass_is_a_finding_of_its_own() -> None:
-    clean = dataclasses.replace(facts(site("aten::add")), graphs=GraphProfile(regions=()))
+    region = GraphRegion(name="unet", function="UNet.forward", grad=False, graphs=1, breaks=0, recompiles=0)
+    clean = dataclasses.replace(facts(site("aten::add")), graphs=GraphProfile(regions=(region,)))
     findings, _ = run_audits(clean, all_audits())
     passed = {finding.id: finding for finding in findings if finding.status == "passed"}
     assert passed["naive-attention"].title == "No attention writes its score matrix to memory"

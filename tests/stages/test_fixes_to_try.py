@@ -21,7 +21,7 @@ def test_every_fix_is_tried_or_has_its_reason() -> None:
 
 
 def test_what_was_found_decides() -> None:
-    tried, reasons = split()
+    tried, reasons = split(budget_seconds=600.0)
     assert {"sdpa", "sdpa-flash"} <= tried
     assert "Nothing that it removes was found" in reasons["channels-last"]
 
@@ -38,6 +38,7 @@ def test_a_clean_pass_asks_for_no_fix() -> None:
         ({"only_fixes": ("sdpa",)}, "sdpa-flash", "Left out by --fix."),
         ({"without_fixes": ("sdpa",)}, "sdpa", "Left out by --without-fix."),
         ({"quick": True}, "compile", "Left out by --quick"),
+        ({"budget_seconds": 599.0}, "sdpa-flash", "--budget 600 or more tries it"),
         ({}, "tf32", "It acts on cuda; this audit ran on cpu."),
     ],
 )
@@ -45,3 +46,13 @@ def test_the_order_of_the_user_is_the_reason(given: dict[str, object], fix: str,
     tried, reasons = split(**given)
     assert fix not in tried
     assert words in reasons[fix]
+
+
+def test_a_fix_that_costs_much_is_tried_where_it_is_named() -> None:
+    tried, _ = split(budget_seconds=10.0, only_fixes=("sdpa-flash",))
+    assert tried == {"sdpa-flash"}
+
+
+def test_no_fix_takes_long_to_tell_on_a_gpu() -> None:
+    _, reasons = split("cuda", budget_seconds=10.0)
+    assert not [reason for reason in reasons.values() if "--budget" in reason]

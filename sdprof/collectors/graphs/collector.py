@@ -20,6 +20,7 @@ from sdprof.collectors.graphs.region_pass import PassPlan, RegionPass, trace_fun
 from sdprof.collectors.graphs.regions import LOOP, Region, plan_regions, split_chain
 from sdprof.collectors.graphs.rehearsal import Rehearsal, rehearse
 from sdprof.collectors.graphs.sites import join_breaks, join_recompiles
+from sdprof.collectors.graphs.whole_operators import take_whole
 from sdprof.collectors.visibility import FileVisibility
 from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
 from sdprof.model import CollectorMeta, FunctionSite, GraphProfile, GraphRegion, LoopMap
@@ -43,12 +44,13 @@ def collect(watched: WatchedRun) -> GraphProfile:
 
     Everything is analysed where it is, in real runs that end as soon as enough was seen. Above the hot module a
     stand-in answers for it. The option ``graphs.seconds`` sets the budget; what it did not suffice for is in
-    ``skipped``.
+    ``skipped``. With ``graphs.grad=off`` nothing is analysed with grad on.
 
     :raises CannotCollectError: the hot module is never called, or TorchDynamo is switched off or does not work here.
     """
     deadline_seconds = time.monotonic() + _budget_seconds(watched)
     _require_dynamo()
+    take_whole()
     loop = watched.loop or loop_collector.collect(watched)
     if loop.calls == 0:
         raise CannotCollectError(
@@ -61,7 +63,9 @@ def collect(watched: WatchedRun) -> GraphProfile:
         rehearsal = rehearse(watched, above)
         analysis = _Analysis(watched, rehearsal, deadline_seconds, min(MOST_CALLS, max(2, loop.steps)))
         regions = plan_regions(loop, forward, above, _declared_step(watched, loop), rehearsal.handed_on)
-        for region, grad in sorted(itertools.product(regions, (False, True)), key=lambda look: (look[0].hot, look[1])):
+        for region, grad in sorted(
+            itertools.product(regions, _grad_modes(watched)), key=lambda look: (look[1], look[0].hot)
+        ):
             analysis.look_at(region, grad=grad)
     order = {region.name: number for number, region in enumerate(regions)}
     seen = sorted(analysis.seen, key=lambda region: (order[region.name], region.grad))
@@ -172,6 +176,13 @@ def _budget_seconds(watched: WatchedRun) -> float:
             f"graphs.seconds is {given!r}, which is no number of seconds", "Give a number above 0, like 60."
         )
     return seconds
+
+
+def _grad_modes(watched: WatchedRun) -> tuple[bool, ...]:
+    given = watched.options.get("graphs.grad", "on")
+    if given not in ("on", "off"):
+        raise CannotCollectError(f"graphs.grad is {given!r}, which is neither on nor off", "Give one of the two.")
+    return (False, True) if given == "on" else (False,)
 
 
 def _require_dynamo() -> None:

@@ -1,20 +1,19 @@
 """Facts of recorded Kineto traces: read a file, compute everything it tells, compare two."""
 
-from sdprof.facts.trace.audit_sections import hot_ops, trace_facts
+from sdprof.facts.trace.audit_sections import hot_modules, hot_ops, trace_facts
 from sdprof.facts.trace.read_limits import ReadLimits
 from sdprof.facts.trace.read_trace import read_trace
 from sdprof.facts.trace.trace import Trace
-from sdprof.facts.trace.trace_diff import Change, TraceDiff, trace_diff
+from sdprof.facts.trace.trace_diff import trace_diff
 from sdprof.facts.trace.trace_error import TraceError
 from sdprof.facts.trace.trace_report import TraceReport, trace_report
 
 __all__ = [
-    "Change",
     "ReadLimits",
     "Trace",
-    "TraceDiff",
     "TraceError",
     "TraceReport",
+    "hot_modules",
     "hot_ops",
     "read_trace",
     "trace_diff",

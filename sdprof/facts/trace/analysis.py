@@ -32,6 +32,14 @@ class Analysis:
         return device_events(self.trace, self.tree)
 
     @cached_property
+    def launched_at(self) -> Indices:
+        """When the host launched each GPU event; the event's own start where that was not recorded."""
+        launched = self.device.start.copy()
+        known = self.device.launch != NONE
+        launched[known] = self.tree.start[self.device.launch[known]]
+        return launched
+
+    @cached_property
     def host_names(self) -> pl.Series:
         """Name of each event of the host tree."""
         trace = self.trace

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 import numpy as np
 import polars as pl
 
 from sdprof.facts.trace.analysis import Analysis
+from sdprof.facts.trace.copy_ways import copy_way
 from sdprof.facts.trace.device_events import COPY
 from sdprof.facts.trace.python_site import Site
 from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND as NS
-
-_COPY_NAME = re.compile(r"Memcpy (?P<ways>\w+?) ?\((?P<source>[\w ]+?) -> (?P<destination>[\w ]+?)\)")
-_DIRECTIONS = {"HtoD": "H2D", "DtoH": "D2H", "DtoD": "D2D", "PtoP": "P2P", "HtoH": "H2H", "HtoA": "H2D", "AtoH": "D2H"}
 
 
 class CopySite(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +69,7 @@ def _asker(analysis: Analysis, chosen: np.ndarray) -> np.ndarray:
 
 
 def _group(analysis: Analysis, name: str, members: pl.DataFrame) -> CopyGroup:
-    found = _COPY_NAME.match(name)
-    ways = found["ways"] if found else name
+    way = copy_way(name)
     total_us = float(members["device_us"].sum())
     size = _bytes(members)
     sites = []
@@ -90,9 +85,9 @@ def _group(analysis: Analysis, name: str, members: pl.DataFrame) -> CopyGroup:
             )
         )
     return CopyGroup(
-        direction=_DIRECTIONS.get(ways, ways),
-        source=found["source"] if found else "",
-        destination=found["destination"] if found else "",
+        direction=way.direction,
+        source=way.source,
+        destination=way.destination,
         count=members.height,
         bytes=size,
         device_us=total_us,

@@ -13,6 +13,7 @@ from sdprof.facts.trace.analysis import Analysis
 from sdprof.facts.trace.compiled_regions import CONTAINER_PATTERN
 from sdprof.facts.trace.host_tree import OPERATOR, RUNTIME
 from sdprof.facts.trace.intervals import Intervals
+from sdprof.facts.trace.loop_window import LoopWindow
 from sdprof.facts.trace.nesting import NONE, Indices
 from sdprof.facts.trace.python_site import Site
 from sdprof.facts.trace.runtime_names import is_blocking_copy, is_copy, is_sync
@@ -52,11 +53,13 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     drained_by: str | None
     """The waiting call during which the GPU ran dry."""
     drained_at: Site | None
+    in_loop: bool
 
 
-def top_gaps(analysis: Analysis, table: GapTable, most: int = 20) -> tuple[Gap, ...]:
+def top_gaps(analysis: Analysis, table: GapTable, window: LoopWindow, most: int = 20) -> tuple[Gap, ...]:
     """The longest gaps, longest first."""
     longest = np.argsort(table.start - table.end, kind="stable")[:most]
+    in_loop = window.on_device(table.start, table.end)
     events = analysis.device
     names = events.table["name"]
     return tuple(
@@ -69,6 +72,7 @@ def top_gaps(analysis: Analysis, table: GapTable, most: int = 20) -> tuple[Gap, 
             launched_by=analysis.site(int(events.launch[table.next_event[gap]])),
             drained_by=None if table.drained_by[gap] == NONE else analysis.host_names[int(table.drained_by[gap])],
             drained_at=None if table.drained_by[gap] == NONE else analysis.site(int(table.drained_by[gap])),
+            in_loop=bool(in_loop[gap]),
         )
         for gap in longest.tolist()
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from sdprof.facts.trace.gaps import GapTable
 from sdprof.facts.trace.nesting import NONE
@@ -32,10 +33,14 @@ class IdleSplit(msgspec.Struct, frozen=True, kw_only=True):
     gaps: int
 
 
-def idle_split(table: GapTable) -> IdleSplit:
-    """Adds up the gaps."""
-    length = table.end - table.start
-    spent_us = {cause: int(spent.sum()) / NS for cause, spent in table.spent.items()}
+def idle_split(table: GapTable, within: npt.NDArray[np.bool_] | None = None) -> IdleSplit:
+    """Adds up the gaps.
+
+    :param within: which gaps count; all by default.
+    """
+    chosen = np.ones(len(table.start), np.bool_) if within is None else within
+    length = np.where(chosen, table.end - table.start, 0)
+    spent_us = {cause: int(spent[chosen].sum()) / NS for cause, spent in table.spent.items()}
     return IdleSplit(
         idle_us=int(length.sum()) / NS,
         launch_bound_us=spent_us["launch-bound"],
@@ -45,5 +50,5 @@ def idle_split(table: GapTable) -> IdleSplit:
         queued_us=spent_us["queued"],
         unknown_us=spent_us["unknown"],
         after_sync_us=int(np.where(table.drained_by == NONE, 0, length).sum()) / NS,
-        gaps=len(length),
+        gaps=int(chosen.sum()),
     )

@@ -161,9 +161,7 @@ def _repeating_operators(analysis: Analysis) -> _Ranges | None:
 
 def _described(analysis: Analysis, ranges: _Ranges) -> Steps:
     events = analysis.device
-    launched = np.where(events.launch == NONE, events.start, 0)
-    known = events.launch != NONE
-    launched[known] = analysis.tree.start[events.launch[known]]
+    launched = analysis.launched_at
     described = []
     for name, start, end in zip(ranges.names, ranges.start.tolist(), ranges.end.tolist(), strict=True):
         mine = (launched >= start) & (launched < end)

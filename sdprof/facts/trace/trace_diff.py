@@ -3,46 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from sdprof.facts.trace.trace_report import TraceReport
-
-Status = Literal["changed", "added", "gone"]
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One operator, kernel or module in both traces."""
-
-    name: str
-    status: Status
-    count_before: float
-    """Calls; per step where the diff is."""
-    count_after: float
-    us_before: float
-    us_after: float
-    change_us: float
-    """Positive: the second trace takes longer."""
-    ratio: float | None
-    """after / before; None for what was added or took no time before."""
-
-
-class TraceDiff(msgspec.Struct, frozen=True, kw_only=True):
-    """Two traces, matched by name; in each list the biggest change comes first."""
-
-    before: str
-    after: str
-    per_step: bool
-    """Figures are divided by each trace's steps: done where both have steps, of the same kind and unequal in number."""
-    measure: Literal["device time", "host time"]
-    """What operators and modules are compared by: device time if both traces have GPU events."""
-    totals: tuple[Change, ...]
-    """span, busy, idle and kernel time of the GPU, or the operators' host time."""
-    operators: tuple[Change, ...]
-    kernels: tuple[Change, ...]
-    modules: tuple[Change, ...]
-    notes: tuple[str, ...]
+from sdprof.model import Change, TraceDiff
 
 
 class _Cost(NamedTuple):
@@ -79,6 +43,8 @@ def trace_diff(before: TraceReport, after: TraceReport) -> TraceDiff:
         operators=changes(_operators(before, on_device), _operators(after, on_device)),
         kernels=changes(_kernels(before), _kernels(after)),
         modules=changes(_modules(before, on_device), _modules(after, on_device)),
+        copies=changes(_copies(before), _copies(after)),
+        syncs=changes(_syncs(before), _syncs(after)),
         notes=tuple(notes),
     )
 
@@ -133,3 +99,14 @@ def _modules(report: TraceReport, on_device: bool) -> list[_Cost]:
     return [
         _Cost(module.path, module.calls, module.device_us if on_device else module.host_us) for module in report.modules
     ]
+
+
+def _copies(report: TraceReport) -> list[_Cost]:
+    return [
+        _Cost(f"{group.direction} ({group.source} → {group.destination})", group.count, group.device_us)
+        for group in report.copies
+    ]
+
+
+def _syncs(report: TraceReport) -> list[_Cost]:
+    return [_Cost(group.name, group.count, group.host_us) for group in report.syncs]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sdprof.facts.trace.analysis import Analysis
+from sdprof.facts.trace.bus_copies import BusCopies, bus_copies
 from sdprof.facts.trace.compiled_regions import Compilation, compilation
 from sdprof.facts.trace.copies import CopyGroup, copies
 from sdprof.facts.trace.copy_overlap import CopyOverlap, copy_overlap
@@ -15,9 +16,12 @@ from sdprof.facts.trace.hot_operators import HotOperator, hot_operators
 from sdprof.facts.trace.idle import IdleSplit, idle_split
 from sdprof.facts.trace.kernels import KernelTotal, kernels_by_module, kernels_by_name, kernels_by_operator
 from sdprof.facts.trace.launch_delay import LaunchDelay, launch_delay
+from sdprof.facts.trace.loop_window import loop_window
 from sdprof.facts.trace.steps import Steps, steps
 from sdprof.facts.trace.syncs import SyncGroup, blocking_copies, syncs
 from sdprof.facts.trace.trace import Trace, TraceMetadata
+from sdprof.facts.trace.transfer_sites import transfer_profile
+from sdprof.model import TransferProfile
 
 
 class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,11 +32,18 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     device: DeviceTime
     devices: tuple[DeviceTime, ...]
     idle: IdleSplit
+    loop_idle: IdleSplit
+    """Between the first and the last GPU event that the steps launched; of the whole trace where there are no steps."""
+    loop_span_us: float
     gaps: tuple[Gap, ...]
     """The longest ones."""
     launch_delay: LaunchDelay
     copies: tuple[CopyGroup, ...]
     copy_overlap: CopyOverlap
+    bus_copies: BusCopies
+    """Of the loop."""
+    transfers: TransferProfile | None
+    """Copies and waits in the words of a live run; None without GPU events."""
     syncs: tuple[SyncGroup, ...]
     blocking_copies: tuple[SyncGroup, ...]
     kernels: tuple[KernelTotal, ...]
@@ -50,17 +61,22 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
 def trace_report(trace: Trace) -> TraceReport:
     """Computes all facts of a trace."""
     analysis = Analysis(trace)
-    gaps = gap_table(analysis)
+    gaps, found_steps = gap_table(analysis), steps(analysis)
+    window = loop_window(analysis, found_steps)
     return TraceReport(
         name=trace.name,
         metadata=trace.metadata,
         device=device_time(analysis),
         devices=device_times(analysis),
         idle=idle_split(gaps),
-        gaps=top_gaps(analysis, gaps),
+        loop_idle=idle_split(gaps, window.on_device(gaps.start, gaps.end)),
+        loop_span_us=window.device_span_us,
+        gaps=top_gaps(analysis, gaps, window),
         launch_delay=launch_delay(analysis),
         copies=copies(analysis),
         copy_overlap=copy_overlap(analysis),
+        bus_copies=bus_copies(analysis, window),
+        transfers=transfer_profile(analysis, window),
         syncs=syncs(analysis),
         blocking_copies=blocking_copies(analysis),
         kernels=kernels_by_name(analysis),
@@ -69,7 +85,7 @@ def trace_report(trace: Trace) -> TraceReport:
         operators=hot_operators(analysis),
         modules=hot_modules(analysis),
         compilation=compilation(analysis),
-        steps=steps(analysis),
+        steps=found_steps,
         operator_calls=trace.operators.height,
         notes=(*trace.gaps, *_notes(analysis)),
     )

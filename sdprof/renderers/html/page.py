@@ -22,8 +22,10 @@ from sdprof.renderers.html.flame_graph import flame_graph
 from sdprof.renderers.html.measurement import measurement
 from sdprof.renderers.html.memory_plot import memory_plot
 from sdprof.renderers.html.module_tree import module_tree
+from sdprof.renderers.html.sections import sections_of
 from sdprof.renderers.html.share_bar import share_bar
 from sdprof.renderers.html.waterfall import waterfall_rows
+from sdprof.renderers.observed import idle_parts
 from sdprof.renderers.printable import printable
 
 HERE = Path(__file__).parent
@@ -32,9 +34,9 @@ HERE = Path(__file__).parent
 def render(result: AuditResult) -> str:
     """The whole page as one text, to be written as UTF-8."""
     fixes = [(f"fix-{number}", fix) for number, fix in enumerate(in_reading_order(result.fixes), 1)]
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = asset("report.css"), asset("report.js")
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             result=result,
@@ -44,6 +46,8 @@ def render(result: AuditResult) -> str:
             head=headline(result),
             measured=measurement(result),
             waterfall=waterfall_rows(result),
+            sections=sections_of(result),
+            idle_parts=idle_parts,
             groups=finding_groups(result.findings),
             fixes=fixes,
             fix_anchors={fix.id: anchor for anchor, fix in reversed(fixes)},
@@ -60,8 +64,9 @@ def render(result: AuditResult) -> str:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Templates with the filters that all pages share."""
+    templates = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -86,9 +91,9 @@ def _environment() -> Environment:
         cost_in_words,
         share_bar,
     ):
-        environment.filters[write.__name__] = write
-    environment.globals["STATES"] = STATES
-    return environment
+        templates.filters[write.__name__] = write
+    templates.globals["STATES"] = STATES
+    return templates
 
 
 def _finalize(value: Any) -> Any:
@@ -96,5 +101,6 @@ def _finalize(value: Any) -> Any:
     return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A style sheet or script of ours as text."""
     return (HERE / "assets" / name).read_text(encoding="utf-8")

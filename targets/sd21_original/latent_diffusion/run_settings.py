@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import isfinite
+from typing import TypeVar
 
 import torch
 
@@ -42,27 +45,32 @@ class LoopSettings:
     """Batches that the script makes."""
 
 
+Settings = TypeVar("Settings")
+
+
 def read_loop_settings(extra: Mapping[str, str]) -> LoopSettings:
     """Read ``--set``.
 
     :raises ValueError: for a name or a value that is not known.
     """
-    known = [field.name for field in dataclasses.fields(LoopSettings)]
+    return read_settings(extra, LoopSettings, CHOICES)
+
+
+def read_settings(extra: Mapping[str, str], settings: type[Settings], choices: Mapping[str, Sequence[str]]) -> Settings:
+    """Read ``--set`` into a dataclass of strings, floats, flags (0 or 1) and counts.
+
+    :param choices: the words that a setting may be, for those that are limited to a few.
+    :raises ValueError: for a name or a value that is not known.
+    """
+    kinds = {field.name: field.type for field in dataclasses.fields(settings)}
+    read: dict[str, str | bool | float | int] = {}
     for name, value in extra.items():
-        if name not in known:
-            raise ValueError(f"There is no setting {name!r}: --set takes {', '.join(sorted(known))}.")
-        if name in CHOICES and value not in CHOICES[name]:
-            raise ValueError(f"--set {name}={value} is none of {', '.join(CHOICES[name])}.")
-    read: dict[str, str | bool | float | int] = dict(extra)
-    if "decode" in extra:
-        read["decode"] = extra["decode"] == "1"
-    if "scale" in extra:
-        read["scale"] = _number(extra["scale"], "scale")
-    if "n_iter" in extra:
-        if not (extra["n_iter"].isdecimal() and int(extra["n_iter"]) > 0):
-            raise ValueError(f"--set n_iter={extra['n_iter']} is not a whole number from 1 up.")
-        read["n_iter"] = int(extra["n_iter"])
-    return LoopSettings(**read)
+        if name not in kinds:
+            raise ValueError(f"There is no setting {name!r}: --set takes {', '.join(sorted(kinds))}.")
+        if name in choices and value not in choices[name]:
+            raise ValueError(f"--set {name}={value} is none of {', '.join(choices[name])}.")
+        read[name] = _READ[kinds[name]](value, name)
+    return settings(**read)
 
 
 def resolve(options: BuildOptions) -> BuildOptions:
@@ -99,6 +107,13 @@ def refuse_absent_device(name: str) -> None:
         raise ValueError(f"PyTorch sees no CUDA device here for --device {name}: say --device cpu.")
 
 
+def precision(options: BuildOptions) -> AbstractContextManager[None]:
+    """Autocast, as the published script computes; nothing for float32."""
+    if options.dtype == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(_device_type(options.device), dtype=DTYPES[options.dtype])
+
+
 def _refuse_what_cannot_work(options: BuildOptions) -> None:
     if options.dtype not in DTYPES:
         raise ValueError(f"There is no dtype {options.dtype!r}: choose from {', '.join(DTYPES)}.")
@@ -128,3 +143,13 @@ def _number(text: str, name: str) -> float:
     if not isfinite(value):
         raise ValueError(f"--set {name}={text} is not a number.")
     return value
+
+
+def _count(text: str, name: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise ValueError(f"--set {name}={text} is not a whole number from 1 up.")
+    return int(text)
+
+
+_READ = {"str": lambda text, _name: text, "bool": lambda text, _name: text == "1", "float": _number, "int": _count}
+"""By the annotation of the field."""

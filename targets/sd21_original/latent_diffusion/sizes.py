@@ -73,8 +73,8 @@ SIZES = {
         unet=UNetShape(model_channels=64, num_head_channels=32, context_dim=256),
         autoencoder=AutoencoderShape(channels=32),
         text=TextShape(width=256, layers=6, heads=8),
-        image_size=256,
-        steps=8,
+        image_size=128,
+        steps=4,
     ),
     "full": Size(unet=FULL_UNET, autoencoder=AutoencoderShape(), text=TextShape(), image_size=512, steps=50),
 }

@@ -316,3 +316,11 @@ def test_a_budget_that_is_no_number(watch, given):
 def test_dynamo_switched_off(watch):
     with torch._dynamo.config.patch(disable=True), pytest.raises(CannotCollectError, match="switched off"):
         graphs.collect(watch(CLEAN))
+
+
+def test_without_grad_alone(watch):
+    profile = graphs.collect(watch(BROKEN, options={"graphs.grad": "off"}))
+    assert profile.regions
+    assert not any(region.grad for region in profile.regions)
+    with pytest.raises(CannotCollectError, match="neither on nor off"):
+        graphs.collect(watch(CLEAN, options={"graphs.grad": "yes"}))

@@ -100,8 +100,8 @@ def test_copies_without_a_size_have_no_sum(report_of):
         ("P2P", "Device"): (1, 7),
         ("Memcpy from afar", ""): (1, 1),
     }
-    totals = {copy.direction: (copy.count, copy.bytes) for copy in trace_facts(report).copies}
-    assert totals["H2D"] == (2, None)
+    section = {(copy.direction, copy.source): (copy.count, copy.bytes) for copy in trace_facts(report).copies}
+    assert section == found
 
 
 def test_overlap_of_copies_and_kernels(report_of):

@@ -16,6 +16,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "sd21"
 @pytest.fixture(scope="session", autouse=True)
 def target_folder_on_path() -> Iterator[None]:
     sys.path.insert(0, str(TARGET))
+    sys.path.append(str(TARGET.with_name("diffusers_sd21")))
     yield
     sys.path.remove(str(TARGET))
 

@@ -50,22 +50,12 @@ def test_autoencoder(golden_model: torch.nn.Module, golden: Tensors) -> None:
 
 
 def test_diffusers_unet_on_the_same_weights(golden_model: torch.nn.Module, golden: Tensors) -> None:
-    from diffusers import UNet2DConditionModel
-    from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
+    from latent_diffusion.sizes import UNetShape
+    from sd21_in_diffusers.models import diffusers_unet
 
-    with torch.device("meta"):
-        unet = UNet2DConditionModel(
-            block_out_channels=(32, 64, 128, 128),
-            layers_per_block=2,
-            cross_attention_dim=64,
-            attention_head_dim=(1, 2, 4, 4),  # the number of heads of each level, in diffusers' naming
-            use_linear_projection=True,
-            down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-            up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-        )
-    published = {name: tensor for name, tensor in golden_model.state_dict().items() if name.startswith("model.")}
-    unet.load_state_dict(convert_ldm_unet_checkpoint(dict(published), dict(unet.config)), assign=True)
+    shape = UNetShape(model_channels=32, num_head_channels=32, context_dim=64)
+    unet = diffusers_unet(golden_model.model.diffusion_model, shape)
     with torch.no_grad():
-        out = unet.eval()(golden["unet.x"], golden["unet.t"], encoder_hidden_states=golden["unet.context"]).sample
+        out = unet(golden["unet.x"], golden["unet.t"], encoder_hidden_states=golden["unet.context"]).sample
         ours = golden_model.model.diffusion_model(golden["unet.x"], golden["unet.t"], golden["unet.context"])
     assert relative_difference(ours, out) < TOLERANCE

@@ -1,0 +1,1 @@
+"""``sdprof check``: what an audit may measure at most, and what it may not lose."""

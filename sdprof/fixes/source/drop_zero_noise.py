@@ -10,9 +10,9 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.host_trees import RANDOM
-from sdprof.fixes.source.reading.kept_tables import kept_table
+from sdprof.fixes.source.reading.kept_tables import kept_table, reads_of
 from sdprof.fixes.source.reading.loops import after_statement
-from sdprof.fixes.source.reading.names import bindings, dotted, last_name, scope_of
+from sdprof.fixes.source.reading.names import bindings, last_name, scope_of
 from sdprof.model import FixMeta
 
 META = FixMeta(
@@ -92,7 +92,8 @@ def _comes_from(source: ModuleSource, name: ast.Name, table: str) -> bool:
     bound = bindings(scope_of(source, name), name.id)
     if len(bound) != 1 or bound[0].kind != "assignment" or bound[0].value is None:
         return False
-    return any(dotted(each) == f"self.{table}" for each in ast.walk(bound[0].value))
+    reads = {id(each) for each in reads_of(source, table)}
+    return any(id(each) in reads for each in ast.walk(bound[0].value))
 
 
 def _spared(source: ModuleSource, product: ast.BinOp, factor: str, flag: str) -> Replacement:

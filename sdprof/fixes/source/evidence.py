@@ -18,6 +18,9 @@ from sdprof.model import (
     TransferSite,
 )
 
+LOOKED_INTO = 3
+"""Tables are looked for in the function of the event and in those that called it, so many in all."""
+
 
 class SiteEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """One expression that copied, waited or dispatched an operator inside the loop, over all its visits."""
@@ -92,20 +95,20 @@ def odd_tables(sites: list[SiteEvidence]) -> list[SiteEvidence]:
     """Tables that a function of the loop holds: arrays beside tensors of the same length, and those full of zeros."""
     found: dict[tuple[str, ...], SiteEvidence] = {}
     for site in sites:
-        frame = site.stack[0]
-        on_device = {
-            seen.shape
-            for name, seen in frame.values.items()
-            if "." in name and seen.kind == "tensor" and seen.device == "cuda" and len(seen.shape) == 1
-        }
-        for name, seen in frame.values.items():
-            if "." in name and len(seen.shape) == 1 and seen.kind in ("array", "tensor"):
-                odd = replace(site, op=name, dtype=seen.dtype)
-                key = (frame.where.file, frame.where.function, name)
-                if seen.kind == "array" and seen.shape in on_device:
-                    found.setdefault(("table", *key), replace(odd, kind="table"))
-                if seen.zero:
-                    found.setdefault(("zero", *key), replace(odd, kind="zero"))
+        for depth, frame in enumerate(site.stack[:LOOKED_INTO]):
+            on_device = {
+                seen.shape
+                for seen in frame.values.values()
+                if seen.kind == "tensor" and seen.device == "cuda" and len(seen.shape) == 1
+            }
+            for name, seen in frame.values.items():
+                if name.startswith("self.") and len(seen.shape) == 1 and seen.kind in ("array", "tensor"):
+                    odd = replace(site, op=name, dtype=seen.dtype, stack=site.stack[depth:])
+                    key = (frame.where.file, name)
+                    if seen.kind == "array" and seen.shape in on_device:
+                        found.setdefault(("table", *key), replace(odd, kind="table"))
+                    if seen.zero:
+                        found.setdefault(("zero", *key), replace(odd, kind="zero"))
     return list(found.values())
 
 

@@ -35,6 +35,10 @@ META = FixMeta(
 )
 
 
+LONGEST_ARGUMENTS = 76
+"""Columns that the arguments may reach on one line: the operator's name takes some forty more."""
+
+
 def concerns(site: SiteEvidence) -> bool:
     """Whether a softmax ran on a batch of matrices."""
     return site.kind == "operator" and site.op == "aten::_softmax" and bool(site.input_shapes)
@@ -228,8 +232,21 @@ def _fused(source: ModuleSource, scores: _Scores, second: ast.expr, swapped: boo
     if scores.mask:
         parts.append(f"attn_mask={scores.mask}")
     parts.append(f"scale={' * '.join(scores.scales) if scores.scales else '1.0'}")
-    text = f"<functional>.scaled_dot_product_attention({', '.join(parts)})"
-    return f"{text}{'.squeeze(0)' if rank == 3 else ''}{result}"
+    return f"<functional>.scaled_dot_product_attention({_laid_out(source, second, parts)}){_tail(rank, result)}"
+
+
+def _tail(rank: int, result: str) -> str:
+    return f"{'.squeeze(0)' if rank == 3 else ''}{result}"
+
+
+def _laid_out(source: ModuleSource, call: ast.expr, arguments: list[str]) -> str:
+    """The arguments on one line if it is not too long, else each on its own."""
+    together = ", ".join(arguments)
+    if call.col_offset + len(together) <= LONGEST_ARGUMENTS:
+        return together
+    statement = statement_of(source, call)
+    indent = source.text[source.line_start(statement.lineno) : source.span(statement)[0]]
+    return "".join(f"\n{indent}    {argument}," for argument in arguments) + f"\n{indent}"
 
 
 def _values(source: ModuleSource, second: ast.expr, swapped: bool, rank: int) -> tuple[str, str]:

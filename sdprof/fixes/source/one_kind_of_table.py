@@ -10,7 +10,7 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.kept_tables import kept_table
+from sdprof.fixes.source.reading.kept_tables import kept_table, reads_of
 from sdprof.fixes.source.reading.names import dotted, last_name, scope_of
 from sdprof.fixes.source.reading.tensor_calls import (
     DEFAULT_DTYPE,
@@ -46,8 +46,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     name = site.op.removeprefix("self.")
     torch, imports = torch_name(source)
     changes = [_kept_as_tensor(source, name, torch)]
-    for use in _uses(source, name):
-        changes.append(_filled(source, use, torch))
+    uses = reads_of(source, name)
+    if not uses:
+        raise DeclinedError("The table is not read in the file in which it was seen")
+    changes += [_filled(source, use, torch) for use in uses]
     return (
         Edit(
             fix=META.id,
@@ -62,18 +64,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     )
 
 
-def _uses(source: ModuleSource, name: str) -> list[ast.Attribute]:
-    found = [
-        each
-        for each in ast.walk(source.tree)
-        if isinstance(each, ast.Attribute) and each.attr == name and isinstance(each.ctx, ast.Load)
-    ]
-    if not found:
-        raise DeclinedError("The table is not used in the file in which it was seen")
-    return found
-
-
-def _filled(source: ModuleSource, use: ast.Attribute, torch: str) -> Replacement:
+def _filled(source: ModuleSource, use: ast.expr, torch: str) -> Replacement:
     entry = source.parents[use]
     call = source.parents[entry]
     if not (

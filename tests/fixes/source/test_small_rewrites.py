@@ -154,6 +154,36 @@ def test_an_array_that_is_used_for_more_stays() -> None:
     assert "more than to fill" in said
 
 
+CLOSURE = """
+    import torch
+
+    class Sampler:
+        def make_schedule(self, alphas_prev, sigmas):
+            self.register_buffer("alphas_prev", alphas_prev)
+            self.register_buffer("sigmas", sigmas)
+
+        def step(self, x, original, device, b):
+            alphas_prev = self.model.alphas_prev if original else self.alphas_prev
+            sigmas = self.model.sigmas if original else self.sigmas
+
+            def advance(e, index):
+                a_prev = torch.full((b, 1), alphas_prev[index], device=device)
+                sigma_t = torch.full((b, 1), sigmas[index], device=device)
+                noise = sigma_t * noise_like(x.shape, device) * 0.9
+                return a_prev.sqrt() * x + noise
+
+            return advance(x, 1)
+"""
+
+
+def test_tables_are_followed_under_their_local_names() -> None:
+    changed = after("one-kind-of-table", CLOSURE, "x.shape", kind="table", op="self.alphas_prev")
+    assert 'self.register_buffer("alphas_prev", torch.from_numpy(alphas_prev))' in changed
+    assert "a_prev = alphas_prev[index].to(torch.float32).expand((b, 1))\n" in changed
+    changed = after("drop-zero-noise", CLOSURE, "x.shape", kind="zero", op="self.sigmas")
+    assert "noise = sigma_t if self.sigmas_are_zero else sigma_t * noise_like(x.shape, device) * 0.9\n" in changed
+
+
 def test_noise_times_zero_is_not_drawn() -> None:
     changed = after("drop-zero-noise", SAMPLER, "x.shape[0]", kind="zero", op="self.sigmas")
     assert "self.sigmas_are_zero = not bool(sigmas.any())\n" in changed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.names import dotted, statement_of
+from sdprof.fixes.source.reading.names import dotted, scope_of, statement_of
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,31 @@ class KeptTable:
     statement: ast.stmt
     assigned: bool
     """By ``self.name = value``; else handed to a method, which may move it."""
+
+
+def reads_of(source: ModuleSource, name: str) -> list[ast.expr]:
+    """Where ``self.<name>`` is read: itself, or under a local name that stands for it, in nested functions, too.
+
+    ``table = self.other if original else self.name`` gives it a local name.
+    """
+    found: list[ast.expr] = []
+    for each in ast.walk(source.tree):
+        if dotted(each) != f"self.{name}" or not isinstance(each, ast.Attribute) or isinstance(each.ctx, ast.Store):
+            continue
+        chosen: ast.AST = each
+        while isinstance(source.parents[chosen], ast.IfExp):
+            chosen = source.parents[chosen]
+        statement = source.parents[chosen]
+        target = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
+        if isinstance(target, ast.Name):
+            found += [
+                use
+                for use in ast.walk(scope_of(source, each))
+                if isinstance(use, ast.Name) and use.id == target.id and isinstance(use.ctx, ast.Load)
+            ]
+        else:
+            found.append(each)
+    return found
 
 
 def kept_table(source: ModuleSource, name: str) -> KeptTable:

@@ -69,8 +69,7 @@ def run_audit(request: AuditRequest | None, folder: Path, progress: Progress) ->
 
 
 def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress: Progress) -> AuditResult:
-    with folder.scratch() as scratch, launcher() as workers:
-        overlays = VariantOverlays(folder)
+    with folder.scratch() as scratch, launcher() as workers, VariantOverlays(folder) as overlays:
         starter = VariantStarter(request, scratch, times, workers, overlays)
         measurer = Measurer(starter, folder, times, progress)
         try:
@@ -131,11 +130,10 @@ def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress:
 
         after = None
         if measured.plan.variant is not None:
-            with stage(progress, "Observing the loop after the fixes", len(AFTER)):
-                missing += observer.observe(measured.plan.variant.fixes, AFTER)
+            watched = tuple(name for name in AFTER if patched is None or name not in ("graphs", "transfers"))
+            with stage(progress, "Observing the loop after the fixes", len(watched)):
+                missing += observer.observe(measured.plan.variant.fixes, watched)
             after = diagnose(folder, measured.plan.variant.id, peaks=before.facts.peaks)
-
-        overlays.remove_links()
 
     return assemble(
         request,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import msgspec
+
 import sdprof
 from sdprof.facts.facts import Facts
 from sdprof.model import (
@@ -118,7 +120,7 @@ def _transfers(before: Facts, after: Facts) -> Transfers | None:
         TransferSection(
             device=facts.transfers.device,
             steps=facts.transfers.steps,
-            sites=facts.transfers.sites,
+            sites=tuple(msgspec.structs.replace(site, stack=()) for site in facts.transfers.sites),
             notes=facts.transfers.notes,
         )
         if facts.transfers is not None

@@ -39,7 +39,7 @@ AFTER_OPTIONS = {"graphs.grad": "off"}
 AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "graphs")
 """What is worth watching once more when the fixes are in."""
 REWRITTEN = ("loop", "operators", "transfers", "graphs")
-"""What tells whether findings in the source are gone when the source fixes are in, and nothing else is."""
+"""What tells whether findings in the source are gone when the source fixes of the patch are in, and no others."""
 WITHOUT_TIMES = frozenset({"graphs"})
 """These time nothing: there is nothing to warm up for, and another worker may be busy beside them. So it is on the
 simulated device."""

@@ -10,8 +10,7 @@ from sdprof.comparison.plan_structs import BASELINE
 from sdprof.model import Finding, LoopMap, ModuleProfile, RewrittenFile
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.request import AuditRequest
-from sdprof.stages.rewrites import ChangedFileError
-from sdprof.stages.variant_overlays import VariantOverlays
+from sdprof.stages.variant_overlays import ChangedFileError, VariantOverlays
 from sdprof.worker.client import Worker, WorkerError
 from sdprof.worker.launcher import DirectLauncher, Launcher
 from sdprof.worker.protocol import Build, Built

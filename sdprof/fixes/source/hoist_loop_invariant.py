@@ -170,7 +170,7 @@ def _is_never_written(loop: LoopStatement, name: str) -> bool:
             arithmetic = isinstance(parent, ast.BinOp | ast.UnaryOp | ast.Compare)
             indexed = isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Load)
             method = isinstance(parent, ast.Attribute) and not parent.attr.endswith("_")
-            argument = isinstance(parent, ast.Call | ast.keyword)
+            argument = isinstance(parent, ast.Call) and (dotted(parent.func) or "").split(".")[0] in ("torch", "F")
             if not (arithmetic or indexed or method or argument):
                 return False
     return True

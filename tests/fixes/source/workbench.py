@@ -292,6 +292,10 @@ class _Texts(importlib.abc.MetaPathFinder):
         return spec
 
 
+_SERVED: set[str] = set()
+"""Files whose rewritten text ``linecache`` may still hold."""
+
+
 class _TextLoader(importlib.machinery.SourceFileLoader):
     text = ""
 
@@ -306,7 +310,9 @@ def served(texts: Mapping[str, str], prefixes: tuple[str, ...], folder: Path | N
     saved = {name: module for name, module in sys.modules.items() if name.startswith(prefixes)}
     for name in saved:
         del sys.modules[name]
-    linecache.checkcache()
+    for file in _SERVED:
+        linecache.cache.pop(file, None)
+    _SERVED.update(texts)
     finder = _Texts(texts)
     sys.meta_path.insert(0, finder)
     if folder is not None:

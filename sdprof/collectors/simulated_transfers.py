@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from sdprof.collectors.host_origins import HostOrigin, HostOrigins, origin_of
 from sdprof.collectors.loop_watch import LoopWatch, Sight
 from sdprof.collectors.transfer_event import SeenTransfer
-from sdprof.device import Recorder, current
+from sdprof.device import Recorder, TransferKind, current
 
 NOTE = (
     "Seen on the simulated device: values are computed by CPU kernels, copies and waits follow PyTorch's rules for "
@@ -20,19 +21,24 @@ class _SightRecorder(Recorder):
     def __init__(self, watch: LoopWatch) -> None:
         super().__init__()
         self.sights: list[Sight] = []
+        self.origins: list[HostOrigin | None] = []
         self._watch = watch
 
-    def add(self, *args: Any, **kwargs: Any) -> None:
+    def add(self, kind: TransferKind, *args: Any, **kwargs: Any) -> None:
         before = self.count
-        super().add(*args, **kwargs)
+        super().add(kind, *args, **kwargs)
         if self.count > before:
-            self.sights.append(self._watch.look())
+            sight = self._watch.look()
+            self.sights.append(sight)
+            moved = kwargs.get("content", args[3] if len(args) > 3 else None)
+            origin = origin_of(moved) if kind == "H2D" and moved is not None else None
+            self.origins.append(origin if origin is not None and origin.step == sight.step else None)
 
 
 def watch_simulated(watch: LoopWatch) -> tuple[list[SeenTransfer], tuple[str, ...]]:
     """Run once; every event of the simulated device, with where the loop was."""
     recorder = _SightRecorder(watch)
-    with current.redirected(recorder.add):
+    with current.redirected(recorder.add), HostOrigins(watch):
         watch.run()
     seen = [
         SeenTransfer(
@@ -43,7 +49,8 @@ def watch_simulated(watch: LoopWatch) -> tuple[list[SeenTransfer], tuple[str, ..
             pinned=event.pinned,
             non_blocking=event.non_blocking,
             same_content=event.same_content,
+            origin=origin,
         )
-        for event, sight in zip(recorder.events, recorder.sights, strict=True)
+        for event, sight, origin in zip(recorder.events, recorder.sights, recorder.origins, strict=True)
     ]
     return seen, (NOTE,)

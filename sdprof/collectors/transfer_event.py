@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from sdprof.collectors.host_origins import HostOrigin
 from sdprof.collectors.loop_watch import Sight
 
 
@@ -20,3 +21,5 @@ class SeenTransfer:
     non_blocking: bool = False
     same_content: bool | None = None
     """The same bytes as at the last visit of this expression; None where that is not known."""
+    origin: HostOrigin | None = None
+    """What made the tensor that went to the device, in the same step of the loop; None where it was there before."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -37,6 +38,7 @@ ON_SIMULATED_DEVICE = frozenset({"transfers"})
 """Where there is no CUDA device, these watch the loop on the simulated one, in a worker of its own."""
 SIMULATED = "simulated"
 TITLES = {
+    "costs": "Operations, memory and roofline",
     "environment": "Environment",
     "peaks": "Peaks of this machine",
     "loop": "The sampling loop",
@@ -54,6 +56,17 @@ TIMED_RUN = "timed-run"
 TRACE_SUFFIX = ".pt.trace.json.gz"
 
 
+@dataclass(frozen=True)
+class _Start:
+    """How a worker is started whose run is watched."""
+
+    fixes: tuple[str, ...]
+    steps: int
+    warm: bool
+    device: str | None = None
+    """Where that differs from the request's."""
+
+
 class Observer:
     """Collects artifacts of variants into the run folder; what is there already is not collected again."""
 
@@ -66,26 +79,42 @@ class Observer:
         self._times = times
         self._progress = progress
 
-    def observe(self, fixes: tuple[str, ...], collectors: tuple[str, ...]) -> tuple[Missing, ...]:
+    def observe(
+        self,
+        fixes: tuple[str, ...],
+        collectors: tuple[str, ...],
+        *,
+        steps: int | None = None,
+        warm: bool = True,
+        device: str | None = None,
+    ) -> tuple[Missing, ...]:
         """Run the collectors on a variant, each in a run of its own, all in one worker.
 
         A collector that fails costs its own section; the next one gets a fresh worker.
+
+        :param steps: sampling steps of a run; by default as many as the request has under a profiler.
+        :param warm: whether to run once before the first collector.
+        :param device: where all of them run; by default on the request's device, and without a GPU those that need one
+            on the simulated one.
         """
+        steps = steps or self._starter.request.profile_steps
         collectors = tuple(name for name in collectors if name not in self._starter.request.without_collectors)
-        self._observe(fixes, [name for name in collectors if name not in ON_SIMULATED_DEVICE or self._on_cuda], None)
-        if not self._on_cuda:
-            self._observe(fixes, [name for name in collectors if name in ON_SIMULATED_DEVICE], SIMULATED)
+        as_asked = self._on_cuda or device is not None
+        here = [name for name in collectors if name not in ON_SIMULATED_DEVICE or as_asked]
+        simulated = [name for name in collectors if name not in here]
+        self._observe(here, _Start(fixes, steps, warm, device))
+        self._observe(simulated, _Start(fixes, steps, warm, SIMULATED))
         return self.missing(fixes, collectors)
 
-    def _observe(self, fixes: tuple[str, ...], collectors: list[str], device: str | None) -> None:
-        variant = variant_id(fixes)
+    def _observe(self, collectors: list[str], start: _Start) -> None:
+        variant = variant_id(start.fixes)
         wanted = [name for name in collectors if not self._is_done(variant, name)]
         worker: Worker | None = None
         try:
             for name in wanted:
                 self._progress.advance(TITLES[name])
                 if worker is None:
-                    worker = self._start(fixes, variant, wanted[wanted.index(name) :], device)
+                    worker = self._start(start, waiting=wanted[wanted.index(name) :])
                     if worker is None:
                         break
                 if not self._collect(worker, variant, name):
@@ -117,14 +146,15 @@ class Observer:
             found.insert(0, never_called(loop.hot_module, TITLES["loop"] + suffix))
         return tuple(found)
 
-    def _start(self, fixes: tuple[str, ...], variant: str, waiting: list[str], device: str | None) -> Worker | None:
+    def _start(self, start: _Start, waiting: list[str]) -> Worker | None:
         try:
-            worker, _ = self._starter.start(fixes, steps=self._starter.request.profile_steps, device=device)
-            with self._times.spent_on("warming up before observation", overhead=False):
-                worker.run()
+            worker, _ = self._starter.start(start.fixes, steps=start.steps, device=start.device)
+            if start.warm:
+                with self._times.spent_on("warming up before observation", overhead=False):
+                    worker.run()
         except WorkerError as error:
             for name in waiting:
-                self._folder.record(_part(variant, name), Part(state="failed", reason=_sentence(error)))
+                self._folder.record(_part(variant_id(start.fixes), name), Part(state="failed", reason=_sentence(error)))
             return None
         return worker
 

@@ -73,11 +73,13 @@ class VariantStarter:
                         modules=self.diagnosis.modules,
                         weights_file=str(self.weights_file) if self.weights_file.exists() else None,
                         threads=request.threads,
+                        without_values=request.without_values,
                     )
                 )
             except BaseException:
                 worker.close()
                 raise
-            if not fixes and device is None:  # what fixes and the simulated device import is not every variant's
+            # What fixes and the simulated device import is not every variant's.
+            if not fixes and device is None and options.get("device") != "simulated":
                 self._launcher.learn(built.libraries)
         return worker, built

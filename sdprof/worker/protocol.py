@@ -38,6 +38,8 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     weights_file: str | None = None
     """Weights of the hot modules as the first worker saved them: mapped, not copied."""
     threads: int | None = None
+    without_values: bool = False
+    """On the simulated device: know shapes and costs, and compute nothing large."""
 
 
 class HotModuleInfo(msgspec.Struct, frozen=True, kw_only=True):

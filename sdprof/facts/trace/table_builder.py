@@ -20,6 +20,7 @@ Microseconds = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 _kind_of = KIND_OF_CATEGORY.get
+_BEGIN_OR_END = frozenset({BeginEvent, EndEvent})
 
 # Beyond this, nanoseconds do not fit 64 bits (292 years).
 _LATEST_MICROSECONDS = 9e15
@@ -40,12 +41,11 @@ class TableBuilder:
     def add(self, events: Sequence[AnyEvent]) -> None:
         """Sorts a batch into tables."""
         by_kind: dict[str | None, list[RawEvent]] = defaultdict(list)
-        begins_and_ends: list[BeginEvent | EndEvent] = []
+        # By identity of the class: a third of a GPU trace are flow arrows, and isinstance() takes five times as long.
         for event in events:
             if type(event) is RawEvent:
                 by_kind[_kind_of(event.cat)].append(event)
-            elif isinstance(event, (BeginEvent, EndEvent)):
-                begins_and_ends.append(event)
+        begins_and_ends = [event for event in events if type(event) in _BEGIN_OR_END]
         for event in self._pairs.joined(begins_and_ends):
             by_kind[_kind_of(event.cat)].append(event)
         for kind, members in by_kind.items():

@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 
 from sdprof.comparison.plan_structs import BASELINE
-from sdprof.fixes.registry import fix_module
+from sdprof.fixes.registry import fix_meta
 from sdprof.model import LoopMap, Missing
 from sdprof.run_folder import Part, RunFolder
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress
-from sdprof.stages.variants import VariantStarter, variant_id
+from sdprof.stages.variants import SIMULATED, VariantStarter, variant_id
 from sdprof.worker.client import Worker, WorkerError
 from sdprof.worker.protocol import Collect, Collected
 
@@ -45,7 +45,6 @@ WITHOUT_TIMES = frozenset({"graphs"})
 simulated device."""
 ON_SIMULATED_DEVICE = frozenset({"transfers"})
 """Where there is no CUDA device, these watch the loop on the simulated one, in a worker of its own."""
-SIMULATED = "simulated"
 TITLES = {
     "environment": "Environment",
     "peaks": "Peaks of this machine",
@@ -211,7 +210,7 @@ class Observer:
 
 def uncompiled(fixes: tuple[str, ...]) -> tuple[str, ...]:
     """The fixes that change what would be compiled."""
-    return tuple(fix for fix in fixes if not fix_module(fix).META.compiles)
+    return tuple(fix for fix in fixes if not fix_meta(fix).compiles)
 
 
 def never_called(hot_module: str, section: str) -> Missing:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from sdprof.comparison.plan_structs import BASELINE
-from sdprof.fixes.registry import fix_meta
+from sdprof.fixes.registry import all_fixes
 from sdprof.model import LoopMap, Missing
 from sdprof.run_folder import Part, RunFolder
 from sdprof.stages.own_time import TimeSheet
@@ -210,7 +210,8 @@ class Observer:
 
 def uncompiled(fixes: tuple[str, ...]) -> tuple[str, ...]:
     """The fixes that change what would be compiled."""
-    return tuple(fix for fix in fixes if not fix_meta(fix).compiles)
+    compiling = {fix.id for fix in all_fixes() if fix.compiles}
+    return tuple(fix for fix in fixes if fix not in compiling)
 
 
 def never_called(hot_module: str, section: str) -> Missing:

@@ -41,9 +41,9 @@ def staying(cured: Iterable[Location], before: TransferProfile, after: TransferP
         expected = sum(
             site.count
             for site in before.sites
-            if repeats(site) and _place(site) not in cured and _touches(_place(site), where.file, lines)
+            if repeats(site) and place_of(site) not in cured and _touches(place_of(site), where.file, lines)
         )
-        seen = sum(site.count for site in after.sites if repeats(site) and _touches(_place(site), where.file, lines))
+        seen = sum(site.count for site in after.sites if repeats(site) and _touches(place_of(site), where.file, lines))
         if seen > expected:
             stays.append(where)
     return tuple(stays)
@@ -63,9 +63,9 @@ def moved(before: TransferProfile, after: TransferProfile) -> str:
 
 
 def _newcomer(kind: str, before: TransferProfile, after: TransferProfile) -> str:
-    known = Counter({(_place(site).file, _place(site).line): site.count for site in _in_loop(before, kind)})
+    known = Counter({(place_of(site).file, place_of(site).line): site.count for site in _in_loop(before, kind)})
     for site in _in_loop(after, kind):
-        place = _place(site)
+        place = place_of(site)
         if site.count > known[place.file, place.line]:
             return f", at {place.file}:{place.line}" if place.line else f", in what was added to {place.file}"
     return ""
@@ -75,7 +75,7 @@ def _in_loop(profile: TransferProfile, kind: str) -> Sequence[TransferSite]:
     return [site for site in profile.sites if site.in_loop and site.kind == kind]
 
 
-def _place(site: TransferSite) -> Location:
+def place_of(site: TransferSite) -> Location:
     """The innermost expression, a library's or the user's; that of the caller where code was inserted (line 0)."""
     places = [frame.where for frame in site.stack] or [site.where, *site.callers]
     return next((place for place in places if place.line), site.where)

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from sdprof.comparison.parity import Outputs, coarsest, compare_outputs
 from sdprof.facts.relocate import Relocation
-from sdprof.facts.transfer_change import loop_transfers, moved, staying
+from sdprof.facts.transfer_change import loop_transfers, moved, place_of, staying
 from sdprof.fixes.source.compose import compose
 from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.module_source import Sources
@@ -21,7 +21,7 @@ from sdprof.model import Parity, RewriteProof, RewrittenFile, TransferProfile
 from sdprof.stages.choose_edits import Trial
 from sdprof.stages.overlay_folder import write_overlay
 from sdprof.stages.own_time import TimeSheet
-from sdprof.stages.variants import VariantStarter
+from sdprof.stages.variants import SIMULATED, VariantStarter
 from sdprof.worker.client import WorkerError
 from sdprof.worker.protocol import Collect, Collected
 
@@ -72,18 +72,34 @@ class EditTrials:
         self._precision = precision
         self._numbers = itertools.count()
         self._runs: dict[tuple[Edit, ...], EditRun] = {}
+        if device == SIMULATED:
+            starter.expect_simulations()
         self._timeout_seconds = LEAST_TIMEOUT_SECONDS
         self._outputs: Outputs = {}
         self._outputs_again: Outputs = {}
         self._run_as_it_is()
 
     def __call__(self, edits: tuple[Edit, ...]) -> Trial:
-        """Whether these edits hold together."""
+        """Whether these edits hold together.
+
+        Exact ones are tried without the others first: beside an edit that rounds, a wrong bit would pass for rounding.
+        """
+        trial = Trial()
+        for classes in (("exact",), ("exact", "rounding"), ("exact", "rounding", "lossy")):
+            tried = tuple(edit for edit in edits if edit.numerics in classes)
+            if tried and (tried == edits or any(edit.numerics == classes[-1] for edit in tried)):
+                trial = self._judged(tried)
+            if trial.fault or tried == edits:
+                break
+        return trial
+
+    def _judged(self, edits: tuple[Edit, ...]) -> Trial:
         run = self.run(edits)
         fault = fault_of(run, self._before)
         in_vain = dict(run.conflicts)
         if not fault and run.transfers is not None and self._before is not None:
-            cured = [edit.where for edit in edits if edit not in in_vain]
+            counted = {place_of(site) for site in self._before.sites}
+            cured = [edit.where for edit in edits if edit not in in_vain and edit.where in counted]
             stays = staying(cured, self._before, run.transfers)
             in_vain.update({edit: STAYS for edit in edits if edit.where in stays})
         return Trial(fault=fault, in_vain=in_vain)
@@ -106,6 +122,11 @@ class EditTrials:
             to_confirm=any(edit.proof == "arithmetic" for edit in edits),
             per_step=self._per_step(edits, run.transfers) if two_lengths else None,
         )
+
+    def changes_output(self, edits: tuple[Edit, ...]) -> str:
+        """How the output differs beyond what the edits declare, in one sentence; empty where it does not."""
+        parity = self.run(edits).parity
+        return "" if parity is None or parity.passed else parity.reason
 
     def run(self, edits: tuple[Edit, ...]) -> EditRun:
         """Run the loop with these edits, once and for all."""
@@ -167,7 +188,11 @@ class EditTrials:
             baseline_again=self._outputs_again,
         )
         transfers = _read(folder, overlay) if reply is not None else None
-        return EditRun(parity=parity if steps == self._starter.request.profile_steps else None, transfers=transfers)
+        return EditRun(
+            parity=parity if steps == self._starter.request.profile_steps else None,
+            transfers=transfers,
+            conflicts=conflicts,
+        )
 
     def _per_step(self, edits: tuple[Edit, ...], once: TransferProfile) -> float | None:
         twice = self._run(edits, 2 * self._starter.request.profile_steps).transfers

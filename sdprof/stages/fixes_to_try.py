@@ -18,7 +18,8 @@ def fixes_to_try(
 ) -> tuple[tuple[FixMeta, ...], tuple[FixResult, ...]]:
     """Choose the fixes for what was found.
 
-    A fix that removes nothing in particular (a runtime setting) is always tried.
+    A fix that removes nothing in particular (a runtime setting) is always tried, and so is one that rewrites source: it
+    is shown every expression, and says for itself which it would change.
 
     :return: the fixes to try, and the others with the reason.
     """
@@ -28,7 +29,8 @@ def fixes_to_try(
     left_out: list[FixResult] = []
     for fix in all_fixes():
         reason = _left_out_because(fix, request, device)
-        if not reason and fix.removes and fix.id not in named and not open_ids & set(fix.removes):
+        by_finding = fix.kind != "source" and bool(fix.removes)
+        if not reason and by_finding and fix.id not in named and not open_ids & set(fix.removes):
             reason = f"Nothing that it removes was found ({', '.join(fix.removes)})."
         if reason:
             left_out.append(not_tried(fix, reason))

@@ -17,7 +17,7 @@ from sdprof.model import LoopMap, Missing
 from sdprof.run_folder import Part, RunFolder
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress
-from sdprof.stages.variants import VariantStarter, variant_id
+from sdprof.stages.variants import SIMULATED, VariantStarter, variant_id
 from sdprof.worker.client import Worker, WorkerError
 from sdprof.worker.protocol import Collect, Collected
 
@@ -46,7 +46,6 @@ WITHOUT_TIMES = frozenset({"graphs"})
 simulated device."""
 ON_SIMULATED_DEVICE = frozenset({"transfers"})
 """Where there is no CUDA device, these watch the loop on the simulated one, in a worker of its own."""
-SIMULATED = "simulated"
 TITLES = {
     "costs": "Operations, memory and roofline",
     "environment": "Environment",

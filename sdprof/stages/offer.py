@@ -17,12 +17,11 @@ from sdprof.stages.measure import outputs_file
 from sdprof.stages.patch import patches
 from sdprof.stages.rewrite import Rewriter, Rewritten
 from sdprof.stages.rewrites import audited_texts, rewritten_texts
+from sdprof.stages.source_results import TRANSFER_FINDINGS
 from sdprof.stages.variants import VariantStarter, variant_id
 from sdprof.worker.client import WorkerError
 
 PATCH_FILE = "patch.diff"
-TRANSFER_AUDITS = {"host-to-device-in-loop", "device-to-host-in-loop", "sync-in-loop", "loop-invariant-copy"}
-"""What these found was seen to be gone when the edits were chosen, else the edit would not have stayed."""
 CONFIRM = "The device computes what the host did before: confirm the output on a GPU."
 
 
@@ -61,14 +60,15 @@ def offer(
     fixes = tuple(fix for fix, reason in reasons.items() if not reason)
     fixes = tuple(fix.id for fix in sorted((metas[fix] for fix in fixes), key=lambda meta: (meta.order, meta.id)))
     while fixes:
-        fault = _fault_together(fixes, metas, measured, starter, folder, precision)
+        fault = rewriter.fault(rewritten.rewrites.of(fixes))
+        fault = fault or _fault_together(fixes, metas, measured, starter, folder, precision)
         if not fault:
             break
-        reasons[fixes[-1]] = fault
+        reasons[fixes[-1]] = f"Rolled back, for with the others it does not hold: {fault}"
         fixes = fixes[:-1]
     if not fixes:
         return Offer(reasons={fix: reason for fix, reason in reasons.items() if reason})
-    proof = rewriter.prove(rewritten.rewrites.of(fixes))
+    proof = rewriter.proof(rewritten.rewrites.of(fixes))
     return Offer(
         patch=_written(fixes, rewritten, metas, proof, folder),
         reasons={fix: reason for fix, reason in reasons.items() if reason},
@@ -86,7 +86,8 @@ def _kept_out(decision: FixDecision, meta: FixMeta, measured: Measurements) -> s
         return f"Rolled back: parity failed: {decision.parity.reason}"
     if judge(decision.gain, measured.plan.control).verdict == "slower":
         return "Not offered: it was shown to be slower."
-    if meta.numerics == "exact" or TRANSFER_AUDITS & set(meta.removes):
+    # What it takes out of the loop was seen to be gone when the edits were chosen, else they would not have stayed.
+    if meta.numerics == "exact" or TRANSFER_FINDINGS & set(meta.removes):
         return ""
     return "Not offered: it changes the rounding, and no gain was shown."
 
@@ -103,8 +104,8 @@ def _fault_together(
     variant = variant_id(fixes)
     parity = measured.parity.get(variant) or _parity(fixes, metas, starter, folder, precision)
     if isinstance(parity, str):
-        return f"Rolled back: with the others it failed: {parity}"
-    return "" if parity.passed else f"Rolled back: with the others parity failed: {parity.reason}"
+        return parity
+    return "" if parity.passed else f"parity failed: {parity.reason}"
 
 
 def _parity(

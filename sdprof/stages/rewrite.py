@@ -81,12 +81,16 @@ class Rewriter:
             self._folder.write(REWRITES_FILE, msgspec.json.format(msgspec.json.encode(kept), indent=1))
         return kept
 
-    def prove(self, edits: tuple[Edit, ...]) -> RewriteProof | None:
-        """What the loop shows with these edits together, at two run lengths; None where they are not sound."""
+    def fault(self, edits: tuple[Edit, ...]) -> str:
+        """Why these edits do not hold together, in one sentence; empty where they do."""
         try:
-            return self._trials.proof(edits, two_lengths=True) if edits else None
-        except WorkerError:
-            return None
+            return self._try(edits).fault
+        except WorkerError as error:
+            return error.sentence
+
+    def proof(self, edits: tuple[Edit, ...]) -> RewriteProof | None:
+        """What the loop shows with edits that hold together, at two run lengths; None where no copies are counted."""
+        return self._trials.proof(edits, two_lengths=True)
 
     def _rewrite(self, wanted: list[str]) -> Rewritten:
         proposals = self._proposals(wanted) if wanted else []
@@ -98,23 +102,30 @@ class Rewriter:
         except WorkerError as error:
             reason = f"The loop as it is cannot be run for comparison: {error.sentence}."
             return Rewritten(missing=(Missing(section="Source rewrites", reason=reason),))
-        rewrites = Rewrites(
-            edits=choice.edits,
-            declined=choice.declined,
-            files=tuple(audited_file(self._sources.of(file)) for file in sorted({edit.file for edit in choice.edits})),
-        )
+        edits, declined = choice.edits, choice.declined
         proofs: dict[str, RewriteProof] = {}
-        for fix in sorted(rewrites.fixes):
+        for fix in sorted({edit.fix for edit in edits}):
+            own = tuple(edit for edit in edits if edit.fix == fix)
+            if not (time_left() or own == edits):
+                continue
             self._progress.advance(f"{fix} alone")
-            proof = self._trials.proof(rewrites.of({fix})) if time_left() or len(rewrites.fixes) == 1 else None
+            changed = self._trials.changes_output(own)
+            if changed:
+                reason = f"Alone it changed the output: {changed}"
+                declined += tuple(Declined(fix=fix, where=edit.where, reason=reason) for edit in own)
+                edits = tuple(edit for edit in edits if edit.fix != fix)
+                continue
+            proof = self._trials.proof(own)
             if proof is not None:
                 proofs[fix] = proof
-        return _told(rewrites, proofs)
+        files = sorted({edit.file for edit in edits})
+        audited = tuple(audited_file(self._sources.of(file)) for file in files)
+        return _told(Rewrites(edits=edits, declined=declined, files=audited), proofs)
 
     def _proposals(self, wanted: list[str]) -> list[Proposals]:
         facts = self._before.facts
         with self._times.spent_on("rewriting the source", overhead=True):
-            sites = evidence_of(facts.transfers, facts.operators, facts.loop)
+            sites = evidence_of(facts.transfers, facts.operators, facts.loop, facts.graphs)
             return [propose(site, self._sources, wanted) for site in sites]
 
     def _try(self, edits: tuple[Edit, ...]) -> Trial:
@@ -124,13 +135,14 @@ class Rewriter:
     @property
     def _trials(self) -> EditTrials:
         if self._started_trials is None:
+            counted = self._before.facts.transfers
             self._started_trials = EditTrials(
                 self._starter,
                 self._sources,
                 self._scratch,
                 self._times,
-                device=self._device,
-                before=self._before.facts.transfers,
+                device=self._device if counted is not None else None,
+                before=counted,
                 precision=self._precision,
             )
         return self._started_trials

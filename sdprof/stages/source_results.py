@@ -11,7 +11,18 @@ from sdprof.model import Finding, FindingStatus, FixResult, FixRewrites, Locatio
 if TYPE_CHECKING:
     from sdprof.stages.offer import Offer
 
-NOT_MEASURABLE = "It is in patch.diff, and its gain is not measurable on this machine."
+TRANSFER_FINDINGS = frozenset(
+    {
+        "cpu-created-then-moved",
+        "device-to-host-in-loop",
+        "host-to-device-in-loop",
+        "loop-invariant-copy",
+        "pageable-copy",
+        "sync-in-loop",
+        "unoverlapped-copy",
+    }
+)
+"""Several audits speak of one copy or wait: a rewrite that takes it out of the loop removes what all of them found."""
 
 
 def told_of_source(fix: FixResult, did: FixRewrites, offered: Offer | None) -> FixResult:
@@ -20,42 +31,39 @@ def told_of_source(fix: FixResult, did: FixRewrites, offered: Offer | None) -> F
     rewrites = msgspec.structs.replace(did, in_patch=in_patch)
     reason = fix.reason
     if in_patch and not fix.applied:
-        reason = (
-            f"{_proven(did.proof)}, and no gain could be shown by time on this machine: it is in patch.diff. {reason}."
-        )
+        reason = f"{_proven(did.proof)}. {_no_gain(did.proof)} {reason}."
     elif not fix.applied and offered is not None and fix.id in offered.reasons:
         reason = f"{offered.reasons[fix.id].rstrip('.')}. {reason}."
     did_sentences = tuple(dict.fromkeys(site.description for site in did.sites if site.description))
     return msgspec.structs.replace(fix, rewrites=rewrites, reason=reason.replace("..", "."), did=did_sentences)
 
 
-def concerns(fix: FixResult, finding: Finding) -> bool:
-    """Whether a fix has anything to do with this finding: a source fix has with the sites that it was shown."""
+def cures(fix: FixResult, finding: Finding) -> bool:
+    """Whether a fix is meant for this finding: one that rewrites source is, for the expressions that it was shown."""
+    named = fix.id in finding.fixes or finding.id in fix.removes
     if fix.kind != "source" or fix.rewrites is None:
-        return True
-    return any(_same_place(site.where, where) for site in fix.rewrites.sites for where in finding.locations)
+        return named
+    of_transfers = finding.id in TRANSFER_FINDINGS and bool(TRANSFER_FINDINGS & set(fix.removes))
+    shown = any(_same_place(site.where, where) for site in fix.rewrites.sites for where in finding.locations)
+    return shown and (named or of_transfers)
 
 
 def status_of_rewritten(
-    finding: Finding, cures: list[FixResult], in_patched: tuple[Finding, ...] | None
+    finding: Finding, its_cures: list[FixResult], in_patched: tuple[Finding, ...] | None
 ) -> tuple[FindingStatus, str] | None:
     """Status and reason of a finding that a source fix of the plan or of the patch rewrote; None where none did."""
-    rewrote = [fix for fix in cures if fix.rewrites is not None and fix.rewrites.in_patch and _rewrote(fix, finding)]
+    patched = [fix for fix in its_cures if fix.rewrites is not None and fix.rewrites.in_patch]
+    rewrote = [fix for fix in patched if _rewritten_places(fix, finding)]
     if not rewrote or in_patched is None:
         return None
     names = ", ".join(fix.id for fix in rewrote)
-    again = [
-        other for other in in_patched if other.status == "open" and other.id == finding.id and _overlap(other, finding)
-    ]
-    if again:
+    places = [place for fix in rewrote for place in _rewritten_places(fix, finding)]
+    if any(_seen_at(places, other) for other in in_patched if other.status == "open" and other.id == finding.id):
         return "open", f"{names} rewrote it, and it was seen again."
     if any(fix.applied for fix in rewrote):
         return "fixed", f"{names} is part of the plan, and the finding was not seen again."
     proof = next((fix.rewrites.proof for fix in rewrote if fix.rewrites is not None and fix.rewrites.proof), None)
-    return (
-        "hidden",
-        f"{names} removes it: {_proven(proof).lower()}, no time gained that can be shown here; in patch.diff.",
-    )
+    return "hidden", f"{names} removes it. {_proven(proof)}. {_no_gain(proof)}"
 
 
 def _proven(proof: RewriteProof | None) -> str:
@@ -68,17 +76,27 @@ def _proven(proof: RewriteProof | None) -> str:
     return f"Proven: {counts}, output {same}{confirm}"
 
 
-def _rewrote(fix: FixResult, finding: Finding) -> bool:
-    return fix.rewrites is not None and any(
-        site.file and _same_place(site.where, where) for site in fix.rewrites.sites for where in finding.locations
-    )
+def _no_gain(proof: RewriteProof | None) -> str:
+    """Why a proven fix is offered although no gain was shown."""
+    if proof is not None and proof.device == "simulated" and proof.after.total < proof.before.total:
+        return "It is in patch.diff; what it gains on a GPU is not measurable on this machine."
+    return "It is in patch.diff; no time was gained here."
 
 
-def _overlap(one: Finding, two: Finding) -> bool:
-    return any(_same_lines(a, b) for a in one.locations[:1] for b in two.locations[:1])
+def _rewritten_places(fix: FixResult, finding: Finding) -> list[Location]:
+    """Which of a finding's places, a library's or the user's, the fix rewrote."""
+    sites = fix.rewrites.sites if fix.rewrites is not None else ()
+    return [where for where in finding.locations if any(site.file and _same_place(site.where, where) for site in sites)]
+
+
+def _seen_at(places: list[Location], other: Finding) -> bool:
+    return any(_same_lines(place, where) for place in places for where in other.locations)
 
 
 def _same_place(one: Location, two: Location) -> bool:
+    """The same expression; where one of the two is known by its line alone, the same lines."""
+    if one.column is None or two.column is None:
+        return _same_lines(one, two)
     return (one.file, one.line, one.column) == (two.file, two.line, two.column)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from sdprof.model import Cost, Finding, FindingStatus, FixResult
-from sdprof.stages.source_results import concerns, status_of_rewritten
+from sdprof.stages.source_results import cures as is_cure
+from sdprof.stages.source_results import status_of_rewritten
 
 AFTER_UNSEEN = "Not looked for again: the chosen variant is compiled, and no operator can be seen inside."
 
@@ -45,7 +46,7 @@ def _settled(
     not_tried: frozenset[str],
     in_patched: tuple[Finding, ...] | None,
 ) -> Finding:
-    cures = [fix for fix in fixes if (fix.id in finding.fixes or finding.id in fix.removes) and concerns(fix, finding)]
+    cures = [fix for fix in fixes if is_cure(fix, finding)]
     in_source = status_of_rewritten(finding, cures, in_patched)
     others = [fix for fix in cures if fix.kind != "source"]
     status, reason = _status(finding, others if others else cures, still_there, not_tried)

@@ -22,11 +22,13 @@ from sdprof.commands.report import report
 from sdprof.commands.schema import schema
 from sdprof.commands.targets import targets
 from sdprof.commands.version import version
+from sdprof.commands.view import view
 
 COMMANDS = (
     audit,
     report,
     check,
+    view,
     targets,
     audits,
     fixes,

@@ -18,6 +18,7 @@ from sdprof.stages.failure import FAILURE_FILE, failed, unexpected
 from sdprof.stages.fixes_to_try import fixes_to_try
 from sdprof.stages.measure import Measurer
 from sdprof.stages.observe import AFTER, BEFORE, Observer
+from sdprof.stages.output_pictures import read_output_pictures
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress, stage
 from sdprof.stages.publish import publish, summary_of
@@ -107,4 +108,7 @@ def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress:
         left_out=left_out,
         missing=missing,
         calls_per_run=calls_per_run,
+        pictures=read_output_pictures(
+            folder, BASELINE.id, measured.plan.variant.id if measured.plan.variant is not None else None
+        ),
     )

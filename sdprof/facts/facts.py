@@ -13,6 +13,7 @@ from sdprof.model import (
     HotOp,
     LineProfile,
     LoopMap,
+    MemoryCurve,
     MemoryProfile,
     ModuleProfile,
     OperatorCensus,
@@ -46,6 +47,7 @@ class Facts:
     graphs: GraphProfile | None = None
     transfers: TransferProfile | None = None
     memory: MemoryProfile | None = None
+    memory_in_step: MemoryCurve | None = None
     peaks: Peaks | None = None
     trace: TraceFacts | None = None
     hot_lines: tuple[HotLine, ...] | None = None

@@ -55,6 +55,7 @@ from sdprof.model.audit import (
     WaterfallStep,
 )
 from sdprof.model.metadata import AuditMeta, CollectorMeta, FixKind, FixMeta, Numerics, Severity
+from sdprof.model.pictures import MemoryCurve, MemoryInStep, OutputPicture
 from sdprof.model.rewrites import (
     AuditedFile,
     FixRewrites,
@@ -98,6 +99,8 @@ __all__ = [
     "Location",
     "LoopMap",
     "LoopTransfers",
+    "MemoryCurve",
+    "MemoryInStep",
     "MemoryPair",
     "MemoryProfile",
     "Missing",
@@ -107,6 +110,7 @@ __all__ = [
     "OperatorCensus",
     "OperatorSite",
     "OutputParity",
+    "OutputPicture",
     "OwnTime",
     "Parity",
     "Patch",

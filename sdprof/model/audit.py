@@ -11,6 +11,8 @@ import msgspec
 
 from sdprof.model.artifacts import Environment, GraphRegion, MemoryProfile, Peaks, StackSamples, TransferSite
 from sdprof.model.metadata import FixKind, Numerics, Severity
+from sdprof.model.pictures import MemoryInStep, OutputPicture
+from sdprof.model.rewrites import FixRewrites, Patch
 from sdprof.model.source import Location
 
 SCHEMA_VERSION = 1
@@ -176,6 +178,8 @@ class FixResult(msgspec.Struct, frozen=True, kw_only=True):
     removes: tuple[str, ...] = ()
     did: tuple[str, ...] = ()
     """What it changed, in its own words."""
+    rewrites: FixRewrites | None = None
+    """Of a fix that rewrites source: which expressions, which not and why, and the proof."""
 
 
 class WaterfallStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -298,6 +302,8 @@ class HotModule(msgspec.Struct, frozen=True, kw_only=True):
     flops: int
     percent_of_peak: float | None
     depth: int = 0
+    least_bytes: int | None = None
+    """What it moves at least: its weights, once a call, and its output. Known of leaves alone."""
 
 
 class MemoryPair(msgspec.Struct, frozen=True, kw_only=True):
@@ -341,13 +347,20 @@ class AuditResult(msgspec.Struct, frozen=True, kw_only=True):
     transfers: Transfers | None = None
     graphs: Graphs | None = None
     trace: TraceFacts | None = None
+    trace_after: TraceFacts | None = None
     hot_lines: tuple[HotLine, ...] = ()
     hot_stacks: StackSamples | None = None
+    hot_stacks_after: StackSamples | None = None
     hot_ops: tuple[HotOp, ...] = ()
     hot_ops_after: tuple[HotOp, ...] = ()
     hot_modules: tuple[HotModule, ...] = ()
+    hot_modules_after: tuple[HotModule, ...] = ()
     memory: MemoryPair | None = None
+    memory_in_step: MemoryInStep | None = None
+    pictures: tuple[OutputPicture, ...] = ()
     peaks: Peaks | None = None
+    patch: Patch | None = None
+    """What ``patch.diff`` holds; None where no source was rewritten, or nothing of it was proven."""
     missing: tuple[Missing, ...] = ()
     own_time: tuple[OwnTime, ...] = ()
     command: str = ""

@@ -35,7 +35,7 @@ BEFORE = (
 """What is watched of the baseline: cheap and quiet first, TorchDynamo last."""
 AFTER_OPTIONS = {"graphs.grad": "off"}
 """Sampling runs without grad; what grad adds is known from the baseline."""
-AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "graphs")
+AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "stacks", "graphs")
 """What is worth watching once more when the fixes are in."""
 WITHOUT_TIMES = frozenset({"graphs"})
 """These time nothing: there is nothing to warm up for, and another worker may be busy beside them. So it is on the

@@ -25,12 +25,14 @@ from sdprof.commands.schema import schema
 from sdprof.commands.targets import targets
 from sdprof.commands.trace import trace
 from sdprof.commands.version import version
+from sdprof.commands.view import view
 
 COMMANDS = (
     audit,
     report,
     check,
     fix,
+    view,
     trace,
     diff,
     audits,

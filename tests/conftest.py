@@ -1,17 +1,21 @@
 """Shared by all tests: where the loops for the tests are, and the command line."""
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import msgspec
 import pytest
 
 from sdprof import cli
 from sdprof.worker.launcher import Launcher, launcher
 from tests.command import Command
+from tests.renderers.samples import faster
 
 LOOPS = Path(__file__).parent / "loops"
+TRACES = Path(__file__).parent / "golden" / "traces"
 
 
 @pytest.fixture
@@ -40,4 +44,19 @@ def command(
         said = capsys.readouterr()
         return CompletedProcess(arguments, int(ended.value.code or 0), said.out, said.err)
 
+    return run
+
+
+@pytest.fixture(scope="session")
+def viewed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run's folder with recorded traces: of a toy loop on the CPU before, of a real GPU after."""
+    run = tmp_path_factory.mktemp("viewed") / "run"
+    for side, trace in (("before", "cpu_toy_loop"), ("after", "h100_bert")):
+        folder = run / "tensorboard" / side
+        folder.mkdir(parents=True)
+        shutil.copy(TRACES / f"{trace}.json.gz", folder / "sampling_loop.pt.trace.json.gz")
+    (run / "audit.json").write_bytes(msgspec.json.encode(faster()))
+    stacks = run / "artifacts" / "baseline"
+    stacks.mkdir(parents=True)
+    (stacks / "stacks.speedscope.json").write_text('{"profiles": []}')
     return run

@@ -13,6 +13,7 @@ from sdprof.model import (
     HotOp,
     LineProfile,
     LoopMap,
+    MemoryCurve,
     MemoryProfile,
     ModuleProfile,
     OperatorCensus,
@@ -67,6 +68,7 @@ class Facts:
     copy_memory: TransferProfile | None = None
     """The transfers, where page-locked memory was told from pageable memory."""
     memory: MemoryProfile | None = None
+    memory_in_step: MemoryCurve | None = None
     peaks: Peaks | None = None
     trace: TraceFacts | None = None
     device_trace: TraceFacts | None = None

@@ -10,6 +10,7 @@ import msgspec
 from sdprof.facts.facts import Facts
 from sdprof.facts.hot_lines import hot_lines
 from sdprof.facts.hot_modules import hot_modules
+from sdprof.facts.memory_curve import memory_curve
 from sdprof.facts.recorded_trace import RecordedTrace, recorded_trace
 from sdprof.facts.trace.trace_error import TraceError
 from sdprof.facts.transfer_cross_check import cross_check
@@ -47,6 +48,8 @@ def read_facts(folder: Path, *, peaks: Peaks | None = None) -> Facts:
     peaks = _read(folder / "peaks.json", Peaks) or peaks
     try:
         recorded = recorded_trace(folder, trace_file, modules, peaks) if trace_file is not None else None
+        has_memory = trace_file is not None and trace_file.with_memory
+        in_step = memory_curve(folder / trace_file.file) if trace_file is not None and has_memory else None
     except TraceError as error:
         raise ArtifactError(f"The recorded trace cannot be read: {error}") from None
     return Facts(
@@ -58,6 +61,7 @@ def read_facts(folder: Path, *, peaks: Peaks | None = None) -> Facts:
         stacks=_read(folder / "stacks.json", StackSamples),
         graphs=_read(folder / "graphs.json", GraphProfile),
         memory=_read(folder / "memory.json", MemoryProfile),
+        memory_in_step=in_step,
         peaks=peaks,
         trace=recorded.facts if recorded is not None else None,
         device_trace=recorded.facts if recorded is not None and recorded.facts.gpu_events else None,

@@ -55,6 +55,7 @@ from sdprof.model.audit import (
 )
 from sdprof.model.diff import Change, ChangeStatus, FindingChange, RunDiff, TraceDiff
 from sdprof.model.metadata import AuditMeta, CollectorMeta, FixKind, FixMeta, Numerics, Severity
+from sdprof.model.pictures import MemoryCurve, MemoryInStep, OutputPicture
 from sdprof.model.rewrites import (
     AuditedFile,
     FixRewrites,
@@ -116,6 +117,8 @@ __all__ = [
     "Location",
     "LoopMap",
     "LoopTransfers",
+    "MemoryCurve",
+    "MemoryInStep",
     "MemoryPair",
     "MemoryProfile",
     "Missing",
@@ -125,6 +128,7 @@ __all__ = [
     "OperatorCensus",
     "OperatorSite",
     "OutputParity",
+    "OutputPicture",
     "OwnTime",
     "Parity",
     "Patch",

@@ -19,6 +19,7 @@ from sdprof.model.artifacts import (
     TransferSite,
 )
 from sdprof.model.metadata import FixKind, Numerics, Severity
+from sdprof.model.pictures import MemoryInStep, OutputPicture
 from sdprof.model.rewrites import FixRewrites, Patch
 from sdprof.model.source import Location
 from sdprof.model.trace import TraceFacts
@@ -270,6 +271,8 @@ class HotModule(msgspec.Struct, frozen=True, kw_only=True):
     flops: int
     percent_of_peak: float | None
     depth: int = 0
+    least_bytes: int | None = None
+    """What it moves at least: its weights, once a call, and its output. Known of leaves alone."""
 
 
 class MemoryPair(msgspec.Struct, frozen=True, kw_only=True):
@@ -313,12 +316,17 @@ class AuditResult(msgspec.Struct, frozen=True, kw_only=True):
     transfers: Transfers | None = None
     graphs: Graphs | None = None
     trace: TraceFacts | None = None
+    trace_after: TraceFacts | None = None
     hot_lines: tuple[HotLine, ...] = ()
     hot_stacks: StackSamples | None = None
+    hot_stacks_after: StackSamples | None = None
     hot_ops: tuple[HotOp, ...] = ()
     hot_ops_after: tuple[HotOp, ...] = ()
     hot_modules: tuple[HotModule, ...] = ()
+    hot_modules_after: tuple[HotModule, ...] = ()
     memory: MemoryPair | None = None
+    memory_in_step: MemoryInStep | None = None
+    pictures: tuple[OutputPicture, ...] = ()
     peaks: Peaks | None = None
     patch: Patch | None = None
     """What ``patch.diff`` holds; None where no source was rewritten, or nothing of it was proven."""

@@ -13,8 +13,10 @@ from typing import Any
 from sdprof.model import AuditResult, Finding, Location, Severity
 from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups
 from sdprof.renderers.fingerprint import fingerprint
+from sdprof.renderers.patch_files import patch_files
 from sdprof.renderers.printable import one_line
 from sdprof.renderers.repository_path import repository_path, uri
+from sdprof.renderers.sarif_fixes import sarif_fix
 from sdprof.renderers.text_region import text_region
 
 VERSION = "2.1.0"
@@ -41,6 +43,8 @@ def _run(result: AuditResult, root: str) -> Json:
     placed = [finding for finding in findings if finding.locations]
     rules = {finding.id: finding for finding in reversed(placed)}
     numbers = {rule: number for number, rule in enumerate(rules)}
+    patched = result.patch.fixes if result.patch is not None else ()
+    fix = _patch(result, root)
     run: Json = {
         "tool": {
             "driver": {
@@ -52,11 +56,24 @@ def _run(result: AuditResult, root: str) -> Json:
         "automationDetails": {"id": f"sdprof/{one_line(result.target.name)}/"},
         "columnKind": "utf16CodeUnits",
         "invocations": [_invocation(result, [finding for finding in findings if not finding.locations])],
-        "results": [_result(finding, numbers[finding.id], root, result.target.source_roots) for finding in placed],
+        "results": [
+            _result(finding, numbers[finding.id], root, result.target.source_roots)
+            | ({"fixes": [fix]} if fix is not None and set(finding.fixes) & set(patched) else {})
+            for finding in placed
+        ],
     }
     if root:
         run["originalUriBaseIds"] = {SOURCE_ROOT: {"uri": uri(root.rstrip("/") + "/")}}
     return run
+
+
+def _patch(result: AuditResult, root: str) -> Json | None:
+    """The whole patch: its edits were proven together, so they are offered together."""
+    if result.patch is None:
+        return None
+    paths = {file.diff.path: file.path for file in patch_files(result.patch)}
+    description = f"The patch of this audit ({', '.join(result.patch.fixes)}). {result.patch.note}"
+    return sarif_fix(result.patch.text, description, lambda path: artifact(paths.get(path, path), root))
 
 
 def _rule(finding: Finding) -> Json:

@@ -17,8 +17,10 @@ from sdprof.model import (
     FixResult,
     Graphs,
     GraphSection,
+    MemoryInStep,
     MemoryPair,
     Missing,
+    OutputPicture,
     Transfers,
     TransferSection,
 )
@@ -49,6 +51,7 @@ def assemble(
     left_out: tuple[FixResult, ...],
     missing: tuple[Missing, ...],
     calls_per_run: int,
+    pictures: tuple[OutputPicture, ...] = (),
 ) -> AuditResult:
     """Everything that the audit knows, in the form of the contract.
 
@@ -56,6 +59,7 @@ def assemble(
     :param after: the chosen variant's; None where no set of fixes was chosen.
     :param patched: those of the source fixes in the patch; None where there is none.
     :param calls_per_run: calls of the first hot module in one timed run: what a step's milliseconds are a share of.
+    :param pictures: of the baseline's outputs beside the chosen variant's.
     """
     fixes = conclude.fix_results(measured, metas, left_out, rewritten.by_fix, offered)
     variants = conclude.variants(measured)
@@ -84,12 +88,17 @@ def assemble(
         transfers=transfers(facts, rewritten_facts),
         graphs=_graphs(facts, rewritten_facts if rewritten_facts.graphs is not None else later),
         trace=facts.trace,
+        trace_after=later.trace,
         hot_lines=facts.hot_lines or (),
         hot_stacks=facts.stacks,
+        hot_stacks_after=later.stacks,
         hot_ops=facts.hot_ops or (),
         hot_ops_after=later.hot_ops or (),
         hot_modules=facts.hot_modules or (),
+        hot_modules_after=later.hot_modules or (),
         memory=MemoryPair(baseline=facts.memory, candidate=later.memory),
+        memory_in_step=MemoryInStep(baseline=facts.memory_in_step, candidate=later.memory_in_step),
+        pictures=pictures,
         peaks=facts.peaks,
         patch=offered.patch,
         missing=(*unsound(measured.parity), *missing, *before.missing),

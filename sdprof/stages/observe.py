@@ -37,7 +37,7 @@ BEFORE = (
 """What is watched of the baseline: cheap and quiet first, TorchDynamo last."""
 AFTER_OPTIONS = {"graphs.grad": "off"}
 """Sampling runs without grad; what grad adds is known from the baseline."""
-AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "graphs")
+AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "stacks", "graphs")
 """What is worth watching once more when the fixes are in."""
 REWRITTEN = ("loop", "operators", "transfers", "graphs")
 """What tells whether findings in the source are gone when the source fixes of the patch are in, and no others."""

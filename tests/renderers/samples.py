@@ -6,9 +6,11 @@ import random
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from sdprof.model import (
     SCHEMA_VERSION,
+    AuditedFile,
     AuditedTarget,
     AuditResult,
     Comparison,
@@ -16,6 +18,7 @@ from sdprof.model import (
     Environment,
     Finding,
     FixResult,
+    FixRewrites,
     GraphRegion,
     Graphs,
     GraphSection,
@@ -25,13 +28,20 @@ from sdprof.model import (
     HotOp,
     Interval,
     Location,
+    LoopTransfers,
+    MemoryCurve,
+    MemoryInStep,
     MemoryPair,
     MemoryProfile,
     Missing,
     OutputParity,
+    OutputPicture,
     OwnTime,
     Parity,
+    Patch,
     Peaks,
+    RewriteProof,
+    RewrittenSite,
     StackSamples,
     StepMemory,
     Timing,
@@ -41,6 +51,7 @@ from sdprof.model import (
     Variant,
     WaterfallStep,
 )
+from sdprof.stages.png import data_uri
 
 ROOT = "/home/ada/loops/sd21_original"
 ATTENTION = f"{ROOT}/attention.py"
@@ -198,6 +209,24 @@ def faster() -> AuditResult:
             parity=parity(difference=0.0),
         ),
         FixResult(
+            id="scalar-on-device",
+            title="Scalars are filled on the device",
+            kind="source",
+            numerics="exact",
+            applied=False,
+            reason="Cures CUDA only: it is in the patch.",
+            rewrites=FixRewrites(
+                sites=(
+                    RewrittenSite(
+                        fix="scalar-on-device", where=COEFFICIENT_AT, file=SAMPLER, description="Kept there."
+                    ),
+                    RewrittenSite(fix="scalar-on-device", where=PRINT_AT, declined="It is printed."),
+                ),
+                proof=patch().proof,
+                in_patch=True,
+            ),
+        ),
+        FixResult(
             id="tf32",
             title="TF32 matrix products",
             kind="runtime",
@@ -230,15 +259,20 @@ def faster() -> AuditResult:
         ),
         findings=findings(),
         fixes=tuple(fixes),
+        patch=patch(),
         waterfall=tuple(bars),
         transfers=transfers(),
         graphs=graphs(),
         hot_lines=hot_lines(),
         hot_stacks=stacks(90, 1),
+        hot_stacks_after=stacks(70, 1),
         hot_ops=operators(1.0),
         hot_ops_after=operators(0.6)[1:],
         hot_modules=modules(),
+        hot_modules_after=tuple(msgspec.structs.replace(one, seconds=one.seconds * 0.6) for one in modules()[:-2]),
         memory=memory(),
+        memory_in_step=MemoryInStep(baseline=memory_curve(6), candidate=memory_curve(3)),
+        pictures=(picture(),),
         peaks=Peaks(
             device="cpu",
             dtype="float32",
@@ -267,6 +301,32 @@ def faster() -> AuditResult:
             )
         ),
         command="sdprof audit --target sd21-original --size small --steps 10 --seed 1 --out reports/sd21-original",
+    )
+
+
+def patch() -> Patch:
+    lines = (
+        "--- a/plms.py",
+        "+++ b/plms.py",
+        "@@ -186,4 +186,4 @@",
+        "     def p_sample_plms(self, x, index):",
+        "         alphas = self.alphas",
+        f"-{COEFFICIENT}",
+        "+        a_t = alphas[index].expand(b, 1, 1, 1)",
+        "         return x * a_t",
+    )
+    return Patch(
+        fixes=("scalar-on-device",),
+        files=(AuditedFile(file=SAMPLER, sha256="0" * 64, root=ROOT),),
+        text="\n".join((*lines, "")),
+        proof=RewriteProof(
+            device="simulated",
+            before=LoopTransfers(steps=10, h2d=11, sync=33),
+            after=LoopTransfers(steps=10, sync=1),
+            equal=True,
+            per_step=0.0,
+        ),
+        note="Confirm on a GPU.",
     )
 
 
@@ -370,6 +430,7 @@ def findings() -> tuple[Finding, ...]:
             explanation="torch.full reads its value on the host, so the host waits until the device has caught up.",
             cost=Cost(source="not measured here: no GPU"),
             reason="Cured on CUDA only; nothing to gain on this machine.",
+            fixes=("scalar-on-device",),
         ),
         Finding(
             id="graph-breaks",
@@ -538,6 +599,7 @@ def modules() -> tuple[HotModule, ...]:
                 flops=flops,
                 percent_of_peak=peak,
                 depth=depth,
+                least_bytes=flops // 40 if depth == 3 else None,
             )
         )
 
@@ -561,6 +623,32 @@ def memory() -> MemoryPair:
         )
 
     return MemoryPair(baseline=profile(1_390_000_000, 3), candidate=profile(1_020_000_000, 4))
+
+
+def memory_curve(peaks: int) -> MemoryCurve:
+    draw = random.Random(peaks)
+    return MemoryCurve(
+        device="cpu",
+        step="ProfilerStep#3",
+        step_ms=90.0,
+        milliseconds=tuple(90.0 * n / 200 for n in range(200)),
+        bytes=tuple(40_000_000 * (n % 9) + peaks * 10_000_000 + draw.randrange(3_000_000) for n in range(200)),
+    )
+
+
+def picture() -> OutputPicture:
+    draw = np.random.default_rng(5)
+    pixels = [data_uri(draw.integers(0, 256, (32, 32, 3), dtype=np.uint8)) for _ in range(3)]
+    return OutputPicture(
+        name="latents",
+        shape=(1, 4, 32, 32),
+        kind="latents",
+        before_png=pixels[0],
+        after_png=pixels[1],
+        difference_png=pixels[2],
+        max_abs_diff=1.3e-5,
+        shown="The first 3 of 4 channels as red, green and blue, values from −2.1 to 2.2.",
+    )
 
 
 def stacks(number: int, seed: int, *, names: int = 40) -> StackSamples:
@@ -727,6 +815,7 @@ def hostile() -> AuditResult:
         if isinstance(value, list | tuple):
             return [twist(item, key) for item in value]
         keep = (
+            "proof",
             "severity",
             "status",
             "kind",
@@ -738,6 +827,9 @@ def hostile() -> AuditResult:
             "variant",
             "order",
         )
+        if key == "text":
+            line = HOSTILE[next(counter) % len(HOSTILE)].replace("\n", " ")
+            return f"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-{line}\n+{line}\n"
         if isinstance(value, str) and key not in keep and not (key == "id" and value in ("baseline", "plan")):
             return HOSTILE[next(counter) % len(HOSTILE)]
         return value
@@ -772,6 +864,7 @@ def huge() -> AuditResult:
         hot_lines=lines,
         hot_modules=tree,
         hot_stacks=stacks(20_000, 2, names=160),
+        hot_stacks_after=stacks(20_000, 3, names=160),
         variants=full.variants + tuple(msgspec.structs.replace(full.variants[3], id=f"more-{n}") for n in range(40)),
     )
 

@@ -10,4 +10,7 @@ def test_applied_fixes_come_first_and_untried_ones_last() -> None:
 
 
 def test_untried_fixes_are_named_by_reason() -> None:
-    assert not_tried(faster().fixes) == {"Acts on CUDA only; this ran on the CPU.": ("tf32",)}
+    assert not_tried(faster().fixes) == {
+        "Cures CUDA only: it is in the patch.": ("scalar-on-device",),
+        "Acts on CUDA only; this ran on the CPU.": ("tf32",),
+    }

@@ -104,30 +104,56 @@ def test_the_filter_keeps_the_findings_with_the_words(browser: Browser, files: d
 def test_a_heading_sorts_its_table(browser: Browser, files: dict[str, Path]) -> None:
     with opened(browser, files["faster"]) as watched:
         page = watched.page
-        column = "#lines tbody tr td:nth-child(4)"
-        page.locator("#lines thead button", has_text="Hits").click()
-        hits = [int(text) for text in page.locator(column).all_inner_texts()]
-        assert hits == sorted(hits, reverse=True)
-        page.locator("#lines thead button", has_text="Hits").click()
-        assert [int(text) for text in page.locator(column).all_inner_texts()] == sorted(hits)
+        table = page.locator("#operators table.sortable")
+        calls = table.locator("tbody tr td:nth-child(5)")
+        table.locator("thead button", has_text="Calls").first.click()
+        shown = [int(text.replace(",", "").replace("–", "0")) for text in calls.all_inner_texts()]
+        assert len(set(shown)) > 3
+        assert shown == sorted(shown, reverse=True)
+        table.locator("thead button", has_text="Calls").first.click()
+        assert [int(text.replace(",", "").replace("–", "0")) for text in calls.all_inner_texts()] == sorted(shown)
+
+
+def test_the_flame_graph_colours_by_difference(browser: Browser, files: dict[str, Path]) -> None:
+    def colours(page: Page) -> set[str]:
+        rects = "[...document.querySelectorAll('#flame-before svg.flame rect')]"
+        return set(page.evaluate(f"{rects}.map((rect) => getComputedStyle(rect).fill)"))
+
+    with opened(browser, files["faster"]) as watched:
+        page = watched.page
+        assert not page.locator("#flame-before .difference-key").is_visible()
+        by_owner = colours(page)
+        page.check("#flame-before .flame-difference")
+        assert page.locator("#flame-before .difference-key").is_visible()
+        assert colours(page) != by_owner
+        assert len(colours(page)) > 1
+        assert page.locator("#flame-after svg.flame").count() == 1
+
+
+def test_pictures_are_drawn(browser: Browser, files: dict[str, Path]) -> None:
+    with opened(browser, files["faster"]) as watched:
+        widths = watched.page.evaluate(
+            "[...document.querySelectorAll('.triple img')].map((image) => image.naturalWidth)"
+        )
+        assert widths == [32, 32, 32]
 
 
 def test_the_flame_graph_zooms_searches_and_obeys_the_keyboard(browser: Browser, files: dict[str, Path]) -> None:
     with opened(browser, files["faster"]) as watched:
         page = watched.page
-        frames = page.locator("svg.flame > svg:visible")
+        frames = page.locator("#flame-before svg.flame > svg:visible")
         before = frames.count()
-        page.locator(".flamebox").focus()
+        page.locator("#flame-before .flamebox").focus()
         for key in ("ArrowDown", "ArrowDown", "Enter"):
             page.keyboard.press(key)
         zoomed = frames.count()
         assert zoomed < before
-        assert "samples" in page.locator("#flame-status").inner_text()
+        assert "samples" in page.locator("#flame-before .flame-status").inner_text()
         page.keyboard.press("Escape")
         assert frames.count() == before
-        page.fill("#flame-search", "sample (")
-        assert page.locator("#flame-status").inner_text() == "100.0% of the samples match"
-        page.click("#flame-reset")
+        page.fill("#flame-before .flame-search", "sample (")
+        assert page.locator("#flame-before .flame-status").inner_text() == "100.0% of the samples match"
+        page.click("#flame-before .flame-reset")
         frames.nth(3).click(position={"x": 2, "y": 5})
         assert frames.count() < before
 

@@ -1,4 +1,6 @@
+import gzip
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -7,6 +9,8 @@ import pytest
 
 from sdprof.renderers import json_schema
 from tests.renderers.samples import SAMPLES, faster
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "audits"
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +27,11 @@ def raw(name: str) -> Any:
 @pytest.mark.parametrize("sample", [name for name in SAMPLES if name != "huge"])
 def test_every_audit_fits_the_schema(validator: jsonschema.Draft202012Validator, sample: str) -> None:
     assert [error.message for error in validator.iter_errors(raw(sample))] == []
+
+
+def test_a_recorded_audit_of_the_first_version_fits(validator: jsonschema.Draft202012Validator) -> None:
+    recorded = json.loads(gzip.decompress((GOLDEN / "first_version.json.gz").read_bytes()))
+    assert [error.message for error in validator.iter_errors(recorded)] == []
 
 
 @pytest.mark.parametrize(

@@ -116,5 +116,15 @@ def test_a_patch_becomes_a_fix_that_gives_the_new_file(validator: jsonschema.Dra
     assert lines == ["one", "two", "keep", "a = x", "b = y", "c = z", "keep"]
 
 
+def test_the_audits_patch_is_offered_where_it_cures(validator: jsonschema.Draft4Validator) -> None:
+    run = run_of(faster())
+    fixed = {result["ruleId"]: result["fixes"] for result in run["results"] if "fixes" in result}
+    assert set(fixed) == {"sync-in-loop"}
+    ((fix,),) = fixed.values()
+    (change,) = fix["artifactChanges"]
+    assert change["artifactLocation"] == {"uri": "plms.py", "uriBaseId": "SRCROOT"}
+    assert change["replacements"][0]["deletedRegion"]["startLine"] == 188
+
+
 def test_an_empty_patch_is_no_fix() -> None:
     assert sarif_fix("", "nothing", lambda path: {"uri": path}) is None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sdprof.model import StackSamples
 
-MOST_FRAMES = 1500
+MOST_FRAMES = 700
 DEEPEST = 100
 LEAST_SHARE = 0.0008
 """About one pixel of a wide screen."""
@@ -32,6 +32,8 @@ class PlacedFrame:
     start: float
     width: float
     depth: int
+    other_samples: int | None = None
+    """Samples of the same frame under the same callers in the tree it is compared with; None without such a tree."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +66,22 @@ def merge(stacks: StackSamples) -> FrameNode:
     return root
 
 
-def lay_out(root: FrameNode) -> FrameLayout:
-    """Place the widest frames; callers above, the costliest callee first."""
+def lay_out(root: FrameNode, other: FrameNode | None = None) -> FrameLayout:
+    """Place the widest frames; callers above, the costliest callee first.
+
+    :param other: the tree to compare with, frame by frame.
+    """
     folded: list[str] = []
-    top = root
+    top, counterpart = root, other
     while len(top.children) == 1 and not top.self_samples:
         (only,) = top.children.values()
         if not only.children:
             break
         if top.name:
             folded.append(top.name)
-        top = only
+        top, counterpart = only, None if counterpart is None else counterpart.children.get(only.name)
     total = max(root.samples, 1)
-    placed = list(_walk(top, total))
+    placed = list(_walk(top, total, counterpart, compared=other is not None))
     threshold = (
         sorted((frame.samples for frame in placed), reverse=True)[MOST_FRAMES - 1] if len(placed) > MOST_FRAMES else 0
     )
@@ -94,17 +99,19 @@ def self_times(root: FrameNode) -> list[tuple[str, int]]:
     return sorted(totals.items(), key=lambda entry: -entry[1])
 
 
-def _walk(top: FrameNode, total: int) -> Iterator[PlacedFrame]:
-    waiting = [(top, 0.0, 0)]
+def _walk(top: FrameNode, total: int, counterpart: FrameNode | None, *, compared: bool) -> Iterator[PlacedFrame]:
+    waiting = [(top, counterpart, 0.0, 0)]
     while waiting:
-        node, start, depth = waiting.pop()
+        node, twin, start, depth = waiting.pop()
         width = node.samples / total
         if width < LEAST_SHARE or depth >= DEEPEST:
             continue
         if node.name:
-            yield PlacedFrame(node.name, node.samples, start, width, depth)
+            other = None if not compared else 0 if twin is None else twin.samples
+            yield PlacedFrame(node.name, node.samples, start, width, depth, other)
         for child in sorted(node.children.values(), key=lambda child: -child.samples):
-            waiting.append((child, start, depth + (1 if node.name else 0)))
+            child_twin = None if twin is None else twin.children.get(child.name)
+            waiting.append((child, child_twin, start, depth + (1 if node.name else 0)))
             start += child.samples / total
 
 

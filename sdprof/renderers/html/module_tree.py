@@ -16,7 +16,7 @@ class ModuleTree:
 
     modules: tuple[HotModule, ...]
     hidden: int
-    """Modules with less than ``least_share`` of the time."""
+    """Modules with no more than ``least_share`` of the time."""
     least_share: float
 
 
@@ -24,5 +24,5 @@ def module_tree(modules: tuple[HotModule, ...]) -> ModuleTree:
     """The modules with the largest shares. A parent's share holds its children's, so no child is left without it."""
     shares = sorted((module.share for module in modules), reverse=True)
     least = max(LEAST_SHARE, shares[MOST_MODULES - 1] if len(shares) > MOST_MODULES else 0.0)
-    kept = tuple(module for module in modules if module.share >= least)
+    kept = tuple(module for module in modules if module.share >= least)[:MOST_MODULES]
     return ModuleTree(kept, len(modules) - len(kept), least)

@@ -18,14 +18,20 @@ from sdprof.renderers.gaps import gaps_about
 from sdprof.renderers.headline import headline
 from sdprof.renderers.html import before_and_after, content_security
 from sdprof.renderers.html.evidence import evidence_rows
-from sdprof.renderers.html.flame_graph import flame_graph
+from sdprof.renderers.html.flame_graph import flame_graphs
+from sdprof.renderers.html.line_heat import line_heat
 from sdprof.renderers.html.measurement import measurement
-from sdprof.renderers.html.memory_plot import memory_plot
+from sdprof.renderers.html.memory_plot import memory_plot, step_memory_plot
 from sdprof.renderers.html.module_tree import module_tree
+from sdprof.renderers.html.output_pictures import output_pictures
+from sdprof.renderers.html.roofline import roofline
 from sdprof.renderers.html.sections import sections_of
 from sdprof.renderers.html.share_bar import share_bar
+from sdprof.renderers.html.step_strip import step_strip
 from sdprof.renderers.html.waterfall import waterfall_rows
 from sdprof.renderers.observed import idle_parts
+from sdprof.renderers.operator_kinds import kind_times
+from sdprof.renderers.patch_files import hunks_about, patch_files
 from sdprof.renderers.printable import printable
 
 HERE = Path(__file__).parent
@@ -51,12 +57,20 @@ def render(result: AuditResult) -> str:
             groups=finding_groups(result.findings),
             fixes=fixes,
             fix_anchors={fix.id: anchor for anchor, fix in reversed(fixes)},
-            flame=flame_graph(result),
+            patch_files=patch_files(result.patch),
+            hunks_about=lambda finding: hunks_about(finding, result),
+            pictures=output_pictures(result),
+            flames=flame_graphs(result),
+            heat=line_heat(result),
             modules=module_tree(result.hot_modules),
+            modules_after={module.name: module for module in result.hot_modules_after},
+            roof=roofline(result),
+            kinds=kind_times(result),
             operators=before_and_after.operators(result.hot_ops, result.hot_ops_after),
             regions=before_and_after.graph_regions(result.graphs),
             transfers=before_and_after.transfer_sites(result.transfers),
             memory=memory_plot(result),
+            step_memory=step_memory_plot(result),
             gaps_about=lambda *words: gaps_about(result, *words),
             place=lambda where: short_path.place(where, result.target.source_roots),
         )
@@ -90,6 +104,7 @@ def environment() -> Environment:
         evidence_rows,
         cost_in_words,
         share_bar,
+        step_strip,
     ):
         templates.filters[write.__name__] = write
     templates.globals["STATES"] = STATES

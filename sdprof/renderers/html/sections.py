@@ -18,12 +18,14 @@ class Section(NamedTuple):
 
 FIXES = Section("fixes", "Fixes", "fixes")
 FINDINGS = Section("findings", "Findings", "findings")
+PATCH = Section("patch", "Patch", "patch")
+OUTPUT = Section("output", "Output", "output")
 TRACE = Section("trace", "Trace", "trace")
 COSTS = Section("costs", "Costs", "costs")
-LINES = Section("lines", "Hot lines", "hot_lines")
+LINES = Section("lines", "Line heat", "lines")
 OPERATORS = Section("operators", "Operators", "operators")
 MODULES = Section("modules", "Modules", "modules")
-FLAME = Section("flame", "Flame graph", "flame")
+FLAME = Section("flame", "Flame graphs", "flame")
 GRAPHS = Section("graphs", "Graph breaks", "graphs")
 TRANSFERS = Section("transfers", "Copies and syncs", "transfers")
 MEMORY = Section("memory", "Memory", "memory")
@@ -36,11 +38,13 @@ OF_KIND: dict[AuditKind, tuple[Section, ...]] = {
     "audit": (
         FIXES,
         FINDINGS,
-        LINES,
+        PATCH,
+        OUTPUT,
         OPERATORS,
         TRACE,
         MODULES,
         FLAME,
+        LINES,
         GRAPHS,
         TRANSFERS,
         MEMORY,

@@ -69,11 +69,18 @@
     });
   }
 
-  // The flame graph: every frame is a nested drawing whose place is given in percent, so zooming is arithmetic.
-  const flame = find("svg.flame");
-  if (flame) {
-    const tools = find("#flame-tools"), status = find("#flame-status"), search = find("#flame-search");
+  // A flame graph: every frame is a nested drawing whose place is given in percent, so zooming is arithmetic.
+  for (const block of all(".flameblock")) {
+    const flame = find("svg.flame", block), tools = find(".flame-tools", block);
+    const status = find(".flame-status", block), search = find(".flame-search", block);
     const box = flame.parentElement;
+    const difference = find(".flame-difference", block);
+    if (difference) {
+      difference.addEventListener("change", () => {
+        flame.classList.toggle("by-difference", difference.checked);
+        block.classList.toggle("differs", difference.checked);
+      });
+    }
     const namespace = "http://www.w3.org/2000/svg";
     tools.hidden = false;
     tools.addEventListener("submit", (event) => event.preventDefault());
@@ -124,7 +131,7 @@
     const of = (event) => frames.find((frame) => frame.node === event.target.closest("svg.flame > svg"));
     flame.addEventListener("click", (event) => { const frame = of(event); if (frame) { select(frame); zoom(frame); } });
     flame.addEventListener("mouseover", (event) => { const frame = of(event); if (frame) say(frame); });
-    find("#flame-reset").addEventListener("click", () => { zoom(whole); search.value = ""; mark(""); });
+    find(".flame-reset", block).addEventListener("click", () => { zoom(whole); search.value = ""; mark(""); });
     const row = frames.length > 1 ? Math.min(...frames.map((frame) => frame.y).filter((y) => y > 0)) : 0;
     const moves = {
       ArrowDown: () => frames.filter((f) => f.y === current.y + row && inside(f, current)).sort((a, b) => b.width - a.width)[0],

@@ -1,0 +1,56 @@
+"""The patch of an audit by file, and which of its hunks touch a finding."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+
+from sdprof.model import AuditResult, Finding, Patch
+from sdprof.renderers.unified_diff import FileDiff, Hunk, parse
+
+NEAR_LINES = 3
+"""A hunk that begins this far under a finding's line still belongs to it: a statement was moved out of the loop."""
+
+
+@dataclass(frozen=True)
+class PatchFile:
+    """One file of the patch."""
+
+    path: str
+    """Absolute, where the audit kept the folder that the diff's paths are relative to; else as in the diff."""
+    diff: FileDiff
+
+
+def patch_files(patch: Patch | None) -> tuple[PatchFile, ...]:
+    """Every file that the patch changes."""
+    if patch is None:
+        return ()
+    return tuple(PatchFile(_absolute(diff.path, patch), diff) for diff in parse(patch.text))
+
+
+def hunks_about(finding: Finding, result: AuditResult) -> tuple[tuple[PatchFile, Hunk], ...]:
+    """Hunks that stand at one of the finding's places, where the patch holds one of its fixes."""
+    if result.patch is None or not set(finding.fixes) & set(result.patch.fixes):
+        return ()
+    places = {(where.file, line) for where in finding.locations for line in _lines(where.line, where.end_line)}
+    return tuple(
+        (file, hunk)
+        for file in patch_files(result.patch)
+        for hunk in file.diff.hunks
+        if any((file.path, line) in places for line in range(hunk.start, _end(hunk) + NEAR_LINES))
+    )
+
+
+def _lines(first: int, last: int | None) -> range:
+    return range(first, min(max(last or first, first), first + 50) + 1)
+
+
+def _end(hunk: Hunk) -> int:
+    return max((line.old for line in hunk.lines if line.old is not None), default=hunk.start) + 1
+
+
+def _absolute(path: str, patch: Patch) -> str:
+    for file in patch.files:
+        if file.root and posixpath.join(file.root, path) == file.file:
+            return file.file
+    return path

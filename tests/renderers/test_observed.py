@@ -101,7 +101,7 @@ def test_a_trace_opens_with_the_idle_time_of_its_loop() -> None:
 
 def test_a_bound_is_called_a_bound_and_what_does_not_fit_is_left_out_of_it() -> None:
     head = headline(counted())
-    assert head.title == "1.60 TFLOP a step, 20.0 GiB of memory at the peak"
+    assert head.title == "1.60 TFLOP a step, 20 GiB of memory at the peak"
     least = head.observations[0]
     assert least.figure == "200 ms to 1.50 s"
     assert "where it fits" in least.sentence

@@ -321,7 +321,7 @@ def test_time_of_the_loop_between_operators(report_of):
         make.annotation("ProfilerStep#1", 50, 50),
         make.operator("aten::linear", 10, 20),
         make.operator("aten::addmm", 12, 10),
-        make.operator("aten::mul", 40, 20),
+        make.operator("aten::mul", 55, 20),
         make.operator("aten::add", 90, 30),
         make.operator("aten::add", 0, 5, tid=2),
     )

@@ -104,7 +104,7 @@ def _describe_items(value: list[Any] | tuple[Any, ...]) -> SeenValue:
     """A list with its length and, if there are tensors in it, the device of the first one that is not on the host."""
     tensors = [each for each in value if isinstance(each, torch.Tensor)]
     on_device = [each for each in tensors if each.device.type != "cpu"]
-    first = (on_device or tensors or [None])[0]
+    first = next(iter(on_device or tensors), None)
     return SeenValue(
         kind="other",
         type_name=type(value).__name__,

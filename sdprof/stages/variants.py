@@ -90,8 +90,9 @@ class VariantStarter:
                     continue
                 raise
             break
-        if not fixes and not overlay and device is None:
-            self._launcher.learn(built.libraries)  # what fixes and the simulated device import is not every variant's
+        # What fixes and the simulated device import is not every variant's.
+        if not fixes and not overlay and device is None and self.request.options.get("device") != "simulated":
+            self._launcher.learn(built.libraries)
         return worker, built
 
     def expect_simulations(self) -> None:
@@ -131,6 +132,7 @@ class VariantStarter:
                         threads=request.threads,
                         overlay=overlay,
                         source_roots=self.source_roots if overlay else (),
+                        without_values=request.without_values,
                     )
                 )
             except BaseException:

@@ -9,7 +9,7 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.reading.host_copies import Frame, HostCopy, make_host, merged, tensor_leaves, twin
-from sdprof.fixes.source.reading.names import last_name
+from sdprof.fixes.source.reading.names import bindings, last_name, scope_of
 from sdprof.model import FixMeta
 
 META = FixMeta(
@@ -60,7 +60,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if whole is not None:
         edits.append(_edit(site, whole))
     if all(_fits_helper(leaf) for leaf in leaves) and site.where.function != "<module>":
-        edits.append(_with_helper(site, frame, node, leaves))
+        edits.append(_with_helper(site, frame, leaves, computes=_computes(frame, node, leaves)))
+        made_of = [each for leaf in leaves for each in _operands_of(frame, leaf)]
+        if made_of and all(_fits_helper(each) for each in made_of):
+            edits.append(_with_helper(site, frame, made_of, computes=True))
     if not edits:
         raise DeclinedError(
             unreached or "The number is computed on the device in this very step: only the device can know it"
@@ -127,12 +130,22 @@ def _fits_helper(leaf: ast.expr) -> bool:
     return isinstance(leaf, ast.Name | ast.Attribute | ast.Subscript)
 
 
-def _with_helper(site: SiteEvidence, frame: Frame, node: ast.expr, leaves: list[ast.expr]) -> Edit:
+def _operands_of(frame: Frame, leaf: ast.expr) -> list[ast.expr]:
+    """The tensors that a local name is computed from, where it is assigned once."""
+    if not isinstance(leaf, ast.Name):
+        return []
+    bound = bindings(scope_of(frame.source, leaf), leaf.id)
+    if len(bound) != 1 or bound[0].kind != "assignment" or bound[0].value is None:
+        return []
+    return tensor_leaves(bound[0].value, frame.values)
+
+
+def _with_helper(site: SiteEvidence, frame: Frame, leaves: list[ast.expr], *, computes: bool) -> Edit:
     replacements = []
     for leaf in leaves:
         start, end = frame.source.span(leaf)
         replacements.append(Replacement(start=start, end=end, text=f"_on_host({frame.source.code(leaf)})"))
-    computes = _computes(frame, node, leaves)
+    said = "The table is read once each time it was written to, by a helper that keeps its host copy."
     return Edit(
         fix=META.id,
         file=frame.source.path,
@@ -141,5 +154,5 @@ def _with_helper(site: SiteEvidence, frame: Frame, node: ast.expr, leaves: list[
         helpers=("_on_host",),
         numerics="rounding" if computes else "exact",
         proof="arithmetic" if computes else "data",
-        description="The table is read once each time it was written to, by a helper that keeps its host copy.",
+        description=said + (" The host computes with it." if computes else ""),
     )

@@ -145,7 +145,7 @@ def check(cured: Cured) -> None:
     assert cured.after.late <= cured.before.late
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     head=st.sampled_from(HEADS),
     parts=st.lists(st.sampled_from(FAULTS), min_size=1, max_size=5, unique=True),

@@ -30,7 +30,7 @@ def stacked(site: SiteEvidence, source: ModuleSource, call: ast.Call, values: Va
     torch, dtype = torch_of(call), keyword(call, "dtype")
     wanted = f"{torch}.{site.dtype}" if dtype is None else source.code(dtype)
     made = f"{torch}.full((), {item}, dtype={wanted}, device={source.code(device)})"
-    if seen.device == "cuda":
+    if seen.device != "cpu":  # at the first visit there may be none but plain numbers
         made = f"{item} if {torch}.is_tensor({item}) else {made}"
     cast = f".to({wanted})" if dtype is not None else ""
     return f"{torch}.stack([{made} for {item} in {source.code(numbers)}]){cast}"

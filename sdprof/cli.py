@@ -14,6 +14,7 @@ import typer
 
 from sdprof.commands.audit import audit
 from sdprof.commands.audits import audits
+from sdprof.commands.bench import bench
 from sdprof.commands.check import check
 from sdprof.commands.diff import diff
 from sdprof.commands.doctor import doctor
@@ -52,6 +53,7 @@ app = typer.Typer(
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(targets, name="targets")
+app.add_typer(bench, name="bench")
 
 
 def main() -> None:

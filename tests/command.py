@@ -16,7 +16,7 @@ ONE_CORE = {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 
 
 def sdprof(
-    *arguments: str | Path, cwd: Path, largest_file_bytes: int | None = None, **environment: str
+    *arguments: str | Path, cwd: Path, largest_file_bytes: int | None = None, seconds: float = 300, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run to the end; the exit code and what was printed are the answer."""
 
@@ -30,7 +30,7 @@ def sdprof(
         text=True,
         cwd=cwd,
         env={**os.environ, **ONE_CORE, **environment},
-        timeout=300,
+        timeout=seconds,
         preexec_fn=limit,
     )
 

@@ -26,13 +26,17 @@ PACKAGES = (
     "torch-tb-profiler",
     "transformers",
     "triton",
+    "xformers",
 )
 CPU_INFO = Path("/proc/cpuinfo")
 
 
 def collect(watched: WatchedRun) -> Environment:
     """Describe the machine; runs nothing."""
-    gpu = torch.cuda.get_device_name(watched.device) if watched.device.type == "cuda" else None
+    gpu, capability = None, ""
+    if watched.device.type == "cuda":
+        gpu = torch.cuda.get_device_name(watched.device)
+        capability = ".".join(map(str, torch.cuda.get_device_capability(watched.device)))
     return Environment(
         python=platform.python_version(),
         torch=str(torch.__version__),
@@ -45,6 +49,7 @@ def collect(watched: WatchedRun) -> Environment:
         packages=installed_versions(),
         compiler=shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++"),
         load_average=round(os.getloadavg()[0], 2),
+        compute_capability=capability,
     )
 
 

@@ -8,18 +8,7 @@ import msgspec
 
 from sdprof.comparison.interval import ratio_interval
 from sdprof.model import Interval
-
-
-class RunTime(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of one variant."""
-
-    round: int
-    entry: str
-    """Id of the variant; the A/A control is an entry of its own."""
-    seconds: float | None
-    """None where the run failed."""
-    failure: str = ""
-    """Why it failed."""
+from sdprof.model.bench import RunTime as RunTime
 
 
 class Pairs(msgspec.Struct, frozen=True, kw_only=True):

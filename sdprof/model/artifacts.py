@@ -347,3 +347,5 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     compiler: str | None = None
     """Path of the C++ compiler that torch.compile would use, or None."""
     load_average: float = 0.0
+    compute_capability: str = ""
+    """Of the GPU: 8.0; empty on a CPU."""

@@ -6,7 +6,6 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import msgspec
 import psutil
@@ -18,15 +17,13 @@ from sdprof.run_folder import RunFolder
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress
 from sdprof.stages.variants import VariantStarter
+from sdprof.stages.warm_worker import SHORTEST_SAMPLE_SECONDS, WarmWorker, warm
 from sdprof.worker.client import Worker, WorkerError
 from sdprof.worker.protocol import Built
 
 OUTPUTS_FILE = "outputs.safetensors"
 MEMORY_SHARE = 0.8
 """Of the free memory that live workers may take together."""
-SHORTEST_SAMPLE_SECONDS = 0.25
-"""A run shorter than this is repeated within its turn: scheduling noise is a larger share of a short one."""
-MOST_REPEATS = 16
 LONG_RUN_SECONDS = 8 * SHORTEST_SAMPLE_SECONDS
 """An eager first run that took longer is warm-up enough: what it did once (allocations, packing) is a small share."""
 CHOSEN_BY_TARGET = ("size", "batch_size", "height", "width", "dtype")
@@ -54,13 +51,6 @@ class RoundPolicy:
     budget_seconds: float
 
 
-@dataclass
-class _Runner:
-    worker: Worker
-    id: str
-    repeats: int = 1
-
-
 class Measurer:
     """Keeps the baseline's workers alive, and the others for as long as there is room.
 
@@ -73,8 +63,8 @@ class Measurer:
         self._folder = folder
         self._times = times
         self._progress = progress
-        self._resident: list[_Runner] = []
-        self._others: dict[str, _Runner] = {}
+        self._resident: list[WarmWorker] = []
+        self._others: dict[str, WarmWorker] = {}
         """Alive beside the baseline's, by variant; the one that was used last comes last."""
         self._most_alive: int | None = None
         self.records: dict[str, VariantRecord] = {}
@@ -150,7 +140,7 @@ class Measurer:
     def _own_bytes(self) -> int:
         return private_bytes(self._resident[0].worker.process_id)
 
-    def _open(self, variant: VariantRequest) -> _Runner | None:
+    def _open(self, variant: VariantRequest) -> WarmWorker | None:
         try:
             worker, built = self._starter.start(variant.fixes)
         except WorkerError as error:
@@ -169,27 +159,31 @@ class Measurer:
             self.records[variant.id] = VariantRecord(fixes=variant.fixes, did=built.did, error=error.sentence)
             return None
 
-    def _warm(self, worker: Worker, built: Built, variant: VariantRequest) -> _Runner:
+    def _warm(self, worker: Worker, built: Built, variant: VariantRequest) -> WarmWorker:
         """The first run, with whatever it compiles, apart from the steady state; then one run more where it tells more.
 
         The control keeps the output of its second run: what a loop carries over from run to run shows as well.
         """
         file = str(outputs_file(self._folder, variant.id))
+        again = variant == CONTROL
         with self._times.spent_on("warming up and compiling", overhead=False):
-            first = worker.run(None if variant == CONTROL else file)
-            warm = first.seconds > LONG_RUN_SECONDS and not built.compiled and variant != CONTROL
-            steady = first if warm else worker.run(file if variant == CONTROL else None)
+            warmed = warm(
+                worker,
+                variant.id,
+                first_outputs=None if again else file,
+                second_outputs=file if again else None,
+                once_if_longer_than=None if built.compiled or again else LONG_RUN_SECONDS,
+            )
         self.records[variant.id] = VariantRecord(
             fixes=variant.fixes,
             did=built.did,
             build_seconds=built.build_seconds,
-            first_run_seconds=first.seconds,
-            peak_memory_bytes=steady.peak_memory_bytes,
+            first_run_seconds=warmed.first_run_seconds,
+            peak_memory_bytes=warmed.peak_memory_bytes,
         )
-        repeats = min(MOST_REPEATS, max(1, round(SHORTEST_SAMPLE_SECONDS / steady.seconds)))
-        return _Runner(worker, variant.id, repeats=repeats)
+        return warmed
 
-    def _rounds(self, runners: list[_Runner], policy: RoundPolicy) -> RoundTimes:
+    def _rounds(self, runners: list[WarmWorker], policy: RoundPolicy) -> RoundTimes:
         """Round by round; where nothing is left to compare, only as many as the baseline's own time needs."""
         times = RoundTimes()
         running = {runner.id: runner for runner in runners}
@@ -205,7 +199,7 @@ class Measurer:
             ):
                 for entry in balanced_order(list(running), done):
                     try:
-                        seconds = self._turn(running[entry])
+                        seconds = running[entry].turn()
                     except WorkerError as error:
                         if running[entry] in self._resident:
                             raise
@@ -218,11 +212,6 @@ class Measurer:
                 done += 1
                 self._progress.advance(f"round {done} of {len(running)} variants")
         return times
-
-    @staticmethod
-    def _turn(runner: _Runner) -> float:
-        """Median seconds of the repeats that make up one turn."""
-        return median(runner.worker.run().seconds for _ in range(runner.repeats))
 
 
 def free_bytes() -> int:

@@ -19,5 +19,6 @@ def load_build(folder: str) -> Build:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return lambda **options: module.build(sdprof.BuildOptions(**{"size": "tiny", "steps": 4, "seed": 3, **options}))

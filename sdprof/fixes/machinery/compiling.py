@@ -6,6 +6,9 @@ import torch
 
 from sdprof.fixes.declined import DeclinedError
 
+LEAST_CAPABILITY = (7, 0)
+"""Triton generates code for Volta and later."""
+
 
 def require_compiler(device: torch.device) -> None:
     """Decline where torch.compile has nothing to compile with.
@@ -23,6 +26,12 @@ def require_compiler(device: torch.device) -> None:
             "Fedora: dnf install gcc-c++), or set CXX to one"
         ) from None
     if device.type == "cuda":
+        capability = torch.cuda.get_device_capability(device)
+        if capability < LEAST_CAPABILITY:
+            raise DeclinedError(
+                f"torch.compile needs a GPU of compute capability {LEAST_CAPABILITY[0]}.{LEAST_CAPABILITY[1]}, and "
+                f"this one has {capability[0]}.{capability[1]}"
+            )
         from torch.utils._triton import has_triton
 
         if not has_triton():

@@ -23,6 +23,7 @@ CHOICES = {
     "parameterization": ("eps", "v"),
     "run": ("sampling", "script"),
     "decode": ("0", "1"),
+    "xformers": ("0", "1"),
 }
 """The settings of ``--set`` that take one of a few words; the first is the default."""
 
@@ -43,6 +44,8 @@ class LoopSettings:
     """Of the guidance; the published script's default."""
     n_iter: int = 1
     """Batches that the script makes."""
+    xformers: bool = False
+    """Whether xFormers computes attention, as it does in the published code wherever it is installed."""
 
 
 Settings = TypeVar("Settings")

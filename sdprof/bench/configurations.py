@@ -1,0 +1,182 @@
+"""What takes part: sets of configurations, by the model that they are of."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sdprof.model.bench import Configuration
+
+
+class ConfigurationSet(msgspec.Struct, frozen=True, kw_only=True):
+    """Configurations that are measured side by side, on the same prompt, weights and noise."""
+
+    title: str
+    configurations: tuple[Configuration, ...]
+    reference: str
+    """Id of the one that all others are compared with, where it is available."""
+    extra: dict[str, str]
+    """Settings that all of them share."""
+    takes_n_iter: bool = False
+
+
+SCRIPT = {"run": "script", "sampler": "plms", "prompt": "A photo", "scale": "9.0"}
+"""From prompt to images, as the published script does it."""
+LOOP = {"prompt": "A photo", "scale": "9.0"}
+"""The sampling loop alone."""
+
+SEED = ConfigurationSet(
+    title="The five configurations of the article",
+    extra=SCRIPT,
+    takes_n_iter=True,
+    reference="B",
+    configurations=(
+        Configuration(
+            id="A",
+            label="original without xFormers",
+            target="sd21-original",
+            published="original_without_xformers",
+        ),
+        Configuration(
+            id="B",
+            label="original with xFormers",
+            target="sd21-original",
+            extra={"xformers": "1"},
+            published="original_with_xformers",
+        ),
+        Configuration(
+            id="C",
+            label="optimised, math attention, no compilation",
+            target="sd21-optimized",
+            extra={"attention": "math"},
+            weights="multihead",
+            published="optimized_math_no_compile",
+        ),
+        Configuration(
+            id="D",
+            label="optimised, memory-efficient attention, no compilation",
+            target="sd21-optimized",
+            extra={"attention": "efficient"},
+            weights="multihead",
+            published="optimized_mem_efficient_no_compile",
+        ),
+        Configuration(
+            id="E",
+            label="optimised, memory-efficient attention, compiled",
+            target="sd21-optimized",
+            extra={"attention": "efficient"},
+            fixes=("compile",),
+            weights="multihead",
+            published="optimized_mem_efficient_compile",
+        ),
+    ),
+)
+
+RIVALS = ConfigurationSet(
+    title="diffusers on the same weights",
+    extra=LOOP,
+    reference="A",
+    configurations=(
+        Configuration(id="A", label="original", target="sd21-original", extra={"sampler": "plms"}),
+        Configuration(
+            id="D",
+            label="optimised, memory-efficient attention",
+            target="sd21-optimized",
+            extra={"sampler": "plms", "form": "sdpa"},
+        ),
+        Configuration(
+            id="P",
+            label="original, sdprof's fixes for a CPU",
+            target="sd21-original",
+            extra={"sampler": "plms"},
+            fixes=("checkpoint-bypass", "inference-mode", "sdpa", "prepacked-weights"),
+        ),
+        Configuration(
+            id="F", label="diffusers", target="diffusers-sd21", extra={"sampler": "pndm"}, weights="diffusers"
+        ),
+        Configuration(
+            id="G",
+            label="diffusers, compiled",
+            target="diffusers-sd21",
+            extra={"sampler": "pndm"},
+            fixes=("compile",),
+            weights="diffusers",
+        ),
+        Configuration(
+            id="H",
+            label="diffusers, compiled by repeated block",
+            target="diffusers-sd21",
+            extra={"sampler": "pndm"},
+            fixes=("compile-regional",),
+            weights="diffusers",
+        ),
+    ),
+)
+
+FUSED = ("checkpoint-bypass", "inference-mode", "sdpa")
+RECIPES = ConfigurationSet(
+    title="The recipes of today, each on top of fused attention",
+    extra={**LOOP, "sampler": "plms"},
+    reference="J",
+    configurations=(
+        Configuration(id="A", label="original", target="sd21-original"),
+        Configuration(id="J", label="fused attention", target="sd21-original", fixes=FUSED),
+        *(
+            Configuration(id=id, label=f"fused attention, {label}", target="sd21-original", fixes=(*FUSED, fix))
+            for id, label, fix in (
+                ("K", "channels last", "channels-last"),
+                ("L", "compiled", "compile"),
+                ("M", "compiled with frozen weights", "compile-freezing"),
+                ("N", "compiled with CUDA graphs", "compile-cudagraphs"),
+                ("O", "weights packed once", "prepacked-weights"),
+                ("Q", "half-precision weights", "half-weights"),
+                ("R", "OpenVINO", "openvino"),
+            )
+        ),
+    ),
+)
+
+OPTIMIZED = {"sampler": "plms", "form": "sdpa"}
+SAMPLER = ConfigurationSet(
+    title="The UNet compiled, and the whole step of the sampler",
+    extra=LOOP,
+    reference="D",
+    configurations=(
+        Configuration(id="D", label="optimised, no compilation", target="sd21-optimized", extra=OPTIMIZED),
+        Configuration(
+            id="E", label="optimised, UNet compiled", target="sd21-optimized", extra=OPTIMIZED, fixes=("compile",)
+        ),
+        Configuration(
+            id="S",
+            label="optimised, whole sampler step compiled",
+            target="sd21-optimized",
+            extra={**OPTIMIZED, "compile": "sampler"},
+        ),
+    ),
+)
+
+TRAINING = ConfigurationSet(
+    title="One step of training",
+    extra={"prompt": "A photo"},
+    reference="T",
+    configurations=tuple(
+        Configuration(
+            id=id,
+            label=f"{label}, {'with' if checkpointing == '1' else 'without'} checkpointing",
+            target="sd21-training",
+            extra={"attention": attention, "checkpointing": checkpointing},
+            fixes=fixes,
+        )
+        for id, label, attention, checkpointing, fixes in (
+            ("T", "as published", "published", "1", ()),
+            ("U", "as published", "published", "0", ()),
+            ("V", "fused attention", "sdpa", "1", ()),
+            ("W", "fused attention", "sdpa", "0", ()),
+            ("X", "fused attention, compiled", "sdpa", "0", ("compile",)),
+        )
+    ),
+)
+
+FAMILIES: dict[str, dict[str, ConfigurationSet]] = {
+    "sd21": {"seed": SEED, "rivals": RIVALS, "recipes": RECIPES, "sampler": SAMPLER, "training": TRAINING}
+}
+"""By what ``--target`` and ``--configs`` take."""

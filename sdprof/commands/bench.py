@@ -1,0 +1,156 @@
+"""``sdprof bench``: whole configurations against each other, and many machines in one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sdprof.commands.ending import FAILED, WRONG_CALL, end
+
+if TYPE_CHECKING:
+    from sdprof.bench.order import BenchOrder
+
+bench = typer.Typer(rich_markup_mode=None)
+
+
+@bench.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
+    target: Annotated[str, typer.Option("--target", "-t", help="What to bench: sd21.")] = "sd21",
+    configs: Annotated[
+        str, typer.Option(help="Set of configurations: seed (the article's five), rivals, recipes, sampler, training.")
+    ] = "seed",
+    batch_size: Annotated[str, typer.Option(help="Images at once; several with commas: 1,2,4.")] = "1",
+    rounds: Annotated[int, typer.Option(help="Rounds A B C D E; every one is a run of each.", min=1)] = 10,
+    size: Annotated[str | None, typer.Option(help="Model size; default: the targets' for this device.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Sampling steps.", min=1)] = None,
+    height: Annotated[int | None, typer.Option(help="Image height in pixels.", min=1)] = None,
+    width: Annotated[int | None, typer.Option(help="Image width in pixels.", min=1)] = None,
+    dtype: Annotated[str | None, typer.Option(help="Autocast type; default: float16 on CUDA, none on a CPU.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of weights and noise.")] = 1,
+    n_iter: Annotated[int, typer.Option(help="Batches of a run.", min=1)] = 2,
+    weights: Annotated[Path | None, typer.Option(help="Checkpoint; default: seeded random weights.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of PyTorch.", min=1)] = None,
+    fresh_workers: Annotated[
+        bool, typer.Option("--fresh-workers", help="Start every run anew: where the device cannot hold all at once.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(help="Longest wait in seconds for one run.", min=1)] = 1800,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; default: reports/bench-<target>.", show_default=False)
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Run on every distinct accelerator of the Ray cluster at this address (auto: this machine's)."
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Do the rounds that an interrupted bench lacks.")] = False,
+) -> None:
+    """Run a published benchmark as it was designed: A B C D E, A B C D E, …, with what is needed to believe it."""
+    if context.invoked_subcommand is not None:
+        return
+    from sdprof.bench.machine_file import UnreadableBenchError
+    from sdprof.bench.order import make_order
+    from sdprof.bench.publish import publish
+    from sdprof.bench.run import BenchFailedError, run_bench
+    from sdprof.model.bench import BenchSettings
+    from sdprof.progress_bar import TerminalProgress
+    from sdprof.renderers.bench import markdown
+    from sdprof.run_folder import RunFolderError
+    from sdprof.stages.request_check import WrongCallError
+    from sdprof.target_index import TargetNotFoundError
+
+    folder = out or Path("reports") / f"bench-{target}"
+    try:
+        order = make_order(
+            BenchSettings(
+                target=target,
+                configurations=configs,
+                size=size,
+                steps=steps,
+                batch_size=1,
+                height=height,
+                width=width,
+                dtype=dtype,
+                device=device,
+                seed=seed,
+                n_iter=n_iter,
+                weights=None if weights is None else str(weights.resolve()),
+                threads=threads,
+                fresh_workers=fresh_workers,
+            ),
+            batch_size,
+            rounds=rounds,
+            timeout_seconds=timeout,
+            resume=resume,
+        )
+        if ray is not None:
+            _on_cluster(ray, order, folder)
+            return
+        machine, file = run_bench(order, folder, TerminalProgress())
+        written = publish(machine, file)
+    except (WrongCallError, TargetNotFoundError, UnreadableBenchError) as error:
+        end(str(error), WRONG_CALL)
+    except (BenchFailedError, RunFolderError) as error:
+        end(str(error), FAILED)
+    except KeyboardInterrupt:
+        end(f"Interrupted. All finished rounds are kept in {folder}; the same call with --resume goes on.", FAILED)
+    typer.echo(markdown.render(machine))
+    typer.echo(f"Written: {', '.join(str(each) for each in (file, *written))}")
+
+
+def _on_cluster(address: str, order: BenchOrder, folder: Path) -> None:
+    """One file for each kind of accelerator, written after every round, and the merged table."""
+    from sdprof.bench.cluster import bench_everywhere
+    from sdprof.bench.machine_file import named_file, write_bench
+    from sdprof.bench.on_ray import RayCluster, RayUnavailableError
+    from sdprof.bench.publish import publish
+    from sdprof.renderers.bench import merged
+    from sdprof.run_folder import write_whole
+
+    if order.resume:
+        end("--resume goes on with this machine's bench; a cluster's is run anew. Leave one of them away.", WRONG_CALL)
+    try:
+        cluster = RayCluster(address, order)
+    except RayUnavailableError as error:
+        end(str(error), FAILED)
+    folder.mkdir(parents=True, exist_ok=True)
+    longest = order.timeout_seconds * (1 + len(order.taking_part.configurations))
+    latest = {}
+    for accelerator, machine in bench_everywhere(cluster, silence_seconds=longest):
+        latest[accelerator] = machine
+        write_bench(machine, named_file(accelerator, folder))
+        done = ", ".join(f"batch size {each.settings.batch_size}: {each.rounds_done}" for each in machine.series)
+        typer.echo(f"{accelerator}: {machine.lost or 'rounds, ' + done}", err=True)
+    for accelerator, machine in latest.items():
+        publish(machine, named_file(accelerator, folder))
+    text = merged.render(list(latest.values()))
+    typer.echo(text)
+    typer.echo(f"Written: {write_whole(folder / 'merged.md', text.encode())}")
+    if any(machine.lost for machine in latest.values()):
+        end("Not every accelerator came to its end; the table says which did not.", FAILED)
+
+
+@bench.command()
+def merge(
+    files: Annotated[list[Path], typer.Argument(help="Files of machines, *.bench.json.")],
+    out: Annotated[Path | None, typer.Option(help="Markdown file to write; default: print it.")] = None,
+) -> None:
+    """Set many machines side by side: device × batch size, and everything that differs between them in words."""
+    from sdprof.bench.machine_file import UnreadableBenchError, read_bench
+    from sdprof.renderers.bench import merged
+    from sdprof.run_folder import RunFolderError, write_whole
+
+    try:
+        text = merged.render([read_bench(file) for file in files])
+        if out is None:
+            typer.echo(text)
+        else:
+            typer.echo(f"Written: {write_whole(out, text.encode())}")
+    except UnreadableBenchError as error:
+        end(str(error), WRONG_CALL)
+    except RunFolderError as error:
+        end(str(error), FAILED)

@@ -1,0 +1,99 @@
+"""Many machines in the article's table: GPU × batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sdprof.model.bench import BenchFile, Row, Series
+from sdprof.renderers.bench.improvement import improvement_text
+from sdprof.renderers.printable import one_line
+from sdprof.renderers.quantities import UNKNOWN, number
+
+COMPARED = ("size", "steps", "height", "width", "dtype")
+
+
+def render(machines: Sequence[BenchFile]) -> str:
+    """Improvement of the last configuration that ran against the reference, and all seconds; differences are named."""
+    latest = [(machine, _latest(machine)) for machine in machines]
+    batch_sizes = sorted({size for _, series in latest for size in series})
+    head = [f"batch size {size}" for size in batch_sizes]
+    lines = ["# Improvement against the reference\n", f"| device | {' | '.join(head)} |", f"|---|{'---|' * len(head)}"]
+    for machine, series in latest:
+        cells = [_cell(series.get(size)) for size in batch_sizes]
+        lines.append(f"| {_text(machine.device_name)} | {' | '.join(cells)} |")
+    for size in batch_sizes:
+        present = [(machine, series[size]) for machine, series in latest if size in series]
+        ids = sorted({entry.configuration.id for _, one in present for entry in one.entries})
+        lines += ["", f"# Median seconds, batch size {size}\n"]
+        lines += [f"| device | {' | '.join(ids)} |", f"|---|{'---|' * len(ids)}"]
+        for machine, one in present:
+            rows = _rows(one)
+            cells = [number(rows[each].median_seconds) if each in rows else UNKNOWN for each in ids]
+            lines.append(f"| {_text(machine.device_name)} | {' | '.join(cells)} |")
+    notes = [
+        *differences(machines),
+        *(f"{machine.device_name}: {machine.lost}" for machine in machines if machine.lost),
+    ]
+    if notes:
+        lines += ["", "# What to know before comparing\n", *(f"- {_text(note)}" for note in notes)]
+    return "\n".join(lines) + "\n"
+
+
+def differences(machines: Sequence[BenchFile]) -> tuple[str, ...]:
+    """A sentence for everything that is not the same on all machines."""
+    seen: dict[str, dict[str, list[str]]] = {}
+    for machine in machines:
+        for series in _latest(machine).values():
+            settings = next((entry.settings for entry in series.entries if entry.settings), {})
+            facts = {name: str(settings.get(name)) for name in COMPARED}
+            facts |= {
+                "set of configurations": f"{series.settings.target} {series.settings.configurations}",
+                "iterations": str(series.settings.n_iter),
+                "seed": str(series.settings.seed),
+                "sdprof": series.sdprof_version,
+                "PyTorch": series.environment.torch if series.environment else "unknown",
+                "reference": (series.summary.reference if series.summary else None) or "none",
+                "rounds": str(series.rounds_done),
+            }
+            for name, value in facts.items():
+                devices = seen.setdefault(name, {}).setdefault(value, [])
+                if machine.device_name not in devices:
+                    devices.append(machine.device_name)
+    return tuple(
+        f"Not the same everywhere: {name} is "
+        + "; ".join(f"{value} on {', '.join(devices)}" for value, devices in values.items())
+        + "."
+        for name, values in seen.items()
+        if len(values) > 1
+    )
+
+
+def _latest(machine: BenchFile) -> dict[int, Series]:
+    """The last series of each batch size that has rounds."""
+    return {series.settings.batch_size: series for series in machine.series if series.rounds_done}
+
+
+def _cell(series: Series | None) -> str:
+    """The last configuration in the set that ran, with its letter: E, or D where nothing compiles."""
+    if series is None or series.summary is None:
+        return UNKNOWN
+    rows = _rows(series)
+    candidates = [
+        entry.configuration.id
+        for entry in series.entries
+        if entry.configuration.id in rows and entry.configuration.id != series.summary.reference
+    ]
+    if not candidates:
+        return UNKNOWN
+    row = rows[candidates[-1]]
+    shown = "" if row.verdict in ("faster", "slower") else ", not shown"
+    return f"{improvement_text(row.speedup)} ({row.id} against {series.summary.reference}{shown})"
+
+
+def _rows(series: Series) -> dict[str, Row]:
+    rows = series.summary.rows if series.summary else ()
+    return {row.id: row for row in rows if row.median_seconds is not None}
+
+
+def _text(value: str) -> str:
+    return one_line(value, 400).replace("|", "\\|").replace("<", "&lt;")

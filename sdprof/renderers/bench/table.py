@@ -1,0 +1,112 @@
+"""The rows of a series as text: what Markdown, CSV and the page show alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sdprof.model.bench import CONTROL_ENTRY, BenchFile, Entry, Row, Series
+from sdprof.renderers.bench.improvement import improvement_text
+from sdprof.renderers.bench.published import published_gpu, published_seconds
+from sdprof.renderers.quantities import UNKNOWN, number
+
+
+@dataclass(frozen=True)
+class TextRow:
+    """One configuration, in words."""
+
+    id: str
+    label: str
+    seconds: str
+    improvement: str
+    verdict: str
+    rounds: str
+    first_run: str
+    parity: str
+    published: str
+    note: str
+
+
+def text_rows(machine: BenchFile, series: Series) -> tuple[TextRow, ...]:
+    """A row for every configuration, also for those that are not available, and one for the control."""
+    rows = {row.id: row for row in series.summary.rows} if series.summary else {}
+    reference = series.summary.reference if series.summary else None
+    lines = [_row(machine, series, entry, rows.get(entry.configuration.id), reference) for entry in series.entries]
+    if series.summary is not None and series.summary.control is not None:
+        lines.append(
+            TextRow(
+                id="A/A",
+                label=f"{reference} again, in a second worker",
+                seconds=UNKNOWN,
+                improvement=improvement_text(series.summary.control),
+                verdict="control",
+                rounds=str(series.summary.control.rounds),
+                first_run=UNKNOWN,
+                parity=UNKNOWN,
+                published=UNKNOWN,
+                note=f"what {CONTROL_ENTRY.split()[0]} differs from itself by is no improvement",
+            )
+        )
+    return tuple(lines)
+
+
+def conditions_text(series: Series) -> str:
+    """What all runs of the series have in common, on one line."""
+    settings = next((entry.settings for entry in series.entries if entry.settings), {})
+    parts = [
+        f"size {settings.get('size')}",
+        f"{settings.get('height')} × {settings.get('width')}",
+        f"{settings.get('steps')} steps",
+        f"batch size {series.settings.batch_size}",
+        f"{series.settings.n_iter} iterations",
+        f"{settings.get('dtype')}",
+        f"seed {series.settings.seed}",
+        f"{series.rounds_done} of {series.rounds_wanted} rounds",
+    ]
+    if series.fresh_workers:
+        parts.append("every run in a worker of its own")
+    if series.environment is not None:
+        parts += [f"PyTorch {series.environment.torch}", f"{series.environment.threads} threads"]
+    return ", ".join([*parts, f"sdprof {series.sdprof_version}", series.started])
+
+
+def _row(machine: BenchFile, series: Series, entry: Entry, row: Row | None, reference: str | None) -> TextRow:
+    configuration = entry.configuration
+    gpu = published_gpu(machine.device_name)
+    published = published_seconds(gpu, series.settings.batch_size, configuration.published) if gpu else None
+    if entry.not_available or row is None:
+        reason = f"not available: {entry.not_available}" if entry.not_available else "no round yet"
+        blank = (UNKNOWN,) * 6
+        return TextRow(configuration.id, configuration.label, *blank, _seconds(published), reason)
+    kernel = entry.parameters.get("attention_kernel")
+    notes = [f"attention by {kernel}"] if kernel else []
+    if row.outlier_rounds:
+        notes.append(f"far from its median in round {', '.join(str(each + 1) for each in row.outlier_rounds)}")
+    if row.failed:
+        notes.append(f"failed in {row.failed} of {row.failed + row.rounds} rounds")
+    bounds = (
+        f" [{number(row.low_seconds)}, {number(row.high_seconds)}]"
+        if row.low_seconds is not None and row.high_seconds is not None
+        else ""
+    )
+    return TextRow(
+        id=configuration.id,
+        label=configuration.label,
+        seconds=f"{number(row.median_seconds)}{bounds}",
+        improvement="reference" if configuration.id == reference else improvement_text(row.speedup),
+        verdict=row.verdict or UNKNOWN,
+        rounds=str(row.rounds),
+        first_run=number(entry.first_run_seconds),
+        parity=_parity(entry),
+        published=_seconds(published),
+        note="; ".join(notes),
+    )
+
+
+def _parity(entry: Entry) -> str:
+    if entry.parity is None:
+        return UNKNOWN
+    return f"{'same' if entry.parity.passed else 'NOT the same'} ({entry.parity.max_rel_diff:.1e})"
+
+
+def _seconds(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.1f}"

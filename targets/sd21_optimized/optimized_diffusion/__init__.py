@@ -1,0 +1,1 @@
+"""What the article changed in the published code."""

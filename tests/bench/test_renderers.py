@@ -1,0 +1,127 @@
+"""Tables, charts and the merged table, from hand-made machines."""
+
+import csv
+import io
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+
+from sdprof.model.bench import CONTROL_ENTRY, BenchFile
+from sdprof.renderers.bench import csv_table, markdown, merged, page
+from sdprof.renderers.bench.improvement import improvement
+from sdprof.renderers.bench.published import published_gpu, published_seconds
+from tests.bench.made import machine, series
+
+SECONDS: dict[str, list[float | None]] = {
+    "A": [2.0] * 6,
+    "B": [1.0] * 6,
+    "E": [0.8] * 6,
+    CONTROL_ENTRY: [1.0] * 6,
+}
+
+
+@pytest.fixture
+def t4() -> BenchFile:
+    made = series(SECONDS, missing=("C",))
+    entries = tuple(
+        msgspec.structs.replace(
+            entry,
+            configuration=msgspec.structs.replace(entry.configuration, published="original_with_xformers"),
+        )
+        if entry.configuration.id == "B"
+        else entry
+        for entry in made.entries
+    )
+    return machine(msgspec.structs.replace(made, entries=entries), device="Tesla T4")
+
+
+def test_the_articles_figures_are_found_by_the_devices_name() -> None:
+    names = {
+        "Tesla P100-PCIE-16GB": "P100",
+        "Tesla T4": "T4",
+        "NVIDIA A10G": "A10",
+        "Tesla V100-SXM2-16GB": "V100",
+        "NVIDIA A100-SXM4-40GB": "A100",
+        "NVIDIA H100 80GB HBM3": None,
+        "NVIDIA RTX A1000": None,
+    }
+    assert {name: published_gpu(name) for name in names} == names
+    assert published_seconds("A100", 1, "optimized_mem_efficient_compile") == 4.1
+    assert published_seconds("P100", 1, "optimized_mem_efficient_compile") is None  # no compilation below SM 7.0
+    # The article's headline: 38.5% on an A100, from seconds that it rounded.
+    assert improvement(6.7 / 4.1) == pytest.approx(0.385, abs=0.01)
+
+
+def test_markdown(t4: BenchFile) -> None:
+    lines = markdown.render(t4).splitlines()
+    row = {
+        line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]] for line in lines if "|" in line
+    }
+    assert row["E"][1:4] == ["0.800 [0.800, 0.800]", "+20.0% [+20.0, +20.0]", "faster"]
+    assert row["A"][2] == "−100.0% [−100.0, −100.0]"
+    assert row["B"][2] == "reference"
+    assert row["B"][7] == "16.8"
+    assert row["C"][-1] == "not available: it is not installed"
+    assert row["A/A"][3] == "control"
+
+
+def test_csv_holds_every_run(t4: BenchFile) -> None:
+    rows = list(csv.DictReader(io.StringIO(csv_table.render(t4))))
+    assert len(rows) == 24
+    assert [row["seconds"] for row in rows if row["entry"] == "E"] == ["0.8"] * 6
+    assert {row["batch_size"] for row in rows} == {"1"}
+
+
+class Elements(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def test_the_page_draws_bars_and_lines(t4: BenchFile) -> None:
+    text = page.render(t4)
+    elements = Elements()
+    elements.feed(text)
+    heights = [float(a["height"] or 0) for tag, a in elements.found if tag == "rect" and a["class"] == "own"]
+    assert heights[0] == pytest.approx(2 * heights[1], rel=0.01)  # A takes twice as long as B
+    assert heights[2] == pytest.approx(0.8 * heights[1], rel=0.01)
+    assert len([a for tag, a in elements.found if tag == "rect" and a["class"] == "published"]) == 1
+    circles = [a for tag, a in elements.found if tag == "circle"]
+    assert len(circles) == 24  # four lines of six rounds
+    assert "not available" in text
+    assert "style=" not in text.replace("style-src", "")
+
+
+def test_hostile_names_stay_text() -> None:
+    odd = machine(series(SECONDS), device="<script>alert(1)</script> | x")
+    assert "<script>" not in page.render(odd)
+    assert "<script>" not in markdown.render(odd)
+    assert "<script>" not in merged.render([odd])
+
+
+def test_merging_makes_the_articles_table(t4: BenchFile) -> None:
+    other = machine(
+        series({**SECONDS, "E": [0.5] * 6}),
+        series({"A": [4.0] * 6, "C": [4.0] * 6, CONTROL_ENTRY: [4.0] * 6}, missing=("B", "E"), batch_size=2),
+        device="NVIDIA A100",
+    )
+    lines = merged.render([t4, other]).splitlines()
+    assert "| device | batch size 1 | batch size 2 |" in lines
+    assert "| Tesla T4 | +20.0% [+20.0, +20.0] (E against B) | – |" in lines
+    assert (
+        "| NVIDIA A100 | +50.0% [+50.0, +50.0] (E against B) | +0.0% [+0.0, +0.0] (C against A, not shown) |" in lines
+    )
+    assert "| Tesla T4 | 2 | 1 | – | 0.800 |" in lines
+
+
+def test_what_differs_between_machines_is_said(t4: BenchFile) -> None:
+    newer = series(SECONDS, n_iter=1)
+    newer = msgspec.structs.replace(newer, sdprof_version="9.0")
+    text = merged.render([t4, machine(newer, device="NVIDIA A100")])
+    assert "iterations is 2 on Tesla T4; 1 on NVIDIA A100" in text
+    assert "sdprof is 0.1.0 on Tesla T4; 9.0 on NVIDIA A100" in text
+    assert "Not the same everywhere" not in merged.render([t4, t4])

@@ -1,0 +1,150 @@
+"""Benches of a small loop: interleaved, continued, and going on where a configuration fails."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from sdprof import __version__
+from sdprof.bench import run as bench_run
+from sdprof.bench.configurations import FAMILIES, ConfigurationSet
+from sdprof.bench.machine_file import read_bench
+from sdprof.model.bench import CONTROL_ENTRY, BenchFile, Configuration
+from sdprof.worker.launcher import Launcher
+from tests.command import Command, sentence_of
+
+LOOP = Path(__file__).parent.parent / "loops" / "benched.py"
+CALL = ("bench", "--target", "loop", "--configs", "some", "--device", "cpu", "--size", "narrow", "--out", "bench")
+
+
+@pytest.fixture(autouse=True)
+def some_configurations(monkeypatch: pytest.MonkeyPatch, shared_nursery: Launcher) -> None:
+    monkeypatch.setattr(bench_run, "launcher", lambda: contextlib.nullcontext(shared_nursery))
+    made = ConfigurationSet(
+        title="A loop in several ways",
+        reference="B",
+        extra={},
+        configurations=(
+            Configuration(id="A", label="as it is", target=str(LOOP)),
+            Configuration(id="B", label="with what is not there", target=str(LOOP), extra={"needs": "a thing"}),
+            Configuration(id="C", label="crashes once", target=str(LOOP), extra={"crash_at": "2"}),
+            Configuration(id="D", label="computes something else", target=str(LOOP), extra={"wrong": "1"}),
+        ),
+    )
+    monkeypatch.setitem(FAMILIES, "loop", {"some": made})
+
+
+def result() -> BenchFile:
+    (file,) = Path("bench").glob("*.bench.json")
+    return read_bench(file)
+
+
+def test_rounds_are_interleaved_and_a_failure_is_marked_where_it_was(command: Command) -> None:
+    done = command(*CALL, "--batch-size", "1", "--rounds", "3")
+    assert done.returncode == 0, done.stderr
+    (series,) = result().series
+    assert [run.entry for run in series.runs] == ["A", "C", "D", CONTROL_ENTRY] * 3
+    assert [run.round for run in series.runs if run.failure] == [1]
+    entries = {entry.configuration.id: entry for entry in series.entries}
+    assert entries["B"].not_available == "a thing is not installed here."
+    assert series.summary is not None
+    assert series.summary.reference == "A"
+    assert not entries["D"].parity.passed
+    assert entries["C"].parity.passed
+    failed = next(row for row in series.summary.rows if row.id == "C")
+    assert (failed.rounds, failed.failed) == (2, 1)
+    for ending in ("html", "md", "csv"):
+        assert len(list(Path("bench").glob(f"*.{ending}"))) == 1
+    assert "not available: a thing is not installed here." in done.stdout
+    assert "NOT the same" in done.stdout
+
+
+def test_an_interrupted_bench_goes_on_and_a_new_one_is_appended(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = iter(range(2))
+
+    def interrupted(round_index: int, device: str) -> object:
+        if next(looked, None) is None:
+            raise KeyboardInterrupt
+        return bench_run_look(round_index, device)
+
+    bench_run_look = bench_run.look
+    with monkeypatch.context() as patch:
+        patch.setattr(bench_run, "look", interrupted)
+        done = command(*CALL, "--batch-size", "1,2", "--rounds", "4")
+    assert done.returncode == 1
+    assert "--resume goes on" in sentence_of(done)
+    assert [each.rounds_done for each in result().series] == [2]
+    before = result().series[0].runs
+
+    assert command(*CALL, "--batch-size", "1,2", "--rounds", "4", "--resume").returncode == 0
+    first, second = result().series
+    assert first.runs[: len(before)] == before
+    assert (first.rounds_done, second.rounds_done, first.interruptions) == (4, 4, (2,))
+    assert command(*CALL, "--batch-size", "1,2", "--rounds", "4", "--resume").returncode == 0
+    assert result().series == (first, second)  # nothing was left to do
+
+    assert command(*CALL, "--batch-size", "1", "--rounds", "1").returncode == 0
+    assert [each.rounds_done for each in result().series] == [4, 4, 1]
+
+
+def test_fresh_workers_start_in_every_turn(command: Command) -> None:
+    assert command(*CALL, "--rounds", "2", "--fresh-workers").returncode == 0
+    (series,) = result().series
+    assert series.rounds_done == 2
+    assert [run.failure for run in series.runs] == [""] * 8
+
+
+def test_workers_that_do_not_fit_beside_each_other_run_one_by_one(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdprof.bench.competitors.free_bytes", lambda: 0)
+    done = command(*CALL, "--rounds", "1")
+    assert done.returncode == 0
+    assert result().series[0].fresh_workers
+    assert "every run in a worker of its own" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--target", "sd22"), "There is no bench target 'sd22'"),
+        (("--configs", "five"), "There is no set of configurations of loop 'five'"),
+        (("--batch-size", "1;2"), "--batch-size takes whole numbers"),
+        (("--batch-size", "2,2"), "--batch-size takes whole numbers"),
+        (("--size", "vast"), "There is no size 'vast'"),
+        (("--weights", "nowhere.ckpt"), "The checkpoint"),
+    ],
+)
+def test_a_wrong_call_is_refused_before_anything_starts(command: Command, words: tuple[str, ...], said: str) -> None:
+    done = command(*CALL, *words)
+    assert done.returncode == 2
+    assert said in sentence_of(done)
+    assert not Path("bench").exists()
+
+
+def test_there_must_be_something_to_go_on_with(command: Command) -> None:
+    done = command(*CALL, "--resume")
+    assert done.returncode == 1
+    assert "nothing to go on with" in sentence_of(done)
+
+
+def test_rounds_of_another_version_are_not_continued(command: Command) -> None:
+    assert command(*CALL, "--rounds", "1").returncode == 0
+    (file,) = Path("bench").glob("*.bench.json")
+    file.write_text(file.read_text().replace(f'"sdprof_version": "{__version__}"', '"sdprof_version": "0.0.1"'))
+    done = command(*CALL, "--rounds", "2", "--resume")
+    assert done.returncode == 1
+    assert "was begun by sdprof 0.0.1" in sentence_of(done)
+
+
+def test_files_are_merged_by_the_command(command: Command) -> None:
+    assert command(*CALL, "--rounds", "1", "--batch-size", "1,2").returncode == 0
+    (file,) = Path("bench").glob("*.bench.json")
+    done = command("bench", "merge", file, file)
+    assert done.returncode == 0
+    assert "| device | batch size 1 | batch size 2 |" in done.stdout
+    done = command("bench", "merge", "absent.bench.json")
+    assert done.returncode == 2
+    assert "cannot be read" in sentence_of(done)

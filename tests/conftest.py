@@ -14,6 +14,10 @@ from sdprof.worker.launcher import Launcher, launcher
 from tests.command import Command
 from tests.renderers.samples import faster
 
+with contextlib.suppress(ImportError):
+    # torch.compile imports it late, and fails in a process in which something else has imported distutils by then.
+    import setuptools  # noqa: F401
+
 LOOPS = Path(__file__).parent / "loops"
 TRACES = Path(__file__).parent / "golden" / "traces"
 

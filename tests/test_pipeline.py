@@ -73,7 +73,7 @@ def test_every_finding_that_names_a_line_names_one_of_the_target(result: AuditRe
 
 def test_what_was_left_out_is_not_called_missing_without_a_reason(result: AuditResult) -> None:
     assert all(gap.reason for gap in result.missing)
-    assert any("needs graphs" in gap.reason for gap in result.missing)
+    assert any("needs TorchDynamo's view of the loop" in gap.reason for gap in result.missing)
 
 
 def test_tensorboard_has_a_trace_of_the_loop_before(finished: Path) -> None:

@@ -88,7 +88,7 @@ def test_defaults_depend_on_size_and_device() -> None:
         resolved = target.resolve(sdprof.BuildOptions(**options))
         return resolved.size, resolved.steps, resolved.height, resolved.dtype
 
-    assert defaults() == ("small", 8, 256, "float32")
+    assert defaults() == ("small", 4, 128, "float32")
     assert defaults(device="cuda") == ("full", 50, 512, "float16")
     assert defaults(size="full") == ("full", 4, 256, "float32")
 

@@ -17,7 +17,7 @@ from sdprof.stages.diagnose import diagnose
 from sdprof.stages.failure import FAILURE_FILE, failed, unexpected
 from sdprof.stages.fixes_to_try import fixes_to_try, with_edits
 from sdprof.stages.measure import Measurer
-from sdprof.stages.observe import AFTER, BEFORE, REWRITTEN, SIMULATED, Observer
+from sdprof.stages.observe import AFTER, BEFORE, REWRITTEN, Observer
 from sdprof.stages.offer import offer
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress, stage
@@ -27,7 +27,7 @@ from sdprof.stages.rewrite import Rewriter
 from sdprof.stages.simulate import audit_simulated, without_costs
 from sdprof.stages.soundness import why_unsound
 from sdprof.stages.variant_overlays import VariantOverlays
-from sdprof.stages.variants import Diagnosis, VariantStarter, variant_id
+from sdprof.stages.variants import SIMULATED, Diagnosis, VariantStarter, variant_id
 from sdprof.worker.client import WorkerError
 from sdprof.worker.launcher import launcher
 

@@ -15,11 +15,11 @@ from sdprof.stages.assemble import UNKNOWN_ENVIRONMENT, transfers
 from sdprof.stages.conclude import audited_target
 from sdprof.stages.diagnose import diagnose
 from sdprof.stages.measure import CHOSEN_BY_TARGET
-from sdprof.stages.observe import SIMULATED, Observer
+from sdprof.stages.observe import Observer
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress, stage
 from sdprof.stages.request import AuditRequest
-from sdprof.stages.variants import VariantStarter
+from sdprof.stages.variants import SIMULATED, VariantStarter
 from sdprof.worker.client import WorkerError
 from sdprof.worker.protocol import Built
 

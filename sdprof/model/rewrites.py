@@ -83,6 +83,8 @@ class FixRewrites(msgspec.Struct, frozen=True, kw_only=True):
     sites: tuple[RewrittenSite, ...] = ()
     """The rewritten ones first."""
     proof: RewriteProof | None = None
+    proven_together: bool = False
+    """True where there was no time to prove the fix alone: the proof is of all fixes of the patch."""
     in_patch: bool = False
     """Part of ``patch.diff``."""
 

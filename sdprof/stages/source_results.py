@@ -29,9 +29,11 @@ def told_of_source(fix: FixResult, did: FixRewrites, offered: Offer | None) -> F
     """The result of a source fix, with its sites, its proof, and whether the patch has it."""
     in_patch = offered is not None and fix.id in offered.fixes
     rewrites = msgspec.structs.replace(did, in_patch=in_patch)
+    if in_patch and did.proof is None and offered is not None and offered.patch is not None:
+        rewrites = msgspec.structs.replace(rewrites, proof=offered.patch.proof, proven_together=True)
     reason = fix.reason
     if in_patch and not fix.applied:
-        reason = f"{_proven(did.proof)}. {_no_gain(did.proof)} {reason}."
+        reason = f"{_proven(rewrites)}. {_no_gain(rewrites.proof)} {reason}."
     elif not fix.applied and offered is not None and fix.id in offered.reasons:
         reason = f"{offered.reasons[fix.id].rstrip('.')}. {reason}."
     did_sentences = tuple(dict.fromkeys(site.description for site in did.sites if site.description))
@@ -62,18 +64,20 @@ def status_of_rewritten(
         return "open", f"{names} rewrote it, and it was seen again."
     if any(fix.applied for fix in rewrote):
         return "fixed", f"{names} is part of the plan, and the finding was not seen again."
-    proof = next((fix.rewrites.proof for fix in rewrote if fix.rewrites is not None and fix.rewrites.proof), None)
-    return "hidden", f"{names} removes it. {_proven(proof)}. {_no_gain(proof)}"
+    told = next(fix.rewrites for fix in rewrote if fix.rewrites is not None)
+    return "hidden", f"{names} removes it. {_proven(told)}. {_no_gain(told.proof)}"
 
 
-def _proven(proof: RewriteProof | None) -> str:
+def _proven(did: FixRewrites) -> str:
+    proof = did.proof
     if proof is None:
         return "Proven equal"
     where = "the simulated device" if proof.device == "simulated" else "the device"
     same = "the same bits" if proof.equal else f"equal within rounding ({proof.max_rel_diff:.1e})"
     counts = f"copies and waits in the loop {proof.before.total} to {proof.after.total} on {where}"
     confirm = ", to be confirmed on a GPU" if proof.to_confirm else ""
-    return f"Proven: {counts}, output {same}{confirm}"
+    together = " (with the other fixes of the patch)" if did.proven_together else ""
+    return f"Proven{together}: {counts}, output {same}{confirm}"
 
 
 def _no_gain(proof: RewriteProof | None) -> str:

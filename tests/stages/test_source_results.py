@@ -2,7 +2,7 @@
 
 import msgspec
 
-from sdprof.model import Finding, FixResult, FixRewrites, Location, LoopTransfers, RewriteProof, RewrittenSite
+from sdprof.model import Finding, FixResult, FixRewrites, Location, LoopTransfers, Patch, RewriteProof, RewrittenSite
 from sdprof.stages.offer import Offer
 from sdprof.stages.source_results import told_of_source
 from sdprof.stages.verdicts import settled_findings
@@ -63,6 +63,16 @@ def test_what_a_gpu_has_to_confirm_is_said() -> None:
         "equal within rounding (2.0e-07), to be confirmed on a GPU"
         in settled(rewriting(proof=proof), seen_again=())[0][1]
     )
+
+
+def test_without_a_proof_alone_that_of_the_whole_patch_is_given_and_said_to_be_so() -> None:
+    fix = rewriting()
+    assert fix.rewrites is not None
+    unproven = msgspec.structs.replace(fix.rewrites, proof=None)
+    told = told_of_source(fix, unproven, Offer(patch=Patch(fixes=("keep",), files=(), text="", proof=PROOF)))
+    assert told.rewrites is not None
+    assert told.rewrites.proof == PROOF
+    assert "Proven (with the other fixes of the patch): copies and waits in the loop 8 to 4" in told.reason
 
 
 def test_a_fix_that_is_rolled_back_says_why_first() -> None:

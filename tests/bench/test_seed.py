@@ -1,6 +1,7 @@
 """The article's five configurations, tiny, on the CPU."""
 
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ KERNELS = {
 }
 
 
+@pytest.mark.skipif("SDPROF_SLOW_TESTS" not in os.environ, reason="compiles for minutes; SDPROF_SLOW_TESTS=1 runs it")
 @pytest.mark.skipif(importlib.util.find_spec("xformers") is not None, reason="xFormers is installed")
 def test_the_five_configurations(tmp_path: Path) -> None:
     done = sdprof(

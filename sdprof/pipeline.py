@@ -28,9 +28,10 @@ from sdprof.stages.rewrite import Rewriter
 from sdprof.stages.simulate import audit_simulated, without_costs
 from sdprof.stages.soundness import why_unsound
 from sdprof.stages.variant_overlays import VariantOverlays
-from sdprof.stages.variants import SIMULATED, Diagnosis, VariantStarter, variant_id
+from sdprof.stages.variants import Diagnosis, VariantStarter, variant_id
 from sdprof.worker.client import WorkerError
 from sdprof.worker.launcher import launcher
+from sdprof.worker.protocol import SIMULATED
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def audit(facts: Facts) -> Iterator[Finding]:
     if part.share < LEAST_SHARE:
         return
     delay = trace.launch_delay
-    slow_first = sum(step.kernels for step in trace.steps) / max(1, len(trace.steps)) or trace.kernels
+    kernels_per_step = sum(step.kernels for step in trace.steps) / max(1, len(trace.steps)) or trace.kernels
     yield found(
         META,
         severity=part.severity,
@@ -37,7 +37,7 @@ def audit(facts: Facts) -> Iterator[Finding]:
             "idle_share_of_loop_percent": round(100 * part.share, 1),
             "idle_ms_per_step": round(part.ms_per_step, 3),
             "measured_over": part.measured_over,
-            "kernels_per_step": round(slow_first),
+            "kernels_per_step": round(kernels_per_step),
             "mean_kernel_us": round(trace.kernel_us / trace.kernels, 2) if trace.kernels else None,
             "median_launch_delay_us": delay.median_us if delay is not None else None,
         },

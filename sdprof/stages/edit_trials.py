@@ -21,9 +21,9 @@ from sdprof.model import Parity, RewriteProof, RewrittenFile, TransferProfile
 from sdprof.stages.choose_edits import Trial
 from sdprof.stages.overlay_folder import write_overlay
 from sdprof.stages.own_time import TimeSheet
-from sdprof.stages.variants import SIMULATED, VariantStarter
+from sdprof.stages.variants import VariantStarter
 from sdprof.worker.client import WorkerError
-from sdprof.worker.protocol import Collect, Collected
+from sdprof.worker.protocol import SIMULATED, Collect, Collected
 
 SLOWEST = 10.0
 """A rewritten loop that takes this many times as long as the loop as it is, and then some, is taken to hang."""

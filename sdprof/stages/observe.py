@@ -17,9 +17,9 @@ from sdprof.model import LoopMap, Missing
 from sdprof.run_folder import Part, RunFolder
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress
-from sdprof.stages.variants import SIMULATED, VariantStarter, variant_id
+from sdprof.stages.variants import VariantStarter, variant_id
 from sdprof.worker.client import Worker, WorkerError
-from sdprof.worker.protocol import Collect, Collected
+from sdprof.worker.protocol import SIMULATED, Collect, Collected
 
 BEFORE = (
     "environment",

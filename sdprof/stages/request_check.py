@@ -12,10 +12,10 @@ from sdprof.collectors.registry import COLLECTOR_MODULES
 from sdprof.fixes.registry import all_fixes
 from sdprof.stages.request import AuditRequest
 from sdprof.target import TargetDeclaration
+from sdprof.worker.protocol import SIMULATED
 
-SIMULATED = "simulated"
 DTYPES = ("float32", "float16", "bfloat16")
-DEVICES = ("auto", "cpu", "cuda", "simulated")
+DEVICES = ("auto", "cpu", "cuda", SIMULATED)
 
 
 class WrongCallError(Exception):

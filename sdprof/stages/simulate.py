@@ -19,9 +19,9 @@ from sdprof.stages.observe import Observer
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress, stage
 from sdprof.stages.request import AuditRequest
-from sdprof.stages.variants import SIMULATED, VariantStarter
+from sdprof.stages.variants import VariantStarter
 from sdprof.worker.client import WorkerError
-from sdprof.worker.protocol import Built
+from sdprof.worker.protocol import SIMULATED, Built
 
 WITH_VALUES = ("environment", "loop", "operators", "transfers")
 WITHOUT_VALUES = ("environment", "loop", "transfers")

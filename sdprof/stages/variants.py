@@ -13,11 +13,9 @@ from sdprof.stages.request import AuditRequest
 from sdprof.stages.variant_overlays import ChangedFileError, VariantOverlays
 from sdprof.worker.client import Worker, WorkerError
 from sdprof.worker.launcher import DirectLauncher, Launcher
-from sdprof.worker.protocol import Build, Built
+from sdprof.worker.protocol import SIMULATED, Build, Built
 
 WEIGHTS_FILE = "weights.safetensors"
-SIMULATED = "simulated"
-"""The device name that stands for the simulated CUDA device."""
 SIMULATION = "sdprof.device"
 """What such a worker imports; it registers operators, so no other worker has it."""
 
@@ -91,7 +89,7 @@ class VariantStarter:
                 raise
             break
         # What fixes and the simulated device import is not every variant's.
-        if not fixes and not overlay and device is None and self.request.options.get("device") != "simulated":
+        if not fixes and not overlay and device is None and self.request.options.get("device") != SIMULATED:
             self._launcher.learn(built.libraries)
         return worker, built
 

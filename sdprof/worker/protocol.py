@@ -16,6 +16,8 @@ from sdprof.model import Finding, FunctionSite, LoopMap, ModuleProfile, Rewritte
 
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
 LENGTH_BYTES = 8
+SIMULATED = "simulated"
+"""The device name that stands for the simulated CUDA device."""
 START_WORKER = b"start"
 """What the nursery is sent, with the file descriptors of the worker to be."""
 LEARN_LIBRARIES = b"learn"

@@ -25,6 +25,7 @@ from sdprof.worker.load_target import TargetError, build_workload, load_build, t
 from sdprof.worker.outputs import digest, named_outputs, non_finite, save_outputs
 from sdprof.worker.overlay import Overlay
 from sdprof.worker.protocol import (
+    SIMULATED,
     Build,
     Built,
     Collect,
@@ -37,9 +38,6 @@ from sdprof.worker.protocol import (
     SaveWeights,
 )
 from sdprof.worker.weights import map_weights, save_weights
-
-SIMULATED = "simulated"
-"""The device name that stands for the simulated CUDA device."""
 
 
 class FixError(Exception):

@@ -17,6 +17,13 @@ LOOPBACK = "127.0.0.1"
 TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json"}
 """What browsers insist on, whatever the system's table says."""
 CHUNK_BYTES = 1 << 20
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; "
+    "connect-src 'self' data: blob: http://127.0.0.1:9001 ws://127.0.0.1:9001; object-src 'none'"
+)
+"""Viewers are other people's pages: they may run, and reach this server alone, whatever they would ask for. Port 9001
+is where Perfetto looks for a trace processor of the user's own."""
 
 
 class FileServer(ThreadingHTTPServer):
@@ -81,6 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", _type(file))
             self.send_header("Content-Length", str(file.stat().st_size))
             self.send_header("X-Content-Type-Options", "nosniff")
+            self.send_header("Content-Security-Policy", POLICY)
             self.send_header("Cache-Control", "no-cache")
             self.end_headers()
             while with_body and (chunk := stream.read(CHUNK_BYTES)):

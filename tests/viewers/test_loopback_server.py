@@ -70,6 +70,14 @@ def test_a_name_that_only_leads_here_is_refused(server: FileServer) -> None:
     assert answer(server, "/", host=f"localhost:{server.server_port}")[0] == 200
 
 
+def test_pages_may_reach_this_server_alone(server: FileServer) -> None:
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection.request("GET", "/")
+    policy = connection.getresponse().headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'self';")
+    assert "https:" not in policy
+
+
 def test_head_has_no_body_and_post_no_answer(server: FileServer) -> None:
     assert answer(server, "/", "HEAD") == (200, "text/html", b"")
     assert answer(server, "/", "POST")[0] == 501

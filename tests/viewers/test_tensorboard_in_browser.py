@@ -90,13 +90,16 @@ def test_the_trace_view_draws_the_trace(page: Page) -> None:
     show(page, "before", "Trace")
     trace = page.frame_locator("iframe")
     expect(trace.locator("tr-ui-timeline-view")).to_be_attached(timeout=20_000)
-    expect(trace.get_by_text("python", exact=False).first).to_be_visible(timeout=20_000)
+    expect(trace.get_by_text("thread 18189", exact=False).last).to_be_visible(timeout=20_000)
     painted = "element => [...element.querySelectorAll('canvas')].some((one) => one.width > 300 && one.height > 20)"
     assert trace.locator("body").evaluate(painted)
 
 
 def test_the_difference_of_two_runs_is_drawn(page: Page) -> None:
     page.get_by_role("tab", name="Diff").click()
+    for first, run in ((0, "before"), (3, "after")):
+        for select, option in enumerate((run, "sampling_loop", "default"), first):
+            choose(page, select, option)
     expect(page.get_by_text("Execution Comparsion")).to_be_visible(timeout=20_000)
     expect(page.locator("svg rect[fill]").first).to_be_attached()
     assert page.locator("tbody tr").count() > 0

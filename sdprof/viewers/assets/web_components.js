@@ -98,6 +98,8 @@
     takeRecords: () => changes(observer.takeRecords()),
     instanceof: (node, type) => node instanceof type,
   };
+  // The polyfill wrapped nodes, and the viewer asks for what is inside; here there is nothing around them.
+  window.wrap = window.unwrap = (node) => node;
   const whenReady = [];
   let ready = false;
   window.HTMLImports = { ready: false, whenReady: (callback) => (ready ? callback() : whenReady.push(callback)) };

@@ -1,10 +1,12 @@
 """How fast a 200 MB trace is read and analysed, beside torch-tb-profiler and HolisticTraceAnalysis.
 
-    python benchmarks/read_trace.py [--golden a100_train_control] [--megabytes 200] [--hta-python PYTHON]
+    tox -e trace-speed
+    python benchmarks/read_trace.py [--golden a100_train_control] [--megabytes 200] [--hta-python PYTHON] [--rounds 3]
 
 Replicates a golden trace, one copy after another in time, to a plain JSON file of the wanted size; then reads it with
 each tool in a process of its own, one tool at a time, and prints seconds (CPU and wall), peak memory and ratios.
-HolisticTraceAnalysis is not among sdprof's test dependencies: name a Python that has it, or it is left out.
+HolisticTraceAnalysis is not among sdprof's test dependencies: tox installs it, or name a Python that has it; else it is
+left out.
 
 Each tool does its own work, which is not the same: sdprof computes every fact of docs/traces.md; torch-tb-profiler
 parses and processes the run for its views; HolisticTraceAnalysis parses and computes its temporal, kernel, idle,
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import importlib.util
 import json
 import statistics
 import subprocess
@@ -80,8 +83,9 @@ def main() -> None:
         events = replicate(GOLDEN / f"{options.golden}.json.gz", path, options.megabytes * 1_000_000)
         print(f"{options.golden} replicated: {path.stat().st_size / 1e6:.0f} MB, {events} events")
         tools = {"sdprof": (sys.executable, SDPROF), "torch-tb-profiler": (sys.executable, TB_PROFILER)}
-        if options.hta_python:
-            tools["HolisticTraceAnalysis"] = (options.hta_python, HTA)
+        hta_python = options.hta_python or (sys.executable if importlib.util.find_spec("hta") else None)
+        if hta_python:
+            tools["HolisticTraceAnalysis"] = (hta_python, HTA)
         else:
             print("HolisticTraceAnalysis: left out; pass --hta-python")
         runs: dict[str, list[dict[str, float]]] = {tool: [] for tool in tools}

@@ -19,6 +19,7 @@ from sdprof.commands.check import check
 from sdprof.commands.diff import diff
 from sdprof.commands.doctor import doctor
 from sdprof.commands.ending import FAILED
+from sdprof.commands.fix import fix
 from sdprof.commands.fixes import fixes
 from sdprof.commands.report import report
 from sdprof.commands.schema import schema
@@ -30,6 +31,7 @@ COMMANDS = (
     audit,
     report,
     check,
+    fix,
     trace,
     diff,
     audits,

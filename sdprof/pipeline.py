@@ -17,13 +17,14 @@ from sdprof.stages.diagnose import diagnose
 from sdprof.stages.failure import FAILURE_FILE, failed, unexpected
 from sdprof.stages.fixes_to_try import fixes_to_try, with_edits
 from sdprof.stages.measure import Measurer
-from sdprof.stages.observe import AFTER, BEFORE, REWRITTEN, Observer
+from sdprof.stages.observe import AFTER, BEFORE, REWRITTEN, SIMULATED, Observer
 from sdprof.stages.offer import offer
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress, stage
 from sdprof.stages.publish import publish, summary_of
 from sdprof.stages.request import AuditRequest
 from sdprof.stages.rewrite import Rewriter
+from sdprof.stages.simulate import audit_simulated, without_costs
 from sdprof.stages.soundness import why_unsound
 from sdprof.stages.variant_overlays import VariantOverlays
 from sdprof.stages.variants import Diagnosis, VariantStarter, variant_id
@@ -39,7 +40,7 @@ class FinishedAudit:
     folder: Path
     summary: str
     trouble: str
-    """Why the target's own output cannot vouch for anything; empty where it can."""
+    """Why the target's own output cannot vouch for anything, or what was asked for was not found; else empty."""
 
 
 def run_audit(request: AuditRequest | None, folder: Path, progress: Progress) -> FinishedAudit:
@@ -54,7 +55,7 @@ def run_audit(request: AuditRequest | None, folder: Path, progress: Progress) ->
     with run_folder.at_work():
         if run_folder.manifest.finished:
             result = read_audit(run_folder.path)
-            return FinishedAudit(result, run_folder.path, summary_of(result, run_folder), why_unsound(result))
+            return FinishedAudit(result, run_folder.path, summary_of(result, run_folder), _trouble(result))
         times = TimeSheet()
         try:
             result = publish(_audit(request, run_folder, times, progress), run_folder, times, progress)
@@ -65,13 +66,18 @@ def run_audit(request: AuditRequest | None, folder: Path, progress: Progress) ->
         except Exception as error:  # noqa: BLE001  a fault of sdprof itself must not end in a traceback
             raise failed(run_folder, unexpected(error), traceback.format_exc()) from None
         run_folder.remove(FAILURE_FILE)
-        return FinishedAudit(result, run_folder.path, summary_of(result, run_folder), why_unsound(result))
+        return FinishedAudit(result, run_folder.path, summary_of(result, run_folder), _trouble(result))
+
+
+def _trouble(result: AuditResult) -> str:
+    return why_unsound(result) or without_costs(result)
 
 
 def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress: Progress) -> AuditResult:
-    with folder.scratch() as scratch, launcher() as workers:
-        overlays = VariantOverlays(folder)
+    with folder.scratch() as scratch, launcher() as workers, VariantOverlays(folder) as overlays:
         starter = VariantStarter(request, scratch, times, workers, overlays)
+        if request.options.get("device") == SIMULATED:
+            return audit_simulated(request, folder, starter, times, progress)
         measurer = Measurer(starter, folder, times, progress)
         try:
             with stage(progress, "Building the target"):
@@ -131,11 +137,10 @@ def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress:
 
         after = None
         if measured.plan.variant is not None:
-            with stage(progress, "Observing the loop after the fixes", len(AFTER)):
-                missing += observer.observe(measured.plan.variant.fixes, AFTER)
+            watched = tuple(name for name in AFTER if patched is None or name not in ("graphs", "transfers"))
+            with stage(progress, "Observing the loop after the fixes", len(watched)):
+                missing += observer.observe(measured.plan.variant.fixes, watched)
             after = diagnose(folder, measured.plan.variant.id, peaks=before.facts.peaks)
-
-        overlays.remove_links()
 
     return assemble(
         request,

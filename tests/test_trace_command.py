@@ -103,6 +103,7 @@ def test_a_recorded_diffusion_loop_is_audited_like_a_live_one(command: Command, 
     assert all(finding["evidence"]["steps"] == "1 of 4, the first alone" for finding in waits)
     assert all(finding["locations"][0]["function"] == "index_for_timestep" for finding in waits)
     assert found["unoverlapped-copy"]["status"] == "passed"
+    assert found["recompiles"]["status"] == "passed"  # one compiled region, version 0
     lacking = next(gap["section"] for gap in audit["missing"] if "operators by expression" in gap["reason"])
     assert "naive-attention" in lacking
 
@@ -172,6 +173,16 @@ def test_a_bomb_is_refused_before_it_fills_the_memory(command: Command, tmp_path
     assert done.returncode == 2
     assert "decompression bomb" in sentence_of(done)
     assert not (tmp_path / "reports").exists()
+
+
+def test_a_frame_that_was_compiled_again_is_found(command: Command, tmp_path: Path) -> None:
+    regions = ["Torch-Compiled Region: 0/0", "Torch-Compiled Region: 0/1", "Torch-Compiled Region: 1/0"]
+    make.write(tmp_path, [make.operator(name, 10 * number, 5) for number, name in enumerate(regions)])
+    assert command("trace", "trace.json", "--out", "out").returncode == 0
+    audit = json.loads((tmp_path / "out" / "audit.json").read_text())
+    (finding,) = (finding for finding in audit["findings"] if finding["id"] == "recompiles")
+    assert finding["region"] == "frame 0"
+    assert finding["locations"] == []
 
 
 def test_an_output_folder_that_cannot_be_used(command: Command, tmp_path: Path) -> None:

@@ -18,6 +18,14 @@ META = AuditMeta(
     severity="medium",
 )
 
+LIFT = "aten::lift_fresh"
+"""How PyTorch announces what ``torch.tensor(data)`` made."""
+BY_FACTORY = "Nothing but numbers went into it, so the device could have made it: give the factory device=…."
+FROM_DATA = (
+    "It is filled from Python data on the host. Make what does not change once before the loop; for a number, "
+    "torch.full(size, number, device=…) sends it along with the launch."
+)
+
 
 def audit(facts: Facts) -> Iterator[Finding]:
     """One finding per copying expression; the place where the tensor is made comes behind it."""
@@ -29,8 +37,7 @@ def audit(facts: Facts) -> Iterator[Finding]:
                 META,
                 site,
                 profile,
-                "Nothing but host code made it, so the device could have made it: give the factory device=…, and the "
-                "copy is gone.",
+                FROM_DATA if site.made_by == LIFT else BY_FACTORY,
             )
             yield msgspec.structs.replace(
                 finding,

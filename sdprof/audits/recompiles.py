@@ -33,7 +33,7 @@ def _finding(seen: list[tuple[GraphRegion, GraphSite]]) -> Finding:
     regions = [f"{region.name}{' with grad' if region.grad else ''}" for region, _ in seen]
     return found(
         META,
-        locations=(seen[0][1].where,),
+        locations=tuple(site.where for _, site in seen[:1] if site.where.file),
         region=", ".join(dict.fromkeys(regions)),
         # Sampling runs without grad: what only training compiles again costs a sampler nothing.
         severity=None if any(not region.grad for region, _ in seen) else "low",

@@ -12,6 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sdprof.collectors.composite_operators import is_composite, operator_name
+from sdprof.collectors.host_origins import HostOrigins, origin_of
 from sdprof.collectors.loop_watch import LoopWatch
 from sdprof.collectors.tensors_within import tensors_within
 from sdprof.collectors.transfer_event import FirstVisits, SeenTransfer
@@ -49,6 +50,7 @@ class _Copies(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if source.is_cuda != result.is_cuda:
                 kind: TransferKind = "H2D" if result.is_cuda else "D2H"
                 sight = self._watch.look()
+                origin = origin_of(source) if result.is_cuda else None
                 self.seen.append(
                     SeenTransfer(
                         kind=kind,
@@ -60,6 +62,7 @@ class _Copies(TorchDispatchMode):  # type: ignore[no-untyped-call]
                         shape=tuple(source.shape),
                         pinned=bool((result if source.is_cuda else source).is_pinned()),
                         non_blocking=bool(kwargs.get("non_blocking", False)),
+                        origin=origin if origin is not None and origin.step == sight.step else None,
                     )
                 )
         return output
@@ -82,7 +85,7 @@ def watch_cuda(watch: LoopWatch) -> tuple[list[SeenTransfer], tuple[str, ...]]:
         warnings.showwarning = hear
         torch.cuda.set_sync_debug_mode("warn")
         try:
-            with torch.compiler.set_stance("force_eager"), _Copies(watch) as copies:
+            with torch.compiler.set_stance("force_eager"), HostOrigins(watch), _Copies(watch) as copies:
                 watch.run()
         finally:
             torch.cuda.set_sync_debug_mode(mode)

@@ -8,12 +8,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
+from sdprof.device import known_values
+from sdprof.device.tensor import SimulatedTensor
 from sdprof.model import SeenValue
 
 MOST_NAMES = 200
 MOST_ITEMS = 64
 """Longer lists are not looked into."""
+MOST_READ = 4096
+"""Values of larger tensors are not read."""
 DEPTH = 2
 """Attributes of attributes are looked at (``self.model.betas``), no further."""
 
@@ -70,11 +75,13 @@ def describe(value: Any) -> SeenValue:
             device=value.device.type,
             dtype=str(value.dtype).removeprefix("torch."),
             shape=tuple(value.shape),
+            zero=_is_zero(value),
         )
     if isinstance(value, np.ndarray | np.generic):
-        return SeenValue(kind="array", dtype=str(value.dtype), shape=tuple(np.shape(value)))
+        zero = value.dtype.kind in "biuf" and value.size <= MOST_READ and not value.any()
+        return SeenValue(kind="array", dtype=str(value.dtype), shape=tuple(np.shape(value)), zero=bool(zero))
     if isinstance(value, bool | int | float):
-        return SeenValue(kind="number", dtype=type(value).__name__)
+        return SeenValue(kind="number", dtype=type(value).__name__, zero=value == 0)
     if isinstance(value, torch.device):
         return SeenValue(kind="other", type_name="device", device=value.type)
     if isinstance(value, str) and value.partition(":")[0] in ("cpu", "cuda"):
@@ -84,11 +91,20 @@ def describe(value: Any) -> SeenValue:
     return SeenValue(kind="other", type_name=type(value).__name__)
 
 
+def _is_zero(value: torch.Tensor) -> bool:
+    """Whether a small tensor holds nothing but zeros; a real device is not asked, for that would make the host wait."""
+    host = value.host if isinstance(value, SimulatedTensor) else value
+    if host.device.type != "cpu" or not 0 < host.numel() <= MOST_READ or not known_values.are_known(host):
+        return False
+    with _disable_current_modes():
+        return not bool(host.detach().any())
+
+
 def _describe_items(value: list[Any] | tuple[Any, ...]) -> SeenValue:
     """A list with its length and, if there are tensors in it, the device of the first one that is not on the host."""
     tensors = [each for each in value if isinstance(each, torch.Tensor)]
     on_device = [each for each in tensors if each.device.type != "cpu"]
-    first = (on_device or tensors or [None])[0]
+    first = next(iter(on_device or tensors), None)
     return SeenValue(
         kind="other",
         type_name=type(value).__name__,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 COLLECTOR_MODULES: Final = {
+    "costs": "sdprof.collectors.costs",
     "environment": "sdprof.collectors.environment",
     "graphs": "sdprof.collectors.graphs",
     "lines": "sdprof.collectors.lines",

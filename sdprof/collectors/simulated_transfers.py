@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from sdprof.collectors.host_origins import HostOrigin, HostOrigins, origin_of
 from sdprof.collectors.loop_watch import LoopWatch, Sight
 from sdprof.collectors.transfer_event import FirstVisits, SeenTransfer
-from sdprof.device import Recorder, current
-from sdprof.device.event import TransferKind
+from sdprof.device import Recorder, TransferKind, current
 from sdprof.model import SeenFrame
 
 NOTE = (
@@ -23,6 +23,7 @@ class _SightRecorder(Recorder):
         super().__init__()
         self.sights: list[Sight] = []
         self.stacks: list[tuple[SeenFrame, ...]] = []
+        self.origins: list[HostOrigin | None] = []
         self._watch = watch
         self._first_visits = FirstVisits(watch)
 
@@ -33,12 +34,15 @@ class _SightRecorder(Recorder):
             sight = self._watch.look()
             self.sights.append(sight)
             self.stacks.append(self._first_visits.stack(kind, operator, sight))
+            moved = kwargs.get("content", args[2] if len(args) > 2 else None)
+            origin = origin_of(moved) if kind == "H2D" and moved is not None else None
+            self.origins.append(origin if origin is not None and origin.step == sight.step else None)
 
 
 def watch_simulated(watch: LoopWatch) -> tuple[list[SeenTransfer], tuple[str, ...]]:
     """Run once; every event of the simulated device, with where the loop was."""
     recorder = _SightRecorder(watch)
-    with current.redirected(recorder.add):
+    with current.redirected(recorder.add), HostOrigins(watch):
         watch.run()
     seen = [
         SeenTransfer(
@@ -52,7 +56,10 @@ def watch_simulated(watch: LoopWatch) -> tuple[list[SeenTransfer], tuple[str, ..
             stack=stack,
             dtype=event.dtype,
             shape=event.shape if event.dtype else None,
+            origin=origin,
         )
-        for event, sight, stack in zip(recorder.events, recorder.sights, recorder.stacks, strict=True)
+        for event, sight, stack, origin in zip(
+            recorder.events, recorder.sights, recorder.stacks, recorder.origins, strict=True
+        )
     ]
     return seen, (NOTE,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from sdprof.collectors.host_origins import HostOrigin
 from sdprof.collectors.loop_watch import LoopWatch, Sight
 from sdprof.model import SeenFrame
 
@@ -27,6 +28,8 @@ class SeenTransfer:
     """At the first visit of its site."""
     dtype: str = ""
     shape: tuple[int, ...] | None = None
+    origin: HostOrigin | None = None
+    """What made the tensor that went to the device, in the same step of the loop; None where it was there before."""
 
 
 def site_of(kind: str, operator: str, sight: Sight) -> SiteKey:

@@ -37,7 +37,13 @@ def collect(watched: WatchedRun) -> TransferProfile:
         seen, notes = watch_simulated(watch) if simulated else watch_cuda(watch)
         steps = watch.steps
     return TransferProfile(
-        device="simulated" if simulated else "cuda", steps=steps, sites=tuple(sites_of(seen)), notes=notes
+        device="simulated" if simulated else "cuda",
+        steps=steps,
+        sites=tuple(sites_of(seen)),
+        notes=notes,
+        contents_known=simulated,
+        origins_known=True,
+        memory_known=True,
     )
 
 
@@ -53,6 +59,7 @@ def _site(events: list[SeenTransfer]) -> TransferSite:
     first = events[0]
     # The first visit on each way to the expression has nothing to be compared with.
     compared = [event.same_content for event in events if event.same_content is not None]
+    origin = first.origin if all(event.origin is not None for event in events) else None
     return TransferSite(
         kind=first.kind,
         op=first.operator,
@@ -68,6 +75,8 @@ def _site(events: list[SeenTransfer]) -> TransferSite:
         stack=first.stack,
         dtype=first.dtype,
         shape=first.shape,
+        made_at=origin.where if origin is not None else None,
+        made_by=origin.operator if origin is not None else "",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from sdprof.device import SimulationWithoutValues
 from sdprof.model import LoopMap
 
 
@@ -48,6 +49,8 @@ class WatchedRun:
     """Functions to profile by line that the user named: ``module:qualname`` or a bare qualified name."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Settings of single collectors, ``collector.name`` → value: ``stacks.rate_hz``, ``graphs.seconds`` …"""
+    simulation: SimulationWithoutValues | None = None
+    """The simulated device, where it computes no values."""
 
     def is_user_file(self, file: str) -> bool:
         """Whether a source file belongs to the target's own source."""

@@ -42,7 +42,11 @@ def audit(
     width: Annotated[int | None, typer.Option(help="Image width in pixels.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and noise.")] = 0,
     dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16; default: the target's.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or simulated.")] = "auto",
+    no_values: Annotated[
+        bool,
+        typer.Option("--no-values", help="With --device simulated: operations, memory and a bound for known GPUs."),
+    ] = False,
     weights: Annotated[
         Path | None, typer.Option(help="Checkpoint (.safetensors or .ckpt); default: seeded random weights.")
     ] = None,
@@ -113,6 +117,7 @@ def audit(
                     without_fixes=tuple(without_fix or ()),
                     lossy_fixes=tuple(allow_lossy or ()),
                     threads=threads,
+                    without_values=no_values,
                     without_collectors=tuple(skip or ()),
                     collector_options={"graphs.seconds": str(QUICK_GRAPH_SECONDS)} if quick else {},
                     command=shlex.join(["sdprof", *sys.argv[1:]]),

@@ -124,6 +124,9 @@ def _names_cuda() -> bool:
 
 def _runs_backward() -> bool:
     with torch.inference_mode(False), torch.enable_grad():
+        # Leaving inference mode turns the engine's threads on again until the block ends (c10/core/InferenceMode.h),
+        # and a process in which backward ran before has no thread for a device that came later.
+        torch._C._set_multithreading_enabled(False)
         leaf = wrap(torch.ones(())).requires_grad_()
         result = leaf * 2
         try:

@@ -109,23 +109,35 @@ def _carried(simulation: Simulation, gpu: str, execute: Executor, make: kernels.
     SimulatedTensor.executor = staticmethod(execute)
     # torch.tensor([…], device="cuda") makes a host tensor and copies it only where this is set (fake tensors set it).
     lifts_host_only = torch._C._only_lift_cpu_tensors()
-    # Backward runs in the caller's thread, where the user's frames are.
-    multithreaded_backward = torch._C._is_multithreading_enabled()
     with (
         kernels.installed(make),
         cuda_face.worn(find_gpu(gpu), simulation.memory),
+        _backward_in_this_thread(),
         accelerator.believed_in(),
     ):
         torch._C._set_only_lift_cpu_tensors(True)
-        torch._C._set_multithreading_enabled(False)
         try:
             _probe()
             current.start(simulation.recorder.add)
             yield
         finally:
             current.stop()
-            torch._C._set_multithreading_enabled(multithreaded_backward)
             torch._C._set_only_lift_cpu_tensors(lifts_host_only)
+
+
+@contextmanager
+def _backward_in_this_thread() -> Iterator[None]:
+    """Have backward passes run in the caller's thread, where the user's frames are.
+
+    Without this the engine hands work on device tensors to that device's thread. It starts these threads when it first
+    runs, one for each device that there is by then: a process that ran backward on the host before has none for CUDA.
+    """
+    multithreaded = torch._C._is_multithreading_enabled()
+    torch._C._set_multithreading_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_multithreading_enabled(multithreaded)
 
 
 def _probe() -> None:

@@ -211,6 +211,8 @@ class SeenValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     dtype: str = ""
     shape: tuple[int, ...] = ()
     """Of a list or tuple, its length."""
+    zero: bool = False
+    """A number that is 0, or a small tensor or array with nothing but zeros in it."""
 
 
 class SeenFrame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -149,6 +149,10 @@ class TraceFacts(msgspec.Struct, frozen=True, kw_only=True):
     loop_idle: TraceIdle | None = None
     """From the first to the last GPU event that the steps launched; over the whole trace where no steps were told
     apart."""
+    loop_host_us: float = 0.0
+    """From the first step's begin to the last one's end, by the host's clock."""
+    between_operators_us: float = 0.0
+    """Of that, in no operator, on the thread with most time in operators: Python, and the profiler's own work."""
     gaps: tuple[TraceGap, ...] = ()
     """The longest ones, longest first."""
     launch_delay: TraceLaunchDelay | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import msgspec
+
 import sdprof
 from sdprof.facts.facts import Facts
 from sdprof.model import (
@@ -79,7 +81,7 @@ def assemble(
         ),
         fixes=fixes,
         waterfall=conclude.waterfall(measured.plan, calls_per_run),
-        transfers=_transfers(facts, rewritten_facts),
+        transfers=transfers(facts, rewritten_facts),
         graphs=_graphs(facts, rewritten_facts if rewritten_facts.graphs is not None else later),
         trace=facts.trace,
         hot_lines=facts.hot_lines or (),
@@ -111,18 +113,17 @@ def _graphs(before: Facts, after: Facts) -> Graphs | None:
     return Graphs(baseline=sections[0], candidate=sections[1])
 
 
-def _transfers(before: Facts, after: Facts) -> Transfers | None:
-    if before.transfers is None and after.transfers is None:
-        return None
+def transfers(before: Facts, after: Facts | None = None) -> Transfers | None:
+    """Copies and waits, before and after; None where neither was watched."""
     sections = [
         TransferSection(
             device=facts.transfers.device,
             steps=facts.transfers.steps,
-            sites=facts.transfers.sites,
+            sites=tuple(msgspec.structs.replace(site, stack=()) for site in facts.transfers.sites),
             notes=facts.transfers.notes,
         )
-        if facts.transfers is not None
+        if facts is not None and facts.transfers is not None
         else None
         for facts in (before, after)
     ]
-    return Transfers(baseline=sections[0], candidate=sections[1])
+    return Transfers(baseline=sections[0], candidate=sections[1]) if any(sections) else None

@@ -72,7 +72,10 @@ class EditTrials:
         self._precision = precision
         self._numbers = itertools.count()
         self._runs: dict[tuple[Edit, ...], EditRun] = {}
-        self._outputs, self._outputs_again, self._timeout_seconds = self._as_it_is()
+        self._timeout_seconds = LEAST_TIMEOUT_SECONDS
+        self._outputs: Outputs = {}
+        self._outputs_again: Outputs = {}
+        self._run_as_it_is()
 
     def __call__(self, edits: tuple[Edit, ...]) -> Trial:
         """Whether these edits hold together."""
@@ -110,20 +113,24 @@ class EditTrials:
             self._runs[edits] = self._run(edits, self._starter.request.profile_steps)
         return self._runs[edits]
 
-    def _as_it_is(self) -> tuple[Outputs, Outputs, float]:
+    def _run_as_it_is(self) -> None:
+        """Output and events of the loop as it is, from runs in the same order as those of a trial."""
         folder = self._folder()
         files = [folder / name for name in ("outputs.safetensors", "outputs-again.safetensors")]
         worker, _ = self._starter.start(steps=self._starter.request.profile_steps, device=self._device)
         with self._times.spent_on("trying rewrites", overhead=False):
             try:
                 started = time.perf_counter()
-                for file in files:
-                    worker.run(str(file))
+                worker.run(str(files[0]))
                 seconds = time.perf_counter() - started
+                reply = worker.collect(Collect(collector="transfers", folder=str(folder))) if self._before else None
+                worker.run(str(files[1]))
             finally:
                 worker.close()
-        limit = min(self._starter.request.timeout_seconds, LEAST_TIMEOUT_SECONDS + SLOWEST * seconds)
-        return load_file(files[0]), load_file(files[1]), limit
+        self._outputs, self._outputs_again = (load_file(file) for file in files)
+        if reply is not None:
+            self._before = _read(folder, ()) if isinstance(reply, Collected) else None
+        self._timeout_seconds = min(self._starter.request.timeout_seconds, LEAST_TIMEOUT_SECONDS + SLOWEST * seconds)
 
     def _run(self, edits: tuple[Edit, ...], steps: int) -> EditRun:
         folder = self._folder()

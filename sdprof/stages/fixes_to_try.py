@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from sdprof.comparison.parity import coarsest
 from sdprof.fixes.registry import all_fixes
 from sdprof.model import Finding, FixMeta, FixResult, FixRewrites
 from sdprof.stages.request import AuditRequest
@@ -35,9 +38,21 @@ def fixes_to_try(
 
 
 def with_edits(fixes: tuple[FixMeta, ...], rewritten: Rewritten) -> tuple[tuple[FixMeta, ...], tuple[FixResult, ...]]:
-    """The fixes without those that were to rewrite source and found nothing to rewrite; and those, with the reason."""
-    able = tuple(fix for fix in fixes if fix.kind != "source" or fix.id in rewritten.rewrites.fixes)
-    return able, tuple(_without_edits(fix, rewritten.by_fix.get(fix.id)) for fix in fixes if fix not in able)
+    """The fixes without those that were to rewrite source and found nothing to rewrite; and those, with the reason.
+
+    A source fix does to the numbers what its edits here do: some of its kind may be exact, and others not.
+    """
+    able: list[FixMeta] = []
+    unable: list[FixResult] = []
+    for fix in fixes:
+        edits = rewritten.rewrites.of({fix.id})
+        if fix.kind != "source":
+            able.append(fix)
+        elif edits:
+            able.append(msgspec.structs.replace(fix, numerics=coarsest(edit.numerics for edit in edits)))
+        else:
+            unable.append(_without_edits(fix, rewritten.by_fix.get(fix.id)))
+    return tuple(able), tuple(unable)
 
 
 def _without_edits(fix: FixMeta, told: FixRewrites | None) -> FixResult:

@@ -6,12 +6,13 @@ import contextlib
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from sdprof.comparison.plan_structs import BASELINE
-from sdprof.fixes.registry import fix_module
+from sdprof.fixes.registry import all_fixes
 from sdprof.model import LoopMap, Missing
 from sdprof.run_folder import Part, RunFolder
 from sdprof.stages.own_time import TimeSheet
@@ -39,7 +40,7 @@ AFTER_OPTIONS = {"graphs.grad": "off"}
 AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "graphs")
 """What is worth watching once more when the fixes are in."""
 REWRITTEN = ("loop", "operators", "transfers", "graphs")
-"""What tells whether findings in the source are gone when the source fixes are in, and nothing else is."""
+"""What tells whether findings in the source are gone when the source fixes of the patch are in, and no others."""
 WITHOUT_TIMES = frozenset({"graphs"})
 """These time nothing: there is nothing to warm up for, and another worker may be busy beside them. So it is on the
 simulated device."""
@@ -47,6 +48,7 @@ ON_SIMULATED_DEVICE = frozenset({"transfers"})
 """Where there is no CUDA device, these watch the loop on the simulated one, in a worker of its own."""
 SIMULATED = "simulated"
 TITLES = {
+    "costs": "Operations, memory and roofline",
     "environment": "Environment",
     "peaks": "Peaks of this machine",
     "loop": "The sampling loop",
@@ -67,6 +69,20 @@ TIMED_RUN = "timed-run"
 TRACE_SUFFIX = ".pt.trace.json.gz"
 
 
+@dataclass(frozen=True)
+class _Start:
+    """How a worker is started whose run is watched."""
+
+    variant: str
+    """Whose artifacts they are."""
+    fixes: tuple[str, ...]
+    steps: int
+    warm: bool
+    device: str | None
+    """Where that differs from the request's."""
+    times: TimeSheet
+
+
 class Observer:
     """Collects artifacts of variants into the run folder; what is there already is not collected again."""
 
@@ -84,44 +100,56 @@ class Observer:
         """The device on which copies and waits are counted; None where it is the request's own."""
         return None if self._on_cuda else SIMULATED
 
-    def observe(self, fixes: tuple[str, ...], collectors: tuple[str, ...]) -> tuple[Missing, ...]:
+    def observe(
+        self,
+        fixes: tuple[str, ...],
+        collectors: tuple[str, ...],
+        *,
+        steps: int | None = None,
+        warm: bool = True,
+        device: str | None = None,
+    ) -> tuple[Missing, ...]:
         """Run the collectors on a variant, each in a run of its own, all in one worker.
 
         A collector that fails costs its own section; the next one gets a fresh worker.
+
+        :param steps: sampling steps of a run; by default as many as the request has under a profiler.
+        :param warm: whether to run once before the first collector.
+        :param device: where all of them run; by default on the request's device, and without a GPU those that need one
+            on the simulated one.
         """
+        steps = steps or self._starter.request.profile_steps
         collectors = tuple(name for name in collectors if name not in self._starter.request.without_collectors)
-        simulated = [name for name in collectors if name in ON_SIMULATED_DEVICE and not self._on_cuda]
-        timeless = [name for name in collectors if name in WITHOUT_TIMES and name not in simulated]
-        self._observe(fixes, [name for name in collectors if name not in (*simulated, *timeless)], None, self._times)
-        if not simulated:
-            self._observe(fixes, timeless, None, self._times)
-            return self.missing(fixes, collectors)
+        as_asked = self._on_cuda or device is not None
+        simulated = [name for name in collectors if name in ON_SIMULATED_DEVICE and not as_asked]
+        timeless = [name for name in collectors if name in WITHOUT_TIMES]
+        if fixes and not uncompiled(fixes):
+            for name in timeless:
+                self._folder.record(_part(variant_id(fixes), name), SAME_SOURCE)
+            timeless = []
+        start = _Start(variant_id(fixes), fixes, steps, warm, device, self._times)
+        self._observe([name for name in collectors if name not in (*simulated, *timeless, *WITHOUT_TIMES)], start)
         with ThreadPoolExecutor(max_workers=1) as beside:
             # What runs beside another is not booked, for its seconds have passed already: only the wait for its end is.
-            unfinished = beside.submit(self._observe, fixes, simulated, SIMULATED, TimeSheet())
-            self._observe(fixes, timeless, None, self._times)
-            with self._times.spent_on(f"observing: {_and(simulated)}, the rest", overhead=False):
+            unfinished = beside.submit(
+                self._observe, simulated, replace(start, warm=False, device=SIMULATED, times=TimeSheet())
+            )
+            self._observe(timeless, replace(start, fixes=uncompiled(fixes), warm=False))
+            with self._times.spent_on("observing: what ran beside graph breaks", overhead=False):
                 unfinished.result()
         return self.missing(fixes, collectors)
 
-    def _observe(self, fixes: tuple[str, ...], collectors: list[str], device: str | None, times: TimeSheet) -> None:
-        variant = variant_id(fixes)
-        wanted = [name for name in collectors if not self._is_done(variant, name)]
-        if fixes and WITHOUT_TIMES.issuperset(wanted):
-            fixes = uncompiled(fixes)
-            if not fixes:
-                for name in wanted:
-                    self._folder.record(_part(variant, name), SAME_SOURCE)
-                return
+    def _observe(self, collectors: list[str], start: _Start) -> None:
+        wanted = [name for name in collectors if not self._is_done(start.variant, name)]
         worker: Worker | None = None
         try:
             for name in wanted:
                 self._progress.advance(TITLES[name])
                 if worker is None:
-                    worker = self._start(fixes, variant, wanted[wanted.index(name) :], device, times)
+                    worker = self._start(start, wanted[wanted.index(name) :])
                     if worker is None:
                         break
-                if not self._collect(worker, variant, name, times):
+                if not self._collect(worker, start.variant, name, start.times):
                     worker.close()
                     worker = None
         finally:
@@ -150,17 +178,15 @@ class Observer:
             found.insert(0, never_called(loop.hot_module, TITLES["loop"] + suffix))
         return tuple(found)
 
-    def _start(
-        self, fixes: tuple[str, ...], variant: str, waiting: list[str], device: str | None, times: TimeSheet
-    ) -> Worker | None:
+    def _start(self, start: _Start, waiting: list[str]) -> Worker | None:
         try:
-            worker, _ = self._starter.start(fixes, steps=self._starter.request.profile_steps, device=device)
-            if device is None and not WITHOUT_TIMES.issuperset(waiting):
-                with times.spent_on("warming up before observation", overhead=False):
+            worker, _ = self._starter.start(start.fixes, steps=start.steps, device=start.device)
+            if start.warm:
+                with start.times.spent_on("warming up before observation", overhead=False):
                     worker.run()
         except WorkerError as error:
             for name in waiting:
-                self._folder.record(_part(variant, name), Part(state="failed", reason=_sentence(error)))
+                self._folder.record(_part(start.variant, name), Part(state="failed", reason=_sentence(error)))
             return None
         return worker
 
@@ -211,7 +237,8 @@ class Observer:
 
 def uncompiled(fixes: tuple[str, ...]) -> tuple[str, ...]:
     """The fixes that change what would be compiled."""
-    return tuple(fix for fix in fixes if not fix_module(fix).META.compiles)
+    compiling = {fix.id for fix in all_fixes() if fix.compiles}
+    return tuple(fix for fix in fixes if fix not in compiling)
 
 
 def never_called(hot_module: str, section: str) -> Missing:
@@ -221,10 +248,6 @@ def never_called(hot_module: str, section: str) -> Missing:
         reason=f"The run never called the hot module {hot_module!r}, so its steps cannot be told apart.",
         remedy="Name first in hot_modules the module that run() really calls, at every step.",
     )
-
-
-def _and(collectors: list[str]) -> str:
-    return " and ".join(TITLES[name].lower() for name in collectors)
 
 
 def _part(variant: str, collector: str) -> str:

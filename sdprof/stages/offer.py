@@ -10,17 +10,19 @@ from safetensors.numpy import load_file
 from sdprof.comparison.parity import coarsest, compare_outputs
 from sdprof.comparison.plan_structs import BASELINE, CONTROL, FixDecision
 from sdprof.comparison.verdict import judge
-from sdprof.model import FixMeta, FixRewrites, Parity, Patch, RewriteProof
+from sdprof.model import FixMeta, Parity, Patch, RewriteProof
 from sdprof.run_folder import RunFolder
 from sdprof.stages.conclude import Measurements
 from sdprof.stages.measure import outputs_file
 from sdprof.stages.patch import patches
 from sdprof.stages.rewrite import Rewriter, Rewritten
-from sdprof.stages.rewrites import ChangedFileError, rewritten_texts
+from sdprof.stages.rewrites import audited_texts, rewritten_texts
 from sdprof.stages.variants import VariantStarter, variant_id
 from sdprof.worker.client import WorkerError
 
 PATCH_FILE = "patch.diff"
+TRANSFER_AUDITS = {"host-to-device-in-loop", "device-to-host-in-loop", "sync-in-loop", "loop-invariant-copy"}
+"""What these found was seen to be gone when the edits were chosen, else the edit would not have stayed."""
 CONFIRM = "The device computes what the host did before: confirm the output on a GPU."
 
 
@@ -52,7 +54,7 @@ def offer(
     keeps the bits or takes copies or waits out of the loop, and was not shown to be slower.
     """
     reasons = {
-        decision.id: _kept_out(decision, metas[decision.id], rewritten.by_fix[decision.id], measured)
+        decision.id: _kept_out(decision, metas[decision.id], measured)
         for decision in measured.plan.decisions
         if decision.id in rewritten.rewrites.fixes
     }
@@ -73,7 +75,7 @@ def offer(
     )
 
 
-def _kept_out(decision: FixDecision, meta: FixMeta, did: FixRewrites, measured: Measurements) -> str:
+def _kept_out(decision: FixDecision, meta: FixMeta, measured: Measurements) -> str:
     """Why a fix is not offered, or an empty string."""
     if decision.applied:
         return ""
@@ -84,9 +86,7 @@ def _kept_out(decision: FixDecision, meta: FixMeta, did: FixRewrites, measured: 
         return f"Rolled back: parity failed: {decision.parity.reason}"
     if judge(decision.gain, measured.plan.control).verdict == "slower":
         return "Not offered: it was shown to be slower."
-    if did.proof is None:
-        return "Not offered: its copies and waits could not be counted alone."
-    if meta.numerics == "exact" or did.proof.after.total < did.proof.before.total:
+    if meta.numerics == "exact" or TRANSFER_AUDITS & set(meta.removes):
         return ""
     return "Not offered: it changes the rounding, and no gain was shown."
 
@@ -137,12 +137,9 @@ def _written(
     metas: Mapping[str, FixMeta],
     proof: RewriteProof | None,
     folder: RunFolder,
-) -> Patch | None:
+) -> Patch:
     edits = rewritten.rewrites.of(fixes)
-    try:
-        texts = rewritten_texts(edits, rewritten.rewrites.files)
-    except ChangedFileError:
-        return None
+    texts = rewritten_texts(edits, audited_texts(folder, rewritten.rewrites.files))
     by_root = patches(texts, rewritten.rewrites.files)
     for name, text in zip(_names(tuple(by_root)), by_root.values(), strict=True):
         folder.write(name, text.encode())

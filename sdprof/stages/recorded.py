@@ -12,6 +12,7 @@ from sdprof.facts.facts import Facts
 from sdprof.facts.trace.audit_sections import hot_modules, hot_ops, trace_facts
 from sdprof.facts.trace.read_limits import ReadLimits
 from sdprof.facts.trace.read_trace import read_trace
+from sdprof.facts.trace.recompiled_frames import recompiled_frames
 from sdprof.facts.trace.trace_report import TraceReport, trace_report
 from sdprof.model import (
     SCHEMA_VERSION,
@@ -28,7 +29,7 @@ NOT_RUN = Missing(
     reason="A trace was recorded elsewhere: nothing ran here, so nothing was timed and no fix was tried.",
     remedy="Audit the loop itself with sdprof audit --target.",
 )
-AUDITS_OF_A_LOOP = frozenset({"hot-lines", "graph-breaks", "recompiles", "empty-profile"})
+AUDITS_OF_A_LOOP = frozenset({"hot-lines", "graph-breaks", "empty-profile"})
 """They look at what a trace never holds: that it lacks them is no news."""
 
 
@@ -52,6 +53,7 @@ def audit_recorded(file: Path, *, command: str = "", limits: ReadLimits | None =
         device_trace=trace if trace.gpu_events else None,
         hot_ops=hot_ops(report),
         hot_modules=hot_modules(report) or None,
+        graphs=recompiled_frames(report.compilation.regions),
         device="cuda" if trace.gpu_events else "cpu",
     ).with_transfers(report.transfers)
     audits = tuple(audit for audit in all_audits() if audit.meta.id not in AUDITS_OF_A_LOOP)

@@ -29,6 +29,8 @@ class AuditRequest(msgspec.Struct, frozen=True, kw_only=True):
     lossy_fixes: tuple[str, ...] = ()
     """Lossy fixes that the user allows by name."""
     threads: int | None = None
+    without_values: bool = False
+    """On the simulated device: shapes, costs and memory, and nothing computed."""
     without_collectors: tuple[str, ...] = ()
     collector_options: dict[str, str] = {}
     command: str = ""

@@ -13,8 +13,9 @@ from sdprof.fixes.registry import all_fixes
 from sdprof.stages.request import AuditRequest
 from sdprof.target import TargetDeclaration
 
+SIMULATED = "simulated"
 DTYPES = ("float32", "float16", "bfloat16")
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda", "simulated")
 
 
 class WrongCallError(Exception):
@@ -35,8 +36,12 @@ def checked_request(request: AuditRequest, declaration: TargetDeclaration, setti
     if request.options.get("dtype") is not None:
         _check("dtype", str(request.options["dtype"]), DTYPES)
     device = str(request.options.get("device"))
-    if device.partition(":")[0] not in DEVICES or (":" in device and not device.partition(":")[2].isdigit()):
-        raise WrongCallError(f"There is no device {device!r}; choose from auto, cpu, cuda and cuda:N.")
+    if not _is_device(device):
+        raise WrongCallError(f"There is no device {device!r}; choose from auto, cpu, cuda, cuda:N and simulated.")
+    if request.without_values and device != SIMULATED:
+        raise WrongCallError("--no-values is a way to run on the simulated device; add --device simulated.")
+    if device == SIMULATED and (request.only_fixes or request.lossy_fixes):
+        raise WrongCallError("On the simulated device nothing is timed and no fix is tried; leave --fix away.")
     weights = request.options.get("weights")
     if weights is not None and not Path(str(weights)).is_file():
         raise WrongCallError(f"The checkpoint {weights} is not there.")
@@ -49,6 +54,11 @@ def checked_request(request: AuditRequest, declaration: TargetDeclaration, setti
     for collector in request.without_collectors:
         _check("collector", collector, COLLECTOR_MODULES)
     return msgspec.structs.replace(request, extra=dict(_setting(setting) for setting in settings))
+
+
+def _is_device(text: str) -> bool:
+    name, colon, number = text.partition(":")
+    return name in DEVICES and (not colon or (name == "cuda" and number.isdigit()))
 
 
 def _setting(text: str) -> tuple[str, str]:

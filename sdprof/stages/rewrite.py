@@ -21,13 +21,15 @@ from sdprof.stages.diagnose import Diagnosed
 from sdprof.stages.edit_trials import EditTrials
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress
-from sdprof.stages.rewrites import Rewrites, audited_file
+from sdprof.stages.rewrites import Rewrites, audited_file, keep_text
 from sdprof.stages.variants import VariantStarter
 from sdprof.worker.client import WorkerError
 
 REWRITES_FILE = "rewrites.json"
 SHARE_OF_BUDGET = 0.5
 """Of the comparison's time, that trying rewrites may take besides."""
+LEAST_SECONDS = 30.0
+"""A trial starts a process: below this not even a few would be had."""
 
 
 class Rewritten(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +76,8 @@ class Rewriter:
         kept = kept_rewrites(self._folder)
         if kept is None:
             kept = self._rewrite([fix.id for fix in fixes if fix.kind == "source"])
+            for audited in kept.rewrites.files:
+                keep_text(self._folder, audited, self._sources.of(audited.file).text)
             self._folder.write(REWRITES_FILE, msgspec.json.format(msgspec.json.encode(kept), indent=1))
         return kept
 
@@ -88,7 +92,7 @@ class Rewriter:
         proposals = self._proposals(wanted) if wanted else []
         if not any(proposal.edits for proposal in proposals):
             return _told(Rewrites(declined=_reasons(proposals)), {})
-        time_left = _clock(self._starter.request.budget_seconds * SHARE_OF_BUDGET)
+        time_left = _clock(max(LEAST_SECONDS, self._starter.request.budget_seconds * SHARE_OF_BUDGET))
         try:
             choice = choose_edits(proposals, self._try, time_left)
         except WorkerError as error:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from sdprof.fixes.declined import DeclinedError
+from sdprof.comparison.plan_structs import BASELINE
 from sdprof.fixes.source.compose import compose
 from sdprof.fixes.source.edit import Declined, Edit
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.model import AuditedFile
+from sdprof.run_folder import RunFolder, RunFolderError, write_whole
 from sdprof.stages.overlay_folder import INSTALLED, package_root
 
 
@@ -33,39 +34,54 @@ class Rewrites(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(edit for edit in self.edits if edit.fix in fixes)
 
 
-class ChangedFileError(Exception):
-    """A file is not as it was audited: one sentence."""
+def rewritten_texts(edits: Iterable[Edit], audited_texts: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """(text as audited, rewritten text) by path, of each file that one of the edits changes.
 
-
-def rewritten_texts(edits: Iterable[Edit], files: Iterable[AuditedFile]) -> dict[str, tuple[str, str]]:
-    """(original text, rewritten text) by path, of each file that one of the edits changes.
-
-    :param files: the files as they were audited.
-    :raises ChangedFileError: if one of them is not so any more.
+    :param audited_texts: the text of each file as it was audited, by path.
     """
     by_file: dict[str, list[Edit]] = {}
     for edit in edits:
         by_file.setdefault(edit.file, []).append(edit)
-    audited = {each.file: each for each in files}
-    texts: dict[str, tuple[str, str]] = {}
-    for file, its_edits in by_file.items():
-        source = unchanged_source(audited[file])
-        texts[file] = (source.text, compose(source, its_edits).text)
+    return {
+        file: (audited_texts[file], compose(ModuleSource(file, audited_texts[file]), its_edits).text)
+        for file, its_edits in by_file.items()
+    }
+
+
+def keep_text(folder: RunFolder, audited: AuditedFile, text: str) -> None:
+    """Keep a file as it was audited: whatever becomes of it, a patch can be made and judged from the run folder."""
+    file = _kept_text(folder, audited)
+    file.parent.mkdir(exist_ok=True)
+    write_whole(file, text.encode())
+
+
+def audited_texts(folder: RunFolder, files: Iterable[AuditedFile]) -> dict[str, str]:
+    """The files as they were audited, by path.
+
+    :raises RunFolderError: if the run folder does not have them any more.
+    """
+    texts: dict[str, str] = {}
+    for audited in files:
+        try:
+            texts[audited.file] = _kept_text(folder, audited).read_bytes().decode()
+        except (OSError, UnicodeDecodeError):
+            texts[audited.file] = ""
+        if digest_of(texts[audited.file]) != audited.sha256:
+            raise RunFolderError(f"{folder.path} has lost the text of {audited.file}; run the audit again.")
     return texts
 
 
-def unchanged_source(audited: AuditedFile) -> ModuleSource:
-    """The module in an audited file.
+def _kept_text(folder: RunFolder, audited: AuditedFile) -> Path:
+    return folder.artifacts(BASELINE.id) / "source" / f"{audited.sha256}.py"
 
-    :raises ChangedFileError: if the file is gone, or not as it was.
-    """
+
+def changed_since(audited: AuditedFile) -> str:
+    """Why a file cannot be taken for what was audited, as one sentence; empty where it is the same."""
     try:
-        source = ModuleSource.load(audited.file)
-    except DeclinedError as error:
-        raise ChangedFileError(f"{audited.file} is not as it was audited: {error}") from None
-    if digest_of(source.text) != audited.sha256:
-        raise ChangedFileError(f"{audited.file} has changed since it was audited; run the audit again.")
-    return source
+        same = hashlib.sha256(Path(audited.file).read_bytes()).hexdigest() == audited.sha256
+    except OSError as error:
+        return f"{audited.file} cannot be read ({error.strerror})."
+    return "" if same else f"{audited.file} has changed since it was audited; run the audit again."
 
 
 def digest_of(text: str) -> str:

@@ -10,8 +10,7 @@ from sdprof.comparison.plan_structs import BASELINE
 from sdprof.model import Finding, LoopMap, ModuleProfile, RewrittenFile
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.request import AuditRequest
-from sdprof.stages.rewrites import ChangedFileError
-from sdprof.stages.variant_overlays import VariantOverlays
+from sdprof.stages.variant_overlays import ChangedFileError, VariantOverlays
 from sdprof.worker.client import Worker, WorkerError
 from sdprof.worker.launcher import DirectLauncher, Launcher
 from sdprof.worker.protocol import Build, Built
@@ -85,8 +84,9 @@ class VariantStarter:
                     continue
                 raise
             break
-        if not fixes and not overlay and device is None:
-            self._launcher.learn(built.libraries)  # what fixes and the simulated device import is not every variant's
+        # What fixes and the simulated device import is not every variant's.
+        if not fixes and not overlay and device is None and self.request.options.get("device") != "simulated":
+            self._launcher.learn(built.libraries)
         return worker, built
 
     def _start(
@@ -122,6 +122,7 @@ class VariantStarter:
                         threads=request.threads,
                         overlay=overlay,
                         source_roots=self.source_roots if overlay else (),
+                        without_values=request.without_values,
                     )
                 )
             except BaseException:

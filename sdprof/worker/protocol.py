@@ -41,6 +41,8 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     overlay: tuple[RewrittenFile, ...] = ()
     """Files that are served as rewritten copies; ``source_roots`` goes with it, for a target may tell its own from
     ``__file__``."""
+    without_values: bool = False
+    """On the simulated device: know shapes and costs, and compute nothing large."""
 
 
 class HotModuleInfo(msgspec.Struct, frozen=True, kw_only=True):

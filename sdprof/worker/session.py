@@ -17,7 +17,7 @@ from sdprof.collectors import resident_memory
 from sdprof.collectors.registry import COLLECTOR_MODULES
 from sdprof.collectors.run_stopped import RunStopped
 from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
-from sdprof.device import current
+from sdprof.device import SimulationWithoutValues, current
 from sdprof.fixes.apply import apply_fixes
 from sdprof.fixes.subject import Subject
 from sdprof.target import BuildOptions, Workload
@@ -58,6 +58,8 @@ class Session:
         self._overlay = Overlay(())
         self._compiled = False
         self._until_the_end = contextlib.ExitStack()
+        self._simulation: SimulationWithoutValues | None = None
+        """The simulation, where it computes no values."""
 
     def build(self, request: Build) -> Built:
         """Import the target, build its workload, give it the shared weights, apply the fixes."""
@@ -67,7 +69,7 @@ class Session:
         self._overlay = Overlay(request.overlay)
         self._overlay.install()
         if request.options.get("device") == SIMULATED:
-            self._simulate()
+            self._simulate(without_values=request.without_values)
         options = BuildOptions(**_options(request), extra=request.extra)
         before = frozenset(sys.modules)
         started = time.perf_counter()
@@ -122,12 +124,15 @@ class Session:
         declined = {fix.id: fix.declined for fix in applied if fix.declined}
         return did, declined, any(fix.compiles for fix in applied if not fix.declined)
 
-    def _simulate(self) -> None:
+    def _simulate(self, *, without_values: bool) -> None:
         """Let ``cuda`` name the simulated device from now until this process ends."""
-        from sdprof.device import SimulationUnavailableError, simulate
+        from sdprof.device import SimulationUnavailableError, simulate, simulate_without_values
 
         try:
-            self._until_the_end.enter_context(simulate())
+            if without_values:
+                self._simulation = self._until_the_end.enter_context(simulate_without_values())
+            else:
+                self._until_the_end.enter_context(simulate())
         except SimulationUnavailableError as error:
             raise TargetError(f"the simulated device is not to be had here: {error}") from None
 
@@ -182,6 +187,7 @@ class Session:
             step=self._the_workload.step,
             lines=request.lines,
             options=request.options,
+            simulation=self._simulation,
         )
         try:
             artifact = collector.collect(watched)

@@ -94,3 +94,28 @@ def test_a_trace_without_steps_is_judged_as_a_whole_and_says_so() -> None:
     trace = TraceFacts(**{name: getattr(given, name) for name in given.__struct_fields__ if name != "steps"})
     (finding,) = host_work_between_kernels.audit(Facts(trace=trace, device_trace=trace))
     assert "whole trace" in finding.evidence["measured_over"]
+
+
+def test_without_a_gpu_the_time_between_operators_is_told_without_a_promise() -> None:
+    def on_host(outside_us: float, steps: tuple[TraceStep, ...] = STEPS) -> Facts:
+        trace = TraceFacts(
+            gpu_events=0,
+            kernels=0,
+            kernel_us=0,
+            span_us=0,
+            busy_us=0,
+            idle_share=None,
+            steps=steps,
+            steps_found_by="annotation",
+            loop_host_us=SPAN_US,
+            between_operators_us=outside_us,
+        )
+        return Facts(trace=trace)
+
+    (finding,) = host_work_between_kernels.audit(on_host(4000))
+    assert finding.severity == "low"
+    assert finding.cost is None
+    assert finding.evidence["share_of_loop_percent"] == 40
+    assert finding.evidence["ms_per_step_under_the_profiler"] == 1
+    assert not list(host_work_between_kernels.audit(on_host(1900)))
+    assert not list(host_work_between_kernels.audit(on_host(9000, steps=())))

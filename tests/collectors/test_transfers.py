@@ -8,6 +8,7 @@ from sdprof.model import TransferProfile
 from sdprof.worker.client import Worker
 from sdprof.worker.protocol import Build, Collect, Collected, NotCollected
 
+LOOPS = Path(__file__).parents[1] / "loops"
 TARGETS = Path(__file__).parents[2] / "targets"
 
 
@@ -38,8 +39,29 @@ def test_the_published_loop_has_its_known_copies_and_waits(tmp_path: Path) -> No
     (embedding,) = [site for site in profile.sites if site.in_loop and site.kind == "H2D"]
     assert embedding.where.function == "timestep_embedding"
     assert embedding.identical_content
+    assert (embedding.made_by, embedding.made_at.function) == ("aten::arange", "timestep_embedding")
+    assert (profile.contents_known, profile.origins_known, profile.memory_known) == (True, True, True)
     waits = {site.where.code.split("self.")[1].split("[")[0] for site in profile.sites if site.kind == "SYNC"}
     assert waits == {"ddim_alphas", "ddim_sigmas", "ddim_sqrt_one_minus_alphas"}
+
+
+def test_tensors_that_are_made_on_the_host_are_told_from_data(tmp_path: Path) -> None:
+    loop = LOOPS / "moves.py"
+    expected = {
+        number: text.partition("# made by ")[2].strip()
+        for number, text in enumerate(loop.read_text().splitlines(), 1)
+        if "# made by" in text or "# from data" in text
+    }
+    assert list(expected.values()).count("") == 3
+    profile = transfers(tmp_path, loop, steps=4)
+    assert isinstance(profile, TransferProfile)
+    moved = [site for site in profile.sites if site.kind == "H2D" and site.in_loop]
+    assert {site.where.line: site.made_by for site in moved} == expected
+    assert all(site.count == 4 for site in moved)
+    for site in moved:
+        assert (site.made_at is None) == (site.made_by == "")
+        if site.made_at is not None:
+            assert site.made_at.line == site.where.line
 
 
 def test_a_target_that_stays_on_the_host_is_told_so(tmp_path: Path, denoise_target: Path) -> None:

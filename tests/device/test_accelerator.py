@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -78,6 +81,28 @@ def test_a_gradient_scaler(device: Simulation) -> None:
     scaler.step(optimizer)
     scaler.update()
     assert [event.kind for event in device.events[before:]] == ["SYNC"]
+
+
+AFTER_AUTOGRAD = """
+import torch
+x = torch.ones(3, requires_grad=True)
+(x * 2).sum().backward()
+from sdprof.device import simulate, to_host
+with simulate() as device:
+    model = torch.nn.Linear(4, 4).to("cuda")
+    torch.utils.checkpoint.checkpoint(model, torch.ones(2, 4, device="cuda"), use_reentrant=False).sum().backward()
+    assert to_host(model.bias.grad).tolist() == [2.0] * 4
+    with torch.inference_mode():
+        model(torch.ones(2, 4, device="cuda"))
+    model(torch.ones(2, 4, device="cuda")).sum().backward()
+    assert to_host(model.bias.grad).tolist() == [4.0] * 4
+(x * 3).sum().backward()
+assert x.grad.tolist() == [5.0] * 3
+"""
+
+
+def test_backward_works_where_autograd_ran_before_the_simulation() -> None:
+    subprocess.run([sys.executable, "-c", AFTER_AUTOGRAD], check=True, timeout=120)
 
 
 def test_where_it_cannot_work_it_refuses_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

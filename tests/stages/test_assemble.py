@@ -10,6 +10,8 @@ from sdprof.renderers import json_schema
 from sdprof.stages.assemble import assemble
 from sdprof.stages.conclude import Measurements
 from sdprof.stages.diagnose import Diagnosed
+from sdprof.stages.offer import Offer
+from sdprof.stages.rewrite import Rewritten
 from sdprof.stages.soundness import why_unsound
 from tests.stages.made import BUILT, DIFFERENT, REQUEST, finding, fix, fix_result, twice_as_fast
 
@@ -26,6 +28,9 @@ def assembled(
         BUILT,
         before=Diagnosed(before, (slow,), (Missing(section="audit x", reason="It needs y."),)),
         after=None if after is None else Diagnosed(after, (slow,) if seen_again else (), ()),
+        patched=None,
+        rewritten=Rewritten(),
+        offered=Offer(),
         measured=measured or twice_as_fast(),
         metas=METAS,
         left_out=(fix_result("tf32"),),

@@ -64,6 +64,8 @@ def trace_facts(report: TraceReport) -> TraceFacts:
         steps_name=report.steps.name,
         idle=_idle(report.idle, report.device.span_us) if on_gpu else None,
         loop_idle=_idle(report.loop_idle, report.loop_span_us) if on_gpu else None,
+        loop_host_us=report.between_operators.loop_us,
+        between_operators_us=report.between_operators.outside_us,
         gaps=_gaps(report),
         launch_delay=_launch_delay(report),
         bus_copies=_bus_copies(report) if on_gpu else None,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import polars as pl
 
-from sdprof.facts.trace.raw_event import Scalar
+from sdprof.facts.trace.raw_event import NOTHING, Scalar
 
 _INT64_LIMIT = 1 << 63
 
@@ -31,11 +31,15 @@ def identifier_column(name: str, values: Sequence[Scalar]) -> pl.Series:
 
 def text_column(name: str, values: Sequence[str]) -> pl.Series:
     """Names: few distinct ones, so each is stored once."""
+    if not any(values):  # stacks of a trace without stacks
+        return pl.Series(name, [""], dtype=pl.String).cast(pl.Categorical).new_from_index(0, len(values))
     return pl.Series(name, values, dtype=pl.String).cast(pl.Categorical)
 
 
 def raw_text_column(name: str, values: Sequence[msgspec.Raw]) -> pl.Series:
     """Unparsed JSON as text; null where there is none."""
+    if set(map(id, values)) <= {id(NOTHING)}:
+        return pl.Series(name, [None], dtype=pl.Categorical).new_from_index(0, len(values))
     texts = pl.Series(name, list(map(bytes, values)), dtype=pl.Binary).cast(pl.String, strict=False)
     return texts.set(texts == "", None).cast(pl.Categorical)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ Microseconds = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 _kind_of = KIND_OF_CATEGORY.get
+_BEGIN_OR_END = frozenset({BeginEvent, EndEvent})
 
 # Beyond this, nanoseconds do not fit 64 bits (292 years).
 _LATEST_MICROSECONDS = 9e15
@@ -40,13 +42,12 @@ class TableBuilder:
     def add(self, events: Sequence[AnyEvent]) -> None:
         """Sorts a batch into tables."""
         by_kind: dict[str | None, list[RawEvent]] = defaultdict(list)
-        begins_and_ends: list[BeginEvent | EndEvent] = []
+        # By identity of the class: a third of a GPU trace are flow arrows, and isinstance() takes five times as long.
         for event in events:
             if type(event) is RawEvent:
                 by_kind[_kind_of(event.cat)].append(event)
-            elif isinstance(event, (BeginEvent, EndEvent)):
-                begins_and_ends.append(event)
-        for event in self._pairs.joined(begins_and_ends):
+        begins_and_ends = [event for event in events if type(event) in _BEGIN_OR_END]
+        for event in self._pairs.joined(cast("list[BeginEvent | EndEvent]", begins_and_ends)):
             by_kind[_kind_of(event.cat)].append(event)
         for kind, members in by_kind.items():
             if kind is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sdprof.facts.trace.analysis import Analysis
+from sdprof.facts.trace.between_operators import BetweenOperators, between_operators
 from sdprof.facts.trace.bus_copies import BusCopies, bus_copies
 from sdprof.facts.trace.compiled_regions import Compilation, compilation
 from sdprof.facts.trace.copies import CopyGroup, copies
@@ -35,6 +36,7 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     loop_idle: IdleSplit
     """Between the first and the last GPU event that the steps launched; of the whole trace where there are no steps."""
     loop_span_us: float
+    between_operators: BetweenOperators
     gaps: tuple[Gap, ...]
     """The longest ones."""
     launch_delay: LaunchDelay
@@ -71,6 +73,7 @@ def trace_report(trace: Trace) -> TraceReport:
         idle=idle_split(gaps),
         loop_idle=idle_split(gaps, window.on_device(gaps.start, gaps.end)),
         loop_span_us=window.device_span_us,
+        between_operators=between_operators(analysis, window),
         gaps=top_gaps(analysis, gaps, window),
         launch_delay=launch_delay(analysis),
         copies=copies(analysis),

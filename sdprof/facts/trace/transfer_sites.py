@@ -51,8 +51,8 @@ def transfer_profile(analysis: Analysis, window: LoopWindow) -> TransferProfile 
     groups: dict[tuple[object, ...], list[tuple[_Event, int]]] = {}
     events = [*_copies_and_reads(analysis)]
     events += _waits_of_their_own(analysis, {_owner(analysis, event.host_event) for event in events})
-    for event in events:
-        step = int(window.step_of(np.array([event.host_time]))[0])
+    steps = window.step_of(np.array([event.host_time for event in events], np.int64)).tolist()
+    for event, step in zip(events, steps, strict=True):
         where = analysis.site(event.host_event).where
         groups.setdefault((event.kind, event.operator, where, step != NONE), []).append((event, step))
     sites = tuple(_site(analysis, members) for members in groups.values())

@@ -60,7 +60,7 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
     conflicts: list[Conflict] = []
     taken: list[Replacement] = []
     for edit in edits:
-        new = [replacement for replacement in edit.replacements if replacement not in taken]
+        new = [replacement for replacement in dict.fromkeys(edit.replacements) if replacement not in taken]
         reason = _clash(new, taken) or _broken(source, [*taken, *new])
         if reason:
             conflicts.append(Conflict(edit=edit, reason=reason))

@@ -5,16 +5,32 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from sdprof.model import Location, LoopMap, OperatorCensus, OperatorSite, SeenFrame, TransferProfile, TransferSite
+from sdprof.model import (
+    GraphProfile,
+    Location,
+    LoopMap,
+    OperatorCensus,
+    OperatorSite,
+    SeenFrame,
+    TransferProfile,
+    TransferSite,
+)
+
+LOOKED_INTO = 3
+"""Tables are looked for in the function of the event and in those that called it, so many in all."""
 
 
 class SiteEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """One expression that copied, waited or dispatched an operator inside the loop, over all its visits."""
 
-    kind: Literal["H2D", "D2H", "SYNC", "operator"]
+    kind: Literal["H2D", "D2H", "SYNC", "operator", "break", "table", "zero"]
+    """break: TorchDynamo left the graph here. table: the function looks numbers up in an array among tensors.
+    zero: a table that the function looks numbers up in held nothing but zeros."""
     op: str
-    """Dispatcher name: ``aten::_local_scalar_dense``, ``aten::cat``, ``autograd::CheckpointFunction``."""
+    """Dispatcher name: ``aten::_local_scalar_dense``, ``aten::cat``, ``autograd::CheckpointFunction``. Of a break the
+    reason, of a table its dotted name in the innermost frame."""
     stack: tuple[SeenFrame, ...]
     """The running expressions, innermost first, libraries' and the user's; the first is the one to rewrite."""
     count: int = 1
@@ -50,18 +66,50 @@ class SiteEvidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def evidence_of(
-    transfers: TransferProfile | None, operators: OperatorCensus | None, loop: LoopMap | None
+    transfers: TransferProfile | None,
+    operators: OperatorCensus | None,
+    loop: LoopMap | None,
+    graphs: GraphProfile | None = None,
 ) -> tuple[SiteEvidence, ...]:
-    """Every site inside the loop that a rewrite may be shown: transfers first, then operators.
+    """Every site inside the loop that a rewrite may be shown: transfers first, then tables, operators and breaks.
 
     Sites without a stack (recorded by an older version, or outside of any source) are left out.
     """
     sites: list[SiteEvidence] = []
     if transfers is not None:
-        sites += [_of_transfer(site, transfers, loop) for site in transfers.sites if site.in_loop and site.stack]
+        seen = [_of_transfer(site, transfers, loop) for site in transfers.sites if site.in_loop and site.stack]
+        sites += [*seen, *odd_tables(seen)]
     if operators is not None:
         sites += [_of_operator(site, operators, loop) for site in operators.sites if site.where.line]
+    if graphs is not None:
+        breaks = {site.where: site for region in graphs.regions for site in region.sites if site.kind == "break"}
+        sites += [
+            SiteEvidence(kind="break", op=site.reason, stack=(SeenFrame(where=where),), count=site.count, loop=loop)
+            for where, site in breaks.items()
+            if where.line
+        ]
     return tuple(sites)
+
+
+def odd_tables(sites: list[SiteEvidence]) -> list[SiteEvidence]:
+    """Tables that a function of the loop holds: arrays beside tensors of the same length, and those full of zeros."""
+    found: dict[tuple[str, ...], SiteEvidence] = {}
+    for site in sites:
+        for depth, frame in enumerate(site.stack[:LOOKED_INTO]):
+            on_device = {
+                seen.shape
+                for seen in frame.values.values()
+                if seen.kind == "tensor" and seen.device == "cuda" and len(seen.shape) == 1
+            }
+            for name, seen in frame.values.items():
+                if name.startswith("self.") and len(seen.shape) == 1 and seen.kind in ("array", "tensor"):
+                    odd = replace(site, op=name, dtype=seen.dtype, stack=site.stack[depth:])
+                    key = (frame.where.file, name)
+                    if seen.kind == "array" and seen.shape in on_device:
+                        found.setdefault(("table", *key), replace(odd, kind="table"))
+                    if seen.zero:
+                        found.setdefault(("zero", *key), replace(odd, kind="zero"))
+    return list(found.values())
 
 
 def _of_transfer(site: TransferSite, profile: TransferProfile, loop: LoopMap | None) -> SiteEvidence:

@@ -20,7 +20,8 @@ from sdprof.fixes.source.reading.products import (
     product_of,
     transposed_from,
 )
-from sdprof.fixes.source.reading.straight_line import definition_before, loads_after, names_bound_between, without
+from sdprof.fixes.source.reading.score_masks import filled_mask, hidden_by
+from sdprof.fixes.source.reading.straight_line import definitions_before, loads_after, names_bound_between, without
 from sdprof.model import FixMeta
 
 META = FixMeta(
@@ -32,8 +33,10 @@ META = FixMeta(
     group="attention",
     order=50,
 )
-LEAST_MASKED = -1e4
-"""A fill value below this weighs nothing in a softmax of float16 scores, and of wider ones."""
+
+
+LONGEST_ARGUMENTS = 76
+"""Columns that the arguments may reach on one line: the operator's name takes some forty more."""
 
 
 def concerns(site: SiteEvidence) -> bool:
@@ -50,8 +53,10 @@ class _Scores:
     mask: str = ""
     statements: list[ast.stmt] = field(default_factory=list)
     """Statements that only make scores, from the last to the first."""
+    changes: list[Replacement] = field(default_factory=list)
+    """What becomes of a statement that fills a mask into the scores."""
     first: ast.stmt | None = None
-    """The statement that holds the product."""
+    """The first statement that holds the product."""
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
@@ -72,6 +77,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     functional, imports = functional_name(source)
     changes = [
         *without(source, gone + _deletions(source, scores, statement_of(source, second))),
+        *scores.changes,
         Replacement(start=start, end=end, text=text.replace("<functional>", functional)),
     ]
     return (
@@ -111,33 +117,48 @@ def _read_scores(source: ModuleSource, node: ast.expr, at: ast.AST, rank: int) -
     scales: list[str] = []
     mask = ""
     statements: list[ast.stmt] = []
+    changes: list[Replacement] = []
     while True:
         product = product_of(source, node, rank)
         if product is not None:
             if product.scale:
                 scales.append(product.scale)
-            return _Scores(product, scales, mask, statements, statement_of(source, node))
+            return _Scores(product, scales, mask, statements, changes, statement_of(source, node))
         if is_cast(node) and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             node = node.func.value
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
             inner, factor = (node.left, node.right) if _holds_scores(node.left) else (node.right, node.left)
             if isinstance(node.op, ast.Div) and inner is node.right:
                 raise DeclinedError("Something is divided by the scores")
-            code = in_parentheses(source, factor)
-            scales.append(f"1 / {code}" if isinstance(node.op, ast.Div) else code)
+            scales.append(f"1 / {_factor(source, factor)}" if isinstance(node.op, ast.Div) else _factor(source, factor))
             node = inner
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and not mask and not scales:
             inner, added = (node.left, node.right) if _holds_scores(node.left) else (node.right, node.left)
             mask, node = source.code(added), inner
-        elif isinstance(node, ast.Call) and last_name(node.func) == "masked_fill" and not mask and not scales:
-            mask, node = _fill_mask(source, node)
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "masked_fill"
+            and not mask
+            and not scales
+        ):
+            mask, _ = hidden_by(source, node)
+            node = node.func.value
         elif isinstance(node, ast.Name):
-            definition = definition_before(source, at, node.id)
-            _only_use(source, definition, node)
-            statements.append(definition)
-            at, node = definition, definition.value
+            definitions = definitions_before(source, at, node.id)
+            filled = filled_mask(source, definitions[-1], node)
+            if filled.name and mask:
+                raise DeclinedError("Two masks act on the scores")
+            mask = filled.name or mask
+            changes += filled.changes
+            statements += [*definitions, *filled.gone]
+            at, node = definitions[0], definitions[0].value
         else:
             raise DeclinedError("The scores are made in a way that is not carried over")
+
+
+def _factor(source: ModuleSource, node: ast.expr) -> str:
+    return source.code(node) if isinstance(node, ast.Constant) else in_parentheses(source, node)
 
 
 def _holds_scores(node: ast.expr) -> bool:
@@ -148,38 +169,6 @@ def _holds_scores(node: ast.expr) -> bool:
         if isinstance(each, ast.BinOp) and isinstance(each.op, ast.MatMult):
             return True
     return isinstance(node, ast.Name) and not any(word in node.id for word in ("scale", "mask", "bias", "factor"))
-
-
-def _fill_mask(source: ModuleSource, call: ast.Call) -> tuple[str, ast.expr]:
-    """``scores.masked_fill(~keep, -inf)``: the scores that stay are the operator's boolean mask."""
-    if not isinstance(call.func, ast.Attribute) or len(call.args) != 2:
-        raise DeclinedError("The mask is filled in in a way that is not carried over")
-    value = ast.unparse(call.args[1])
-    if not ("inf" in value or "finfo" in value or _is_very_low(call.args[1])):
-        raise DeclinedError(f"The fill value {value} is not known to rule a score out")
-    hidden = call.args[0]
-    if isinstance(hidden, ast.UnaryOp) and isinstance(hidden.op, ast.Invert):
-        return source.code(hidden.operand), call.func.value
-    return f"~{in_parentheses(source, hidden)}", call.func.value
-
-
-def _is_very_low(node: ast.expr) -> bool:
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-        number = node.operand.value
-        return isinstance(number, int | float) and -number <= LEAST_MASKED
-    return False
-
-
-def _only_use(source: ModuleSource, definition: ast.Assign, node: ast.Name) -> None:
-    """The scores, or weights, are read nowhere else; asking for their dtype on the same line does not count.
-
-    :raises DeclinedError: they are.
-    """
-    for each in loads_after(source, definition):
-        asks_dtype = isinstance(source.parents[each], ast.Attribute) and source.parents[each].attr == "dtype"  # type: ignore[attr-defined]
-        same_statement = statement_of(source, each) is statement_of(source, node)
-        if each is not node and not (asks_dtype and same_statement) and not isinstance(each.ctx, ast.Del):
-            raise DeclinedError(f"{node.id} is used for more than the attention")
 
 
 def _second_product(source: ModuleSource, softmax: ast.expr, rank: int) -> tuple[ast.expr, bool, list[ast.stmt]]:
@@ -243,8 +232,21 @@ def _fused(source: ModuleSource, scores: _Scores, second: ast.expr, swapped: boo
     if scores.mask:
         parts.append(f"attn_mask={scores.mask}")
     parts.append(f"scale={' * '.join(scores.scales) if scores.scales else '1.0'}")
-    text = f"<functional>.scaled_dot_product_attention({', '.join(parts)})"
-    return f"{text}{'.squeeze(0)' if rank == 3 else ''}{result}"
+    return f"<functional>.scaled_dot_product_attention({_laid_out(source, second, parts)}){_tail(rank, result)}"
+
+
+def _tail(rank: int, result: str) -> str:
+    return f"{'.squeeze(0)' if rank == 3 else ''}{result}"
+
+
+def _laid_out(source: ModuleSource, call: ast.expr, arguments: list[str]) -> str:
+    """The arguments on one line if it is not too long, else each on its own."""
+    together = ", ".join(arguments)
+    if call.col_offset + len(together) <= LONGEST_ARGUMENTS:
+        return together
+    statement = statement_of(source, call)
+    indent = source.text[source.line_start(statement.lineno) : source.span(statement)[0]]
+    return "".join(f"\n{indent}    {argument}," for argument in arguments) + f"\n{indent}"
 
 
 def _values(source: ModuleSource, second: ast.expr, swapped: bool, rank: int) -> tuple[str, str]:
@@ -270,7 +272,7 @@ def _is_weights(source: ModuleSource, node: ast.expr) -> bool:
             return True
         if isinstance(each, ast.Name):
             try:
-                definition = definition_before(source, each, each.id)
+                definition = definitions_before(source, each, each.id)[0]
             except DeclinedError:
                 continue
             if _is_weights(source, definition.value):

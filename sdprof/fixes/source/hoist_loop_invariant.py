@@ -170,7 +170,7 @@ def _is_never_written(loop: LoopStatement, name: str) -> bool:
             arithmetic = isinstance(parent, ast.BinOp | ast.UnaryOp | ast.Compare)
             indexed = isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Load)
             method = isinstance(parent, ast.Attribute) and not parent.attr.endswith("_")
-            argument = isinstance(parent, ast.Call | ast.keyword)
+            argument = isinstance(parent, ast.Call) and (dotted(parent.func) or "").split(".")[0] in ("torch", "F")
             if not (arithmetic or indexed or method or argument):
                 return False
     return True
@@ -267,6 +267,7 @@ def _index_kept(site: SiteEvidence, frame: Frame, node: ast.Subscript) -> tuple[
     """``x[[1, 0]]`` and ``x[host_index]``: keep the index on the device."""
     source = frame.source
     index = node.slice
+    imports: tuple[str, ...]
     if isinstance(index, ast.List) and all(isinstance(each, ast.Constant) for each in index.elts):
         host, imports = f"torch.tensor({source.code(index)})", ("import torch",)
     elif is_tensor(index, frame.values, "cpu") or (isinstance(index, ast.Call) and is_torch_call(source, index)):

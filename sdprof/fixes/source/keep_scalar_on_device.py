@@ -116,7 +116,8 @@ def _copied(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> 
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult) and isinstance(value.left, ast.List):
         if len(value.left.elts) != 1:
             raise DeclinedError("The list repeats more than one number")
-        value, count = value.left.elts[0], source.code(value.right)
+        count = source.code(value.right)
+        value = value.left.elts[0]
     elif isinstance(value, ast.List | ast.Tuple) and len(value.elts) == 1:
         value, count = value.elts[0], "1"
     _check_value(value, values)

@@ -39,21 +39,40 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
     frame = Frame(site, sources, 0)
     node = frame.source.node_at(site.where)
+    if _shows_device(node, site):
+        raise DeclinedError("The text that is made of it names the device")
     leaves = tensor_leaves(_what_is_read(node), frame.values)
     if not all(frame.source.has_own_text(leaf) for leaf in leaves):
         raise DeclinedError("The place inside the f-string is not exact: name the number before it")
     if not leaves:
         raise DeclinedError("No name in the expression stands for the number that was read")
     edits: list[Edit] = []
-    copies = [copy for leaf in leaves if (copy := _copied(frame, leaf)) is not None]
+    copies: list[HostCopy] = []
+    unreached = ""
+    for leaf in leaves:
+        try:
+            copy = _copied(frame, leaf)
+        except DeclinedError as declined:
+            copy, unreached = None, str(declined)
+        if copy is not None:
+            copies.append(copy)
     whole = merged(copies, computes=_computes(frame, node, leaves)) if copies else None
     if whole is not None:
         edits.append(_edit(site, whole))
-    if all(_fits_helper(leaf) for leaf in leaves):
+    if all(_fits_helper(leaf) for leaf in leaves) and site.where.function != "<module>":
         edits.append(_with_helper(site, frame, node, leaves))
     if not edits:
-        raise DeclinedError("The number is computed on the device in this very step: only the device can know it")
+        raise DeclinedError(
+            unreached or "The number is computed on the device in this very step: only the device can know it"
+        )
     return tuple(edits)
+
+
+def _shows_device(node: ast.expr, site: SiteEvidence) -> bool:
+    """``print(t)`` and ``str(t)`` say where a tensor lies; a number in an f-string does not."""
+    if isinstance(node, ast.JoinedStr):
+        return site.shape not in ((), None)
+    return isinstance(node, ast.Call) and last_name(node.func) in ("print", "str", "repr", "format")
 
 
 def _what_is_read(node: ast.expr) -> ast.expr:

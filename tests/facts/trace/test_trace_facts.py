@@ -313,3 +313,16 @@ def test_diff_with_a_trace_without_gpu_compares_host_time(report_of):
     assert diff.measure == "host time"
     assert diff.operators[0].change_us == 70
     assert "Only one of the traces has GPU events" in diff.notes[0]
+
+
+def test_time_of_the_loop_between_operators(report_of):
+    report = report_of(
+        make.annotation("ProfilerStep#0", 0, 50),
+        make.annotation("ProfilerStep#1", 50, 50),
+        make.operator("aten::linear", 10, 20),
+        make.operator("aten::addmm", 12, 10),
+        make.operator("aten::mul", 40, 20),
+        make.operator("aten::add", 90, 30),
+        make.operator("aten::add", 0, 5, tid=2),
+    )
+    assert report.between_operators == (100, 50)

@@ -3,10 +3,15 @@
 import json
 from pathlib import Path
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdprof.facts.trace import ReadLimits, TraceError, audit_sections, read_trace, trace_diff, trace_report
+from sdprof.renderers import terminal
+from sdprof.renderers.html import page
+from sdprof.renderers.read_audit import parse_audit
+from sdprof.stages.recorded import audit_recorded
 from tests.facts.trace import trace_files as make
 
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -69,7 +74,16 @@ def read_and_compute(path: Path, limits: ReadLimits = SMALL) -> None:
     facts = audit_sections.trace_facts(report)
     assert 0 <= facts.busy_us <= facts.span_us
     assert report.idle.idle_us >= 0
+    assert 0 <= report.loop_idle.idle_us <= report.idle.idle_us
     trace_diff(report, report)
+    result = audit_recorded(path, limits=limits).result
+    if result.transfers is not None and result.transfers.baseline is not None:
+        told = [site for site in result.transfers.baseline.sites if site.kind != "SYNC"]
+        crossing = sum(copy.count for copy in facts.copies if copy.direction in ("H2D", "D2H"))
+        assert sum(site.count for site in told) <= crossing
+    assert parse_audit(msgspec.json.encode(result)).findings == result.findings
+    assert terminal.render(result)
+    assert page.render(result).encode()
 
 
 @FUZZ
@@ -103,6 +117,45 @@ def test_odd_events(tmp_path, found, chunk, bare):
     path = tmp_path / "fuzz.json"
     path.write_text(json.dumps(found if bare else {"a": "},{", "traceEvents": found, "b": [{}, {}]}))
     read_and_compute(path, ReadLimits(chunk_bytes=chunk))
+
+
+COPIES = st.sampled_from(
+    ["Memcpy HtoD (Pinned -> Device)", "Memcpy DtoH (Device -> Pageable)", "Memcpy DtoD (Device -> Device)", "Memcpy"]
+)
+sound = st.builds(
+    lambda name, start, length, id, copy: [
+        make.operator(name, start, length),
+        make.call("cudaMemcpyAsync" if copy else "cudaLaunchKernel", start, length, id),
+        make.call("cudaStreamSynchronize", start + length, 1, 10_000 + id),
+        make.copy(copy, start + 5, length, id, size=id) if copy else make.kernel(name, start + 5, length, id),
+    ],
+    st.sampled_from(["aten::copy_", "aten::_local_scalar_dense", "aten::add", "Torch-Compiled Region: 0/1"]),
+    st.integers(0, 200),
+    st.integers(0, 20),
+    st.integers(0, 5),
+    st.none() | COPIES,
+)
+
+
+@FUZZ
+@given(
+    found=st.lists(sound, min_size=1, max_size=8), broken=st.lists(st.sampled_from(["dur", "ts", "-dur"]), max_size=4)
+)
+def test_durations_that_are_missing_and_ids_that_are_shared(tmp_path, found, broken):
+    written = [event for group in found for event in group]
+    for number, damage in enumerate(broken):
+        event = written[number % len(written)]
+        event |= {"dur": -1 - number} if damage == "-dur" else {damage: None}
+    path = make.write(tmp_path, written)
+    read_and_compute(path, ReadLimits())
+    unusable = sum(1 for event in written if event["ts"] is None or event["dur"] is None or event["dur"] < 0)
+    try:
+        trace = read_trace(path)
+    except TraceError:
+        assert unusable == len(written)
+        return
+    assert trace.event_count == len(written) - unusable
+    assert bool(unusable) == any("left out" in gap for gap in trace.gaps)
 
 
 @FUZZ

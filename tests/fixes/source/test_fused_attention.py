@@ -80,6 +80,24 @@ SPELLINGS = {
             scores = scores.masked_fill(~keep, float("-inf"))
             return torch.matmul(scores.softmax(-1), v)
     """,
+    "branches of precision, and a mask in a branch": """
+        def attend(q, k, v):
+            if precision == "fp32":
+                with torch.autocast(enabled=False, device_type="cuda"):
+                    q, k = q.float(), k.float()
+                    sim = torch.einsum("b i d, b j d -> b i j", q, k) * 0.5
+            else:
+                sim = torch.einsum("b i d, b j d -> b i j", q, k) * 0.5
+            del q, k
+            if keep is not None:
+                low = -torch.finfo(sim.dtype).max
+                mask = keep[None]
+                sim.masked_fill_(~mask, low)
+
+            # attention, what we cannot get enough of
+            sim = sim.softmax(dim=-1)
+            return torch.einsum("b i j, b j d -> b i d", sim, v)
+    """,
     "a product that deletes its operands": """
         def attend(q, k, v):
             sim = torch.einsum("b i d, b j d -> b i j", q, k) * 0.5
@@ -100,6 +118,7 @@ def environment() -> dict[str, object]:
         "math": math,
         "rearrange": rearrange,
         "repeat": repeat,
+        "precision": "fp32",
         "bias": torch.randn(N, M),
         "keep": torch.rand(N, M) > 0.3,
     }

@@ -27,7 +27,7 @@ from sdprof.collectors.watched_run import WatchedRun
 from sdprof.device import Recorder, current, simulate, to_host
 from sdprof.fixes.source.compose import Composed, compose
 from sdprof.fixes.source.edit import Declined, Edit
-from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.evidence import SiteEvidence, odd_tables
 from sdprof.fixes.source.inserted_helpers import HELPERS
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.registry import propose
@@ -194,7 +194,7 @@ def cure(
     """
     before = observe(load({}), steps, roots)
     sources = Sources()
-    proposals = [propose(site, sources, fix_ids) for site in before.sites]
+    proposals = [propose(site, sources, fix_ids) for site in (*before.sites, *odd_tables(before.sites))]
     at = [0] * len(proposals)
     stayed: list[str] = []
     for _ in range(40):
@@ -236,7 +236,7 @@ def cure(
             where = proposal.site.where
             start = sources.of(where.file).offset(where.line, where.column or 0)
             spots = {(where.file, start)} | {(edit.file, each.start) for each in edit.replacements}
-            if left & spots:
+            if left & spots and proposal.site.kind not in ("table", "zero"):
                 stayed.append(f"{where.line} {edit.fix}: {edit.description}: events stay")
                 at[number] += 1
                 moved_on = True
@@ -292,6 +292,10 @@ class _Texts(importlib.abc.MetaPathFinder):
         return spec
 
 
+_SERVED: set[str] = set()
+"""Files whose rewritten text ``linecache`` may still hold."""
+
+
 class _TextLoader(importlib.machinery.SourceFileLoader):
     text = ""
 
@@ -306,7 +310,9 @@ def served(texts: Mapping[str, str], prefixes: tuple[str, ...], folder: Path | N
     saved = {name: module for name, module in sys.modules.items() if name.startswith(prefixes)}
     for name in saved:
         del sys.modules[name]
-    linecache.checkcache()
+    for file in _SERVED:
+        linecache.cache.pop(file, None)
+    _SERVED.update(texts)
     finder = _Texts(texts)
     sys.meta_path.insert(0, finder)
     if folder is not None:

@@ -151,10 +151,10 @@ def merged(copies: list[HostCopy], *, computes: bool) -> HostCopy | None:
 def tensor_leaves(node: ast.expr, values: Values) -> list[ast.expr]:
     """The largest names, attributes and entries in an expression that may be device tensors."""
     if isinstance(node, Leaf) and dotted(node) is not None:
-        return [node] if is_tensor(node, values, "cuda") is not False and not _is_namespace(node, values) else []
+        return [node] if is_tensor(node, values, "cuda") is not False and not _is_unseen(node, values) else []
     if isinstance(node, ast.Subscript):
         if dotted(node.value) is not None:
-            if is_tensor(node.value, values) is not False:
+            if is_tensor(node.value, values) is not False and not _is_unseen(node.value, values):
                 return [node]
             return tensor_leaves(node.slice, values)
         return [*tensor_leaves(node.value, values), *tensor_leaves(node.slice, values)]
@@ -170,10 +170,9 @@ def tensor_leaves(node: ast.expr, values: Values) -> list[ast.expr]:
     return [leaf for part in parts for leaf in tensor_leaves(part, values)]
 
 
-def _is_namespace(node: ast.expr, values: Values) -> bool:
-    """Whether an unseen name is a module, ``self`` or a global: nothing that holds a number of this step."""
-    name = dotted(node) or ""
-    return bool(values) and name not in values and name.split(".")[0] not in values
+def _is_unseen(node: ast.expr, values: Values) -> bool:
+    """Whether somebody looked at this frame's names and saw none like this: a module, a property, a global."""
+    return bool(values) and dotted(node) not in values
 
 
 def _of_table(frame: Frame, node: ast.expr, loop: LoopStatement, scope: Scope) -> HostCopy | None:

@@ -28,6 +28,7 @@ PURE = frozenset(_METHODS.split())
 REARRANGES = frozenset(
     {"reshape", "view", "unsqueeze", "squeeze", "repeat", "expand", "flatten", "clone", "contiguous", "t", "transpose"}
 )
+NUMBER_MODULES = frozenset({"math", "np", "numpy"})
 NUMBER_FUNCTIONS = frozenset({"len", "int", "float", "min", "max", "round", "abs"})
 DTYPE_BEGINNINGS = ("float", "int", "uint", "bool", "long", "half", "double", "bfloat")
 
@@ -94,6 +95,8 @@ def _read_call(source: ModuleSource, call: ast.Call, values: Values, tree: HostT
                 for each in argument.elts if isinstance(argument, ast.List | ast.Tuple) else [argument]:
                     _read(source, each, values, tree)
             return
+    elif isinstance(call.func, ast.Attribute) and last_name(call.func.value) in NUMBER_MODULES:
+        raise DeclinedError(f"It was not seen that {_short(source, call)} is a number")
     elif isinstance(call.func, ast.Attribute) and name in PURE and not call_moves(call):
         tree.computes |= name not in REARRANGES
         _read(source, call.func.value, values, tree)
@@ -192,7 +195,7 @@ def _is_number(source: ModuleSource, node: ast.expr, values: Values) -> bool:
         return all(_is_number(source, each, values) for each in node.elts)
     if isinstance(node, ast.Call):
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        library = isinstance(owner, ast.Name) and owner.id in ("math", "np", "numpy")
+        library = isinstance(owner, ast.Name) and owner.id in NUMBER_MODULES
         plain = isinstance(node.func, ast.Name) and node.func.id in (
             "len",
             "int",

@@ -85,7 +85,8 @@ def arranged(text: str, axes: str, wanted: str) -> str:
     order = [axes.index(letter) for letter in wanted]
     moved = [position for position, origin in enumerate(order) if position != origin]
     if len(moved) == 2:
-        first, second = (position - len(axes) if len(axes) - position <= 2 else position for position in moved)
+        last_two = moved[0] == len(axes) - 2
+        first, second = (position - len(axes) if last_two else position for position in moved)
         return f"{text}.transpose({first}, {second})"
     return f"{text}.permute({', '.join(map(str, order))})"
 

@@ -23,8 +23,10 @@ def block_of(source: ModuleSource, statement: ast.stmt) -> list[ast.stmt]:
     raise DeclinedError("The statement stands in no plain block")
 
 
-def definition_before(source: ModuleSource, node: ast.AST, name: str) -> ast.Assign:
+def definitions_before(source: ModuleSource, node: ast.AST, name: str) -> list[ast.Assign]:
     """The assignment whose value ``name`` has at ``node``, along a straight line of statements and ``with`` blocks.
+
+    Several where the branches of an ``if`` assign the very same expression.
 
     :raises DeclinedError: there is a branch or a loop in between that binds the name, or no such assignment.
     """
@@ -32,7 +34,7 @@ def definition_before(source: ModuleSource, node: ast.AST, name: str) -> ast.Ass
     while True:
         block = block_of(source, statement)
         found = _last_in(block[: block.index(statement)], name)
-        if found is not None:
+        if found:
             return found
         parent = source.parents[statement]
         if not isinstance(parent, ast.With | ast.If):
@@ -40,19 +42,22 @@ def definition_before(source: ModuleSource, node: ast.AST, name: str) -> ast.Ass
         statement = parent
 
 
-def _last_in(statements: Sequence[ast.stmt], name: str) -> ast.Assign | None:
+def _last_in(statements: Sequence[ast.stmt], name: str) -> list[ast.Assign]:
     for statement in reversed(statements):
         if isinstance(statement, ast.Assign):
             target = statement.targets[0]
             if len(statement.targets) == 1 and isinstance(target, ast.Name) and target.id == name:
-                return statement
-        if isinstance(statement, ast.With):
-            found = _last_in(statement.body, name)
-            if found is not None:
-                return found
+                return [statement]
+        if isinstance(statement, ast.With) and (found := _last_in(statement.body, name)):
+            return found
+        if isinstance(statement, ast.If) and binds(statement, name):
+            branches = [_last_in(statement.body, name), _last_in(statement.orelse, name)]
+            definitions = [each for branch in branches for each in branch]
+            if all(branches) and len({ast.dump(each.value) for each in definitions}) == 1:
+                return definitions
         if binds(statement, name):
             raise DeclinedError(f"{name} is bound in a branch, in a loop or together with other names")
-    return None
+    return []
 
 
 def binds(statement: ast.stmt, name: str) -> bool:
@@ -122,10 +127,23 @@ def without(source: ModuleSource, statements: Sequence[ast.stmt]) -> Iterator[Re
         if line[: source.span(statement)[0] - start].strip() or _shares_last_line(source, statement, end):
             raise DeclinedError("A statement shares its line with another one")
         if all(one in gone for one in block) and statement is block[0]:
-            indent = line[: len(line) - len(line.lstrip())]
-            yield Replacement(start=start, end=end, text=f"{indent}pass\n")
+            parent = source.parents[statement]
+            if isinstance(parent, ast.If) and block is parent.orelse:
+                yield Replacement(start=_else_line(source, statement), end=end, text="")
+            else:
+                indent = line[: len(line) - len(line.lstrip())]
+                yield Replacement(start=start, end=end, text=f"{indent}pass\n")
             continue
         yield Replacement(start=start, end=end, text="")
+
+
+def _else_line(source: ModuleSource, first: ast.stmt) -> int:
+    """Where the line of the ``else`` begins whose block begins with a statement."""
+    for number in range(first.lineno - 1, 0, -1):
+        start = source.line_start(number)
+        if source.text[start : source.line_start(number + 1)].strip().startswith("else"):
+            return start
+    raise DeclinedError("The else of an emptied block is not found")
 
 
 def _shares_last_line(source: ModuleSource, statement: ast.stmt, end: int) -> bool:

@@ -1,0 +1,99 @@
+"""Several edits of one file: shared, ordered, in conflict; and the way back from the new text to the old."""
+
+from __future__ import annotations
+
+import ast
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdprof.fixes.source.compose import compose
+from sdprof.fixes.source.edit import Edit, Replacement
+from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.model import Location
+
+TEXT = '"""Doc."""\n\nimport math\n\nfirst = one + two  # keep me\nsecond = three * four\n'
+
+
+def edit(*changes: tuple[str, str], helpers: tuple[str, ...] = (), imports: tuple[str, ...] = ()) -> Edit:
+    replacements = []
+    for old, new in changes:
+        start = TEXT.index(old)
+        replacements.append(Replacement(start=start, end=start + len(old), text=new))
+    return Edit(
+        fix="x",
+        file="x.py",
+        where=Location(file="x.py", line=1),
+        replacements=tuple(replacements),
+        helpers=helpers,
+        imports=imports,
+        numerics="exact",
+        proof="data",
+        description=f"{changes}",
+    )
+
+
+def source() -> ModuleSource:
+    return ModuleSource("x.py", TEXT)
+
+
+def test_edits_in_any_order_give_the_same_text() -> None:
+    edits = [edit(("one", "1")), edit(("four", "4")), edit(("three", "333"))]
+    texts = {compose(source(), order).text for order in (edits, edits[::-1])}
+    assert texts == {TEXT.replace("one", "1").replace("four", "4").replace("three", "333")}
+
+
+def test_the_same_replacement_is_shared_and_an_overlap_is_a_conflict() -> None:
+    hoist = ("first =", "table = 1\nfirst =")
+    one, two, rival = edit(hoist, ("one", "table")), edit(hoist, ("two", "table")), edit(("one + two", "12"))
+    composed = compose(source(), [one, two, rival])
+    assert composed.applied == (one, two)
+    assert [each.edit for each in composed.conflicts] == [rival]
+    assert composed.text.count("table = 1") == 1
+    assert "table + table  # keep me" in composed.text
+
+
+def test_text_that_would_not_parse_is_a_conflict() -> None:
+    bad = edit(("one", "(("))
+    composed = compose(source(), [bad, edit(("two", "2"))])
+    assert [each.edit for each in composed.conflicts] == [bad]
+    assert "one + 2" in composed.text
+
+
+def test_imports_and_helpers_come_once() -> None:
+    composed = compose(
+        source(),
+        [
+            edit(("one", "1"), helpers=("_on_host",), imports=("import torch", "import math")),
+            edit(("two", "2"), helpers=("_on_host",), imports=("import torch",)),
+        ],
+    )
+    assert composed.text.count("import torch\n") == 2  # at the top, and inside the helper
+    assert composed.text.count("import math") == 1
+    assert composed.text.count("def _on_host") == 1
+    assert composed.text.startswith('"""Doc."""\n\nimport math\nimport torch\n')
+    ast.parse(composed.text)
+
+
+@given(st.lists(st.sampled_from([("one", "1"), ("two", "22222\n  "), ("three", ""), ("four", "(4)")]), unique=True))
+def test_every_place_of_the_new_text_leads_back(changes: list[tuple[str, str]]) -> None:
+    wrapped = TEXT.replace("one + two", "(one + two)")
+    start = {old: wrapped.index(old) for old, _ in changes}
+    edits = [
+        Edit(
+            fix="x",
+            file="x.py",
+            where=Location(file="x.py", line=1),
+            replacements=(Replacement(start=start[old], end=start[old] + len(old), text=new),),
+            numerics="exact",
+            proof="data",
+            description="",
+        )
+        for old, new in changes
+    ]
+    composed = compose(ModuleSource("x.py", wrapped), edits)
+    lines = composed.text.split("\n")
+    for number, line in enumerate(lines, 1):
+        for word in ("first", "second", "keep", "math"):
+            if word in line:
+                assert composed.origin(number, line.index(word)) == wrapped.index(word)

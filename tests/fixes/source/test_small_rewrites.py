@@ -1,0 +1,226 @@
+"""Rewrites of single operators, breaks and tables: the text before and after, and what is left alone."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from sdprof.model import SeenValue
+from tests.fixes.source.by_hand import rewritten, site_at, tensor
+
+
+def after(fix: str, text: str, expression: str, **fields: object) -> str:
+    site, sources = site_at(text, expression, **fields)
+    return rewritten(fix, site, sources)
+
+
+@pytest.mark.parametrize(
+    ("code", "call", "expected"),
+    [
+        ("x * torch.sigmoid(x)", "torch.sigmoid(x)", "F.silu(x)"),
+        ("torch.sigmoid(self.h) * self.h", "torch.sigmoid(self.h)", "F.silu(self.h)"),
+        ("x * x.sigmoid()", "x.sigmoid()", "F.silu(x)"),
+    ],
+)
+def test_silu(code: str, call: str, expected: str) -> None:
+    text = f"import torch.nn.functional as F\n\ndef f(self, x):\n    return {code}  # swish\n"
+    assert f"return {expected}  # swish\n" in after("silu", text, call, op="aten::sigmoid")
+
+
+@pytest.mark.parametrize(
+    ("code", "call"),
+    [
+        ("y * torch.sigmoid(x)", "torch.sigmoid(x)"),
+        ("torch.sigmoid(x)", "torch.sigmoid(x)"),
+        ("g() * g().sigmoid()", "g().sigmoid()"),
+    ],
+)
+def test_no_silu(code: str, call: str) -> None:
+    assert after("silu", f"def f(x, y):\n    return {code}\n", call, op="aten::sigmoid").startswith("declined: ")
+
+
+def test_silu_brings_its_import() -> None:
+    text = '"""Doc."""\n\n\ndef f(x):\n    return x * x.sigmoid()\n'
+    assert after("silu", text, "x.sigmoid()", op="aten::sigmoid") == (
+        '"""Doc."""\nimport torch\n\n\ndef f(x):\n    return torch.nn.functional.silu(x)\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("cc = torch.cat(parts, 1)", "cc = parts[0] if len(parts) == 1 else torch.cat(parts, 1)"),
+        ("use(torch.cat(parts, 1))", "use((parts[0] if len(parts) == 1 else torch.cat(parts, 1)))"),
+        ("cc = torch.cat([a], dim=1)", "cc = a"),
+    ],
+)
+def test_cat_of_one(code: str, expected: str) -> None:
+    call = code[code.index("torch.cat") : code.index(")") + 1]
+    assert expected in after(
+        "skip-cat-of-one", f"def f(a, parts):\n    {code}\n", call, op="aten::cat", input_shapes=((2,),)
+    )
+
+
+@pytest.mark.parametrize("write", ["cc += 1", "cc[0] = 1", "cc.mul_(2)"])
+def test_cat_of_one_that_is_written_to_stays_a_copy(write: str) -> None:
+    text = f"def f(parts):\n    cc = torch.cat(parts)\n    {write}\n    return cc\n"
+    said = after("skip-cat-of-one", text, "torch.cat(parts)", op="aten::cat", input_shapes=((2,),))
+    assert "has to be a copy" in said
+
+
+def test_checkpointing_is_guarded_in_each_of_its_forms() -> None:
+    op = {"op": "autograd::Recomputed"}
+    early = """
+        import torch
+        def checkpoint(function, inputs, enabled):
+            if not enabled:
+                return function(*inputs)
+            return Recomputed.apply(function, *inputs)
+    """
+    changed = after("bypass-checkpoint", early, "Recomputed.apply(function, *inputs)", **op)
+    assert "if not enabled or not torch.is_grad_enabled():" in changed
+    branch = """
+        import torch
+        def checkpoint(func, inputs, params, flag):
+            if flag:
+                args = tuple(inputs) + tuple(params)
+                return Recomputed.apply(func, len(inputs), *args)
+            else:
+                return func(*inputs)
+    """
+    changed = after("bypass-checkpoint", branch, "Recomputed.apply(func, len(inputs), *args)", **op)
+    assert "if flag and torch.is_grad_enabled():" in changed
+    call = "checkpoint(self.block, x, use_reentrant=False)"
+    changed = after("bypass-checkpoint", f"def f(self, x):\n    return {call}\n", call, **op)
+    assert f"return ({call} if torch.is_grad_enabled() else self.block(x))" in changed
+
+
+def test_checkpointing_without_a_way_past_it_is_left_alone() -> None:
+    said = after("bypass-checkpoint", "def f(x):\n    return R.apply(g, x)\n", "R.apply(g, x)", op="autograd::R")
+    assert "no branch beside it" in said
+
+
+def test_a_batch_goes_to_the_host_at_once() -> None:
+    text = "def f(images):\n    for image in images:\n        save(image.cpu().numpy())\n"
+    values = {"images": tensor("cuda", "float32", 2, 3), "image": tensor("cuda", "float32", 3)}
+    changed = after("batch-device-to-host", text, "image.cpu()", kind="D2H", values=values)
+    assert "for image in images.cpu():" in changed
+    used = text + "        image.mul_(2)\n"
+    said = after("batch-device-to-host", used, "image.cpu()", kind="D2H", values=values)
+    assert "used on the device as well" in said
+    unseen = after("batch-device-to-host", text, "image.cpu()", kind="D2H")
+    assert "was not seen" in unseen
+
+
+def test_what_is_printed_is_not_compiled() -> None:
+    text = "import torch\n\ndef f(n):\n    print(\n        'go on'\n    )\n    for i in tqdm(range(n)):\n        g()\n"
+    changed = after("print-out-of-loop", text, "print(\n        'go on'\n    )", kind="break")
+    assert "    if not torch.compiler.is_compiling():\n        print(\n" in changed
+    changed = after("print-out-of-loop", text, "tqdm(range(n))", kind="break")
+    assert "for i in range(n) if torch.compiler.is_compiling() else tqdm(range(n)):" in changed
+    bar = "def f(n):\n    bar = tqdm(n)\n    bar.update(1)\n"
+    assert "bar.update" in after("print-out-of-loop", bar, "tqdm(n)", kind="break")
+    nothing = after("print-out-of-loop", "def f(n):\n    g(n)\n", "g(n)", kind="break")
+    assert "Nothing is printed" in nothing
+
+
+SAMPLER = """
+    import torch
+
+    class Sampler:
+        def make_schedule(self, alphas_prev, sigmas):
+            self.keep("alphas_prev", alphas_prev)
+            self.keep("sigmas", sigmas)
+
+        def step(self, x, index):
+            shape = (x.shape[0], 1)
+            a_prev = torch.full(shape, self.alphas_prev[index], device=x.device)
+            sigma = torch.full(shape, self.sigmas[index], device=x.device)
+            noise = sigma * torch.randn(x.shape, device=x.device) * 0.9
+            return a_prev.sqrt() * x + noise
+"""
+
+
+def test_an_array_among_tensors_becomes_one() -> None:
+    changed = after("one-kind-of-table", SAMPLER, "x.shape[0]", kind="table", dtype="float64", op="self.alphas_prev")
+    assert 'self.keep("alphas_prev", torch.from_numpy(alphas_prev))' in changed
+    assert "a_prev = self.alphas_prev[index].to(torch.float32).expand(shape)\n" in changed
+
+
+def test_an_array_that_is_used_for_more_stays() -> None:
+    more = SAMPLER + "\n        def other(self):\n            return self.alphas_prev.sum()\n"
+    said = after("one-kind-of-table", more, "x.shape[0]", kind="table", op="self.alphas_prev")
+    assert "more than to fill" in said
+
+
+CLOSURE = """
+    import torch
+
+    class Sampler:
+        def make_schedule(self, alphas_prev, sigmas):
+            self.register_buffer("alphas_prev", alphas_prev)
+            self.register_buffer("sigmas", sigmas)
+
+        def step(self, x, original, device, b):
+            alphas_prev = self.model.alphas_prev if original else self.alphas_prev
+            sigmas = self.model.sigmas if original else self.sigmas
+
+            def advance(e, index):
+                a_prev = torch.full((b, 1), alphas_prev[index], device=device)
+                sigma_t = torch.full((b, 1), sigmas[index], device=device)
+                noise = sigma_t * noise_like(x.shape, device) * 0.9
+                return a_prev.sqrt() * x + noise
+
+            return advance(x, 1)
+"""
+
+
+def test_tables_are_followed_under_their_local_names() -> None:
+    changed = after("one-kind-of-table", CLOSURE, "x.shape", kind="table", op="self.alphas_prev")
+    assert 'self.register_buffer("alphas_prev", torch.from_numpy(alphas_prev))' in changed
+    assert "a_prev = alphas_prev[index].to(torch.float32).expand((b, 1))\n" in changed
+    changed = after("drop-zero-noise", CLOSURE, "x.shape", kind="zero", op="self.sigmas")
+    assert "noise = sigma_t if self.sigmas_are_zero else sigma_t * noise_like(x.shape, device) * 0.9\n" in changed
+
+
+def test_noise_times_zero_is_not_drawn() -> None:
+    changed = after("drop-zero-noise", SAMPLER, "x.shape[0]", kind="zero", op="self.sigmas")
+    assert "self.sigmas_are_zero = not bool(sigmas.any())\n" in changed
+    assert "noise = sigma if self.sigmas_are_zero else sigma * torch.randn(x.shape, device=x.device) * 0.9\n" in changed
+
+
+def test_a_solver_is_not_asked_for_its_error() -> None:
+    text = "import torch\n\ndef f(a, b):\n    return torch.linalg.solve(a, b[:, None])\n"
+    changed = after(
+        "solver-without-check", text, "torch.linalg.solve(a, b[:, None])", kind="SYNC", op="aten::_linalg_check_errors"
+    )
+    assert "return torch.linalg.solve_ex(a, b[:, None]).result" in changed
+
+
+@pytest.mark.parametrize(
+    ("code", "call", "values", "expected"),
+    [
+        ("torch.full((2,), t, device=d)", None, {}, "t.expand((2,)).clone()"),
+        ("torch.full((2,), t, device='cpu')", None, {}, "declined: "),
+        ("torch.full((2,), t)", None, {}, "declined: "),
+        ("torch.full((2,), t, device=d, pin_memory=True)", None, {}, "declined: "),
+        ("torch.full((2,), *t)", None, {}, "declined: "),
+        ("torch.full((2,), t, device=x.device)", None, {"x": tensor("cpu")}, "declined: "),
+        ("torch.full((2,), t, device=d, dtype=torch.float16)", None, {}, "t.to(torch.float16).expand((2,)).clone()"),
+        ("torch.full((2,), float(t), device=d)", None, {}, "declined: "),
+    ],
+)
+def test_fills(code: str, call: str | None, values: dict[str, SeenValue], expected: str) -> None:
+    text = f"import torch\n\ndef f(t, d, x):\n    return {code}\n"
+    said = after("keep-scalar-on-device", text, call or code, kind="SYNC", dtype="float32", shape=(), values=values)
+    assert (f"return {expected}" in said) if not expected.startswith("declined") else said.startswith(expected)
+
+
+def test_a_random_draw_on_the_host_is_left_there() -> None:
+    text = "import torch\n\ndef f(x, d):\n    return torch.randn(x.shape).to(d)\n"
+    for fix in ("create-on-device", "hoist-loop-invariant"):
+        said = after(
+            fix, text, "torch.randn(x.shape).to(d)", kind="H2D", shape=(2, 3), dtype="float32", identical_content=True
+        )
+        assert "Random numbers" in said, textwrap.shorten(said, 200)

@@ -1,0 +1,119 @@
+"""The choice of edits, with trials that are answered from a table."""
+
+from collections.abc import Collection, Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdprof.fixes.source.edit import Declined, Edit, Replacement
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.registry import Proposals
+from sdprof.model import Location, SeenFrame
+from sdprof.stages.choose_edits import NO_TIME, Choice, Trial, choose_edits
+
+
+def edit(line: int, alternative: int = 0, text: str = "") -> Edit:
+    return Edit(
+        fix=f"fix-{alternative}",
+        file="loop.py",
+        where=Location(file="loop.py", line=line),
+        replacements=(Replacement(start=10 * line, end=10 * line + 5, text=text or f"{line}.{alternative}"),),
+        numerics="exact",
+        proof="data",
+        description="",
+    )
+
+
+def proposals(*sites: tuple[Edit, ...]) -> list[Proposals]:
+    return [
+        Proposals(
+            site=SiteEvidence(kind="SYNC", op="x", stack=(SeenFrame(where=Location(file="loop.py", line=line)),)),
+            edits=edits,
+            declined=(),
+        )
+        for line, edits in enumerate(sites, 1)
+    ]
+
+
+class Loop:
+    """A loop that breaks with some edits (each set of them together), and where others do nothing."""
+
+    def __init__(self, breaking: Collection[frozenset[Edit]] = (), in_vain: Mapping[Edit, str] | None = None) -> None:
+        self.breaking = breaking
+        self.in_vain = in_vain or {}
+        self.trials = 0
+
+    def __call__(self, edits: tuple[Edit, ...]) -> Trial:
+        self.trials += 1
+        if any(harm <= set(edits) for harm in self.breaking):
+            return Trial(fault="it broke")
+        return Trial(in_vain={edit: self.in_vain[edit] for edit in edits if edit in self.in_vain})
+
+
+def chosen(loop: Loop, *sites: tuple[Edit, ...]) -> Choice:
+    return choose_edits(proposals(*sites), loop, lambda: True)
+
+
+def test_what_holds_together_stays_after_one_trial() -> None:
+    loop = Loop()
+    assert chosen(loop, (edit(1), edit(1, 1)), (edit(2),)) == Choice((edit(1), edit(2)), ())
+    assert loop.trials == 1
+
+
+def test_where_an_event_stays_the_next_alternative_comes_in() -> None:
+    loop = Loop(in_vain={edit(1): "it stays"})
+    assert chosen(loop, (edit(1), edit(1, 1)), (edit(2),)).edits == (edit(1, 1), edit(2))
+
+
+def test_where_no_alternative_helps_the_site_is_declined_with_every_reason() -> None:
+    loop = Loop(in_vain={edit(1): "it stays", edit(1, 1): "it stays too"})
+    choice = chosen(loop, (edit(1), edit(1, 1)), (edit(2),))
+    assert choice.edits == (edit(2),)
+    assert [(each.fix, each.reason) for each in choice.declined] == [("fix-0", "it stays"), ("fix-1", "it stays too")]
+
+
+def test_the_edit_to_blame_is_found_among_many() -> None:
+    edits = [edit(line) for line in range(1, 17)]
+    loop = Loop(breaking=[frozenset({edits[11]})])
+    choice = chosen(loop, *((each,) for each in edits))
+    assert choice.edits == tuple(each for each in edits if each != edits[11])
+    assert choice.declined == (Declined(fix="fix-0", where=edits[11].where, reason="it broke"),)
+    assert loop.trials <= 6
+
+
+def test_two_edits_that_harm_only_together_cost_one_of_them() -> None:
+    edits = [edit(line) for line in range(1, 6)]
+    choice = chosen(Loop(breaking=[frozenset({edits[1], edits[3]})]), *((each,) for each in edits))
+    assert choice.edits == tuple(each for each in edits if each != edits[3])
+
+
+def test_an_edit_that_cures_two_sites_is_made_once_and_declines_neither() -> None:
+    shared, again = edit(1, text="same"), edit(1, text="same")
+    choice = choose_edits(proposals((shared,), (again,)), Loop(), lambda: True)
+    assert choice == Choice((shared,), ())
+
+
+def test_without_time_nothing_is_kept_that_was_not_tried() -> None:
+    loop = Loop()
+    choice = choose_edits(proposals((edit(1),)), loop, lambda: False)
+    assert choice.edits == ()
+    assert [each.reason for each in choice.declined] == [NO_TIME]
+    assert loop.trials == 0
+
+
+@given(st.data())
+def test_whatever_breaks_the_chosen_edits_hold_together(data: st.DataObject) -> None:
+    sites = [
+        tuple(edit(line, alternative) for alternative in range(data.draw(st.integers(1, 2))))
+        for line in range(1, data.draw(st.integers(2, 7)))
+    ]
+    every = [each for alternatives in sites for each in alternatives]
+    sets = data.draw(st.lists(st.frozensets(st.sampled_from(every), min_size=1, max_size=2), max_size=4))
+    vain = data.draw(st.dictionaries(st.sampled_from(every), st.just("it stays"), max_size=3))
+    loop = Loop(sets, vain)
+    choice = chosen(loop, *sites)
+    last = loop(choice.edits)
+    assert not last.fault
+    assert not last.in_vain
+    left = [edits for edits in sites if not set(edits) & set(choice.edits)]
+    assert len(choice.declined) == sum(len(edits) for edits in left)

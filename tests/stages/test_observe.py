@@ -1,0 +1,8 @@
+"""What is looked at again after the fixes."""
+
+from sdprof.stages.observe import uncompiled
+
+
+def test_what_only_compiles_leaves_nothing_to_look_at_again():
+    assert uncompiled(("keep-scalar-on-device", "sdpa", "compile-regional")) == ("keep-scalar-on-device", "sdpa")
+    assert uncompiled(("openvino",)) == ()

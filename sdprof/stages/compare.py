@@ -73,6 +73,7 @@ class Comparer:
             measured,
             lossy_allowed=self._request.lossy_fixes,
             at_once=max(SMALLEST_BATCH, self._measurer.room()),
+            in_short=self._request.quick,
         )
         return Measurements(
             plan=plan,

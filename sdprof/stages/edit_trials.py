@@ -23,7 +23,7 @@ from sdprof.stages.overlay_folder import write_overlay
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.variants import VariantStarter
 from sdprof.worker.client import WorkerError
-from sdprof.worker.protocol import SIMULATED, Collect, Collected
+from sdprof.worker.protocol import Collect, Collected
 
 SLOWEST = 10.0
 """A rewritten loop that takes this many times as long as the loop as it is, and then some, is taken to hang."""
@@ -72,8 +72,6 @@ class EditTrials:
         self._precision = precision
         self._numbers = itertools.count()
         self._runs: dict[tuple[Edit, ...], EditRun] = {}
-        if device == SIMULATED:
-            starter.expect_simulations()
         self._timeout_seconds = LEAST_TIMEOUT_SECONDS
         self._outputs: Outputs = {}
         self._outputs_again: Outputs = {}

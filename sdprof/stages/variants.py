@@ -16,8 +16,6 @@ from sdprof.worker.launcher import DirectLauncher, Launcher
 from sdprof.worker.protocol import SIMULATED, Build, Built
 
 WEIGHTS_FILE = "weights.safetensors"
-SIMULATION = "sdprof.device"
-"""What such a worker imports; it registers operators, so no other worker has it."""
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +45,6 @@ class VariantStarter:
         self.request = request
         self.overlays = overlays
         self._launcher = launcher
-        self._simulating: Launcher | None = None
         self.weights_file = scratch / WEIGHTS_FILE
         self.diagnosis = Diagnosis()
         self.chosen: dict[str, str | int | None] = {}
@@ -78,9 +75,8 @@ class VariantStarter:
             overlay = overlay or self.overlays.of(variant_id(fixes), fixes)
         except ChangedFileError as error:
             raise WorkerError("fix", str(error)) from None
-        usual = self._simulating if device == SIMULATED and self._simulating is not None else self._launcher
-        launchers = (usual.apart_from(tuple(each.original for each in overlay)), DirectLauncher())
-        for launcher in launchers if overlay else (usual,):
+        launchers = (self._launcher.apart_from(tuple(each.original for each in overlay)), DirectLauncher())
+        for launcher in launchers if overlay else (self._launcher,):
             try:
                 worker, built = self._start(launcher, fixes, steps, device, overlay, timeout_seconds)
             except WorkerError as error:
@@ -92,10 +88,6 @@ class VariantStarter:
         if not fixes and not overlay and device is None and self.request.options.get("device") != SIMULATED:
             self._launcher.learn(built.libraries)
         return worker, built
-
-    def expect_simulations(self) -> None:
-        """Have workers of the simulated device born with it from now on: many are to come."""
-        self._simulating = self._launcher.born_with((SIMULATION,))
 
     def _start(
         self,

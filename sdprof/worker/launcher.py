@@ -63,9 +63,6 @@ class Launcher(Protocol):
     def apart_from(self, files: tuple[str, ...]) -> Launcher:
         """One whose workers are not born with these source files imported, as far as paths can tell."""
 
-    def born_with(self, modules: tuple[str, ...]) -> Launcher:
-        """One whose workers have imported these modules as well, where that saves time."""
-
 
 class LaunchError(Exception):
     """No worker could be started: one sentence that says why."""
@@ -104,10 +101,6 @@ class DirectLauncher:
         """Nothing: every worker is a new interpreter."""
 
     def apart_from(self, files: tuple[str, ...]) -> Launcher:
-        """Itself: every worker is a new interpreter."""
-        return self
-
-    def born_with(self, modules: tuple[str, ...]) -> Launcher:
         """Itself: every worker is a new interpreter."""
         return self
 
@@ -180,10 +173,6 @@ class NurseryLauncher:
         if not left_out:
             return self
         return self._other(tuple(name for name in self._learned if name.partition(".")[0] not in left_out))
-
-    def born_with(self, modules: tuple[str, ...]) -> Launcher:
-        """A nursery that has learned these modules besides."""
-        return self._other((*self._learned, *modules))
 
     def _other(self, libraries: tuple[str, ...]) -> NurseryLauncher:
         if libraries not in self._others:

@@ -32,10 +32,10 @@ WORKER_ENVIRONMENT = {
 settings are left as they are.
 
 Several workers share the cores. OpenMP's threads spin while they wait for each other, and where one of them has lost
-its core to somebody else the others burn theirs: on two shared cores a run of 0.2 s was seen to take up to 13 s. Threads
-that sleep at once (OMP_WAIT_POLICY=passive) took 0.6 s for it on idle cores, for each of its small operators wakes them
-anew. 1000 turns are what libgomp itself falls back to where there are more threads than cores (GOMP_SPINCOUNT in its
-manual): 0.4 s, beside another busy process as well.
+its core to somebody else the others burn theirs: on two shared cores a run of 0.2 s was seen to take up to 13 s.
+Threads that sleep at once (OMP_WAIT_POLICY=passive) took 0.6 s for it on idle cores, for each of its small operators
+wakes them anew. 1000 turns are what libgomp itself falls back to where there are more threads than cores
+(GOMP_SPINCOUNT in its manual): 0.4 s, beside another busy process as well.
 
 glibc hands large blocks back to the system until a process has freed a few, and then keeps them (mallopt(3),
 M_MMAP_THRESHOLD): a worker that had freed other blocks while it was built took 165,000 page faults a run where another

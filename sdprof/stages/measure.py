@@ -17,7 +17,7 @@ from sdprof.comparison.schedule import another_round, balanced_order
 from sdprof.run_folder import RunFolder
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress
-from sdprof.stages.variants import VariantStarter, uncompiled
+from sdprof.stages.variants import STARTED_AT_ONCE, VariantStarter, uncompiled
 from sdprof.stages.warm_worker import SHORTEST_SAMPLE_SECONDS, WarmWorker, warm
 from sdprof.worker.client import Worker, WorkerError
 from sdprof.worker.protocol import Built
@@ -27,7 +27,6 @@ MEMORY_SHARE = 0.8
 """Of the free memory that live workers may take together."""
 LONG_RUN_SECONDS = 8 * SHORTEST_SAMPLE_SECONDS
 """An eager first run that took longer is warm-up enough: what it did once (allocations, packing) is a small share."""
-STARTED_AT_ONCE = 2
 CHOSEN_BY_TARGET = ("size", "batch_size", "height", "width", "dtype")
 
 

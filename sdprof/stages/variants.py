@@ -16,6 +16,8 @@ from sdprof.worker.client import Worker, WorkerError
 from sdprof.worker.launcher import DirectLauncher, Launcher
 from sdprof.worker.protocol import SIMULATED, Build, Built
 
+STARTED_AT_ONCE = 2
+"""Workers that start beside each other where nothing is timed."""
 WEIGHTS_FILE = "weights.safetensors"
 
 

@@ -59,6 +59,7 @@ def conclude(
                 gain=gains.get(twins.get(fix, fix)),
                 gain_in_plan=in_plan.get(twins.get(fix, fix)),
                 parity=parity.get(twins.get(fix, fix)),
+                timed_with=twins.get(fix, ""),
             )
             for fix in fixes
         ),

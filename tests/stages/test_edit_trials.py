@@ -9,7 +9,7 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.module_source import Sources
 from sdprof.model import Location, TransferProfile
 from sdprof.run_folder import Manifest, RunFolder
-from sdprof.stages.edit_trials import EditTrials
+from sdprof.stages.edit_trials import STAYS, EditTrials
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.request import AuditRequest
 from sdprof.stages.variant_overlays import VariantOverlays
@@ -30,7 +30,15 @@ def edit(old: str, new: str, *, numerics: str = "exact") -> Edit:
     made = Edit(
         fix="by-hand",
         file=str(FILE),
-        where=Location(file=str(FILE), line=line),
+        where=Location(
+            file=str(FILE),
+            line=line,
+            column=start - TEXT.rindex("\n", 0, start) - 1 if start else 0,
+            end_line=line,
+            end_column=start + len(old) - TEXT.rindex("\n", 0, start) - 1 if start else 0,
+            code=TEXT.splitlines()[line - 1],
+            function="Sampler.sample",
+        ),
         replacements=(Replacement(start=start, end=start + len(old), text=new),),
         numerics="exact",
         proof="data",
@@ -65,6 +73,18 @@ def test_a_cure_is_sound_and_its_proof_counts_the_whole_loop_at_two_lengths(tria
     assert (proof.before.h2d, proof.before.sync, proof.after.h2d, proof.after.sync) == (4, 4, 4, 0)
     assert proof.per_step == 1
     assert proof.equal
+
+
+def test_an_edit_that_leaves_its_event_is_in_vain(trials: EditTrials) -> None:
+    same = edit(FILLED, "(" + FILLED + ")")
+    assert trials((same,)).in_vain == {same: STAYS}
+
+
+def test_an_edit_that_moves_its_event_elsewhere_is_at_fault(trials: EditTrials) -> None:
+    on_host = edit(FILLED, FILLED.replace("self.alphas", "self.alphas.cpu()"))
+    trial = trials((on_host,))
+    assert "D2H in the loop where 0 were before" in trial.fault
+    assert trials.proof((on_host,)) is None
 
 
 def test_an_exact_edit_that_changes_a_bit_is_at_fault_and_a_rounding_one_is_not(trials: EditTrials) -> None:

@@ -218,11 +218,11 @@ class _Search:
             ladder = self.ladder_of(self.next_steps([], waiting))
             sets = [*ladder, *self.rival(ladder, waiting, Measured(times=RoundTimes()))]
             proof = yield from self.measure("proof", [each.variant for each in sets])
-            broken = next((each.step for each in ladder if proof.why_unusable(each.variant.id)), None)
+            broken = next((each for each in ladder if proof.why_unusable(each.variant.id)), None)
             if broken is None or not proof.time_left:
                 return sets, proof
-            self.reasons[broken] = proof.why_unusable(ladder[[each.step for each in ladder].index(broken)].variant.id)
-            waiting = [step for step in waiting if step.fix != broken] + self.next_of_group(broken)
+            self.reasons[broken.step] = proof.why_unusable(broken.variant.id)
+            waiting = [step for step in waiting if step.fix != broken.step] + self.next_of_group(broken.step)
 
     def next_steps(self, kept: Sequence[Step], waiting: Sequence[Step]) -> list[Step]:
         """Those that add something to the set before them, as many as may be alive on top of it."""

@@ -83,12 +83,13 @@ class EditTrials:
 
         Exact ones are tried without the others first: beside an edit that rounds, a wrong bit would pass for rounding.
         """
+        several = _by_numerics(edits)
+        if len(several) > 1:
+            self.run_ahead(several, time_left=lambda: True)
         trial = Trial()
-        for classes in (("exact",), ("exact", "rounding"), ("exact", "rounding", "lossy")):
-            tried = tuple(edit for edit in edits if edit.numerics in classes)
-            if tried and (tried == edits or any(edit.numerics == classes[-1] for edit in tried)):
-                trial = self._judged(tried)
-            if trial.fault or tried == edits:
+        for tried in several:
+            trial = self._judged(tried)
+            if trial.fault:
                 break
         return trial
 
@@ -230,6 +231,15 @@ class EditTrials:
         folder = self._scratch / f"trial-{next(self._numbers)}"
         folder.mkdir()
         return folder
+
+
+def _by_numerics(edits: tuple[Edit, ...]) -> list[tuple[Edit, ...]]:
+    """The exact edits, these with those that round, and all."""
+    sets = (
+        tuple(edit for edit in edits if edit.numerics in classes)
+        for classes in (("exact",), ("exact", "rounding"), ("exact", "rounding", "lossy"))
+    )
+    return list(dict.fromkeys(filter(None, sets)))
 
 
 def fault_of(run: EditRun, before: TransferProfile | None) -> str:

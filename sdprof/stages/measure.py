@@ -26,8 +26,9 @@ WARMING = "warming up and compiling"
 OUTPUTS_FILE = "outputs.safetensors"
 MEMORY_SHARE = 0.8
 """Of the free memory that live workers may take together."""
-LONG_RUN_SECONDS = 8 * SHORTEST_SAMPLE_SECONDS
-"""An eager first run that took longer is warm-up enough: what it did once (allocations, packing) is a small share."""
+LONG_RUN_SECONDS = 4 * SHORTEST_SAMPLE_SECONDS
+"""An eager first run that took longer is warm-up enough: what it did once (allocations, packing) is done, and a run is
+long enough to be a sample."""
 CHOSEN_BY_TARGET = ("size", "batch_size", "height", "width", "dtype")
 
 

@@ -1,6 +1,6 @@
 """The worker through its real pipes and process: what it answers, and how it fails."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -48,10 +48,10 @@ def write_target(folder: Path, run: str, head: str = TARGET_HEAD) -> Path:
 
 @pytest.mark.parametrize("kind", [NurseryLauncher, DirectLauncher])
 def test_a_worker_outlives_the_thread_that_started_it(
-    kind: type[NurseryLauncher | DirectLauncher], denoise_target: Path
+    kind: Callable[[], NurseryLauncher | DirectLauncher], denoise_target: Path
 ) -> None:
     with ThreadPoolExecutor(max_workers=1) as passing:
-        launcher: NurseryLauncher | DirectLauncher = passing.submit(kind).result()
+        launcher = passing.submit(kind).result()
         worker = passing.submit(Worker, name="the worker", timeout_seconds=60, launcher=launcher).result()
     with worker:
         assert worker.build(build_request(denoise_target)).hot_modules

@@ -28,7 +28,7 @@ def load(texts: Mapping[str, str], **settings: str) -> Build:
     return build
 
 
-@pytest.mark.parametrize("sampler", ["plms", "ddim"])
+@pytest.mark.parametrize("sampler", ["plms", "ddim", "dpm-solver"])
 def test_no_copy_and_no_wait_is_left_in_the_loop(sampler: str) -> None:
     cured = cure(lambda texts: load(texts, sampler=sampler), STEPS, (TARGET,))
     assert cured.before.sites

@@ -1,0 +1,85 @@
+"""Look a number up in a table on the device, by an index on the device, without asking the host which entry it is."""
+
+from __future__ import annotations
+
+import ast
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.edit import Edit, Replacement
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.calls import in_parentheses
+from sdprof.fixes.source.reading.names import bindings, scope_of
+from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
+from sdprof.fixes.source.reading.tensor_calls import is_only_read
+from sdprof.model import FixMeta
+
+META = FixMeta(
+    id="index-on-device",
+    title="Look numbers up by an index on the device without reading the index",
+    kind="source",
+    numerics="exact",
+    removes=("sync-in-loop",),
+    order=15,
+)
+INTEGERS = frozenset({"int64", "int32", "int16", "int8", "uint8"})
+
+
+def concerns(site: SiteEvidence) -> bool:
+    """Whether the host read one whole number."""
+    return site.kind == "SYNC" and site.dtype in INTEGERS and site.shape == ()
+
+
+def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
+    """``table[i]`` → ``table.take(i)``, or ``table[i.reshape(1)][0]`` where entries are no numbers.
+
+    ``table[i]`` with a tensor of no dimensions is ``select``, which needs to know the number; ``take`` does not. The
+    result is a copy of the entry, not a view of it, so it must only be read. An index out of range is an assertion of
+    the device instead of an ``IndexError``.
+    """
+    if site.first_step_alone:
+        raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
+    source = sources.of(site.where.file)
+    node = source.node_at(site.where)
+    values = site.stack[0].values
+    if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Tuple | ast.Slice):
+        raise DeclinedError("The number is not read as the index of a table")
+    if not can_stay_on_device(source, node, values):
+        raise DeclinedError("It was not seen that table and index lie on the device, and that the entry is only read")
+    table_text, long = source.code(node.value), site.dtype == "int64"
+    if len(values[table_text].shape) == 1:
+        index = source.code(node.slice) if long else f"{in_parentheses(source, node.slice)}.long()"
+        text = f"{table_text}.take({index})"
+    else:
+        text = f"{table_text}[{in_parentheses(source, node.slice)}{'' if long else '.long()'}.reshape(1)][0]"
+    start, end = source.span(node)
+    return (
+        Edit(
+            fix=META.id,
+            file=source.path,
+            where=site.where,
+            replacements=(Replacement(start=start, end=end, text=text),),
+            numerics="exact",
+            proof="data",
+            description="The entry is fetched on the device, where table and index lie, and the index is never read.",
+        ),
+    )
+
+
+def can_stay_on_device(source: ModuleSource, node: ast.expr, values: Values) -> bool:
+    """Whether an expression takes an entry from a table on the device, by an index on the device, and only reads it."""
+    if not isinstance(node, ast.Subscript):
+        return False
+    if isinstance(node.slice, ast.Name):
+        bound = bindings(scope_of(source, node), node.slice.id)
+        if any(each.kind == "loop" for each in bound):
+            return False  # read-table-once reads all that the loop runs through, for the host's other uses as well
+    table = value_of(node.value, values)
+    return (
+        table is not None
+        and table.kind == "tensor"
+        and table.device == "cuda"
+        and len(table.shape) > 0
+        and is_tensor(node.slice, values, "cuda") is True
+        and is_only_read(source, node)
+    )

@@ -27,6 +27,7 @@ from sdprof.stages.request import AuditRequest
 from sdprof.stages.rewrite import Rewriter
 from sdprof.stages.simulate import audit_simulated, without_costs
 from sdprof.stages.soundness import why_unsound
+from sdprof.stages.timed_as_one import timed_as_one
 from sdprof.stages.variant_overlays import VariantOverlays
 from sdprof.stages.variants import Diagnosis, VariantStarter, variant_id
 from sdprof.worker.client import WorkerError
@@ -112,6 +113,7 @@ def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress:
                 missing += rewritten.missing
             to_try, not_rewriting = with_edits(fixes, rewritten)
             left_out += not_rewriting
+            to_try = timed_as_one(to_try, device)
 
             with stage(progress, "Trying the fixes"):
                 measurer.open_control()
@@ -130,6 +132,7 @@ def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress:
                 starter=starter,
                 folder=folder,
                 precision=precision_of(built),
+                device=device,
             )
         patched = None
         if offered.patch is not None:

@@ -6,7 +6,7 @@
 2. **together**: the rest is added one after another, the largest gain first; fixes that compile come last, because
    every set that holds one must be compiled anew. A step stays where it is not shown to be slower than the set before
    it and its estimate is a gain. One that failed on top of a failed one, and was shown to gain alone, is tried once
-   more; so is all that was to be measured on top of a set that broke.
+   more; so is all that was to be measured on top of a set that broke. A search in short leaves this out.
 3. **proof**: the sets that are left, and the best single fix where it may rival them, are measured again in fresh
    rounds. The plan is the fastest set that is *shown* to beat the baseline there, or empty where none is.
 
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 
 from sdprof.comparison.plan_conclusion import conclude
-from sdprof.comparison.plan_steps import Step, excluding_pair, steps_of, variant_of
+from sdprof.comparison.plan_steps import Step, excluding_pair, steps_of, twins_of, variant_of
 from sdprof.comparison.plan_structs import (
     BASELINE,
     CONTROL,
@@ -49,9 +49,10 @@ def find_plan(
     *,
     lossy_allowed: Collection[str] = (),
     at_once: int | None = None,
+    in_short: bool = False,
 ) -> Plan:
     """Run :func:`search_plan` to its end with a function that measures."""
-    search = search_plan(fixes, lossy_allowed=lossy_allowed, at_once=at_once)
+    search = search_plan(fixes, lossy_allowed=lossy_allowed, at_once=at_once, in_short=in_short)
     batch = next(search)
     while True:
         try:
@@ -61,7 +62,13 @@ def find_plan(
             return plan
 
 
-def search_plan(fixes: Sequence[FixMeta], *, lossy_allowed: Collection[str] = (), at_once: int | None = None) -> Search:
+def search_plan(
+    fixes: Sequence[FixMeta],
+    *,
+    lossy_allowed: Collection[str] = (),
+    at_once: int | None = None,
+    in_short: bool = False,
+) -> Search:
     """Yield batches to measure, take what was measured, return the plan.
 
     At least one batch is yielded: with no fix to try, it holds the baseline and the control.
@@ -69,20 +76,26 @@ def search_plan(fixes: Sequence[FixMeta], *, lossy_allowed: Collection[str] = ()
     :param fixes: what is offered; groups, requirements and the order of application come from their metadata.
     :param lossy_allowed: ids of lossy fixes that the user asked for; no other one takes part.
     :param at_once: how many variants can be alive at the same time, baseline and control included; None for any.
+    :param in_short: prove the sets of the ladder as they come, without weeding them before.
     :raises ValueError: where ``at_once`` is below ``SMALLEST_BATCH`` or two fixes have the same id.
     """
     if at_once is not None and at_once < SMALLEST_BATCH:
         raise ValueError(f"a plan needs {SMALLEST_BATCH} variants at once, got {at_once}")
-    return _Search(fixes, lossy_allowed, at_once).run()
+    return _Search(fixes, lossy_allowed, at_once, in_short=in_short).run()
 
 
 class _Search:
     """What is known so far."""
 
-    def __init__(self, fixes: Sequence[FixMeta], lossy_allowed: Collection[str], at_once: int | None) -> None:
+    def __init__(
+        self, fixes: Sequence[FixMeta], lossy_allowed: Collection[str], at_once: int | None, *, in_short: bool
+    ) -> None:
         self.offered = {fix.id: fix for fix in fixes}
-        self.steps, self.reasons = steps_of(fixes, lossy_allowed)
+        steps, self.reasons = steps_of(fixes, lossy_allowed)
+        self.twins = twins_of(steps)
+        self.steps = {fix: step for fix, step in steps.items() if fix not in self.twins}
         self.at_once = at_once
+        self.in_short = in_short
         self.alone = Measured(times=RoundTimes())
         self.gains: dict[str, Interval] = {}
         self.shown_alone: set[str] = set()
@@ -96,6 +109,12 @@ class _Search:
         if not (left and self.alone.time_left):
             sets = [SetMeasured(step=step.fix, variant=self.variant(step.fix), before=BASELINE) for step in left]
             return self.plan(self.alone, sets, proven_apart=not self.steps)
+
+        if self.in_short:
+            sets = self.ladder_of(self.next_steps([], left))
+            sets += self.rival(sets, left, Measured(times=RoundTimes()))
+            proof = yield from self.measure("proof", [each.variant for each in sets])
+            return self.plan(proof, sets, proven_apart=True)
 
         kept, together = yield from self.add_together(left)
         ladder = self.ladder_of(kept)
@@ -294,11 +313,17 @@ class _Search:
 
     def plan(self, proof: Measured, sets: Sequence[SetMeasured], *, proven_apart: bool) -> Plan:
         alone: Mapping[str, str] = {fix: self.variant(fix).id for fix in self.steps}
+        reasons = {
+            twin: f"timed as one with {first}: {self.reasons[first]}"
+            for twin, first in self.twins.items()
+            if first in self.reasons
+        }
         return conclude(
             proof,
             sets,
             fixes=tuple(self.offered),
-            reasons=self.reasons,
+            twins=self.twins,
+            reasons={**self.reasons, **reasons},
             gains=self.gains,
             step_gains=self.step_gains,
             parity={fix: self.alone.parity[variant] for fix, variant in alone.items() if variant in self.alone.parity},

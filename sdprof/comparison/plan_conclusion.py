@@ -23,6 +23,7 @@ def conclude(
     sets: Sequence[SetMeasured],
     *,
     fixes: Sequence[str],
+    twins: Mapping[str, str],
     reasons: Mapping[str, str],
     gains: Mapping[str, Interval],
     step_gains: Mapping[str, Interval],
@@ -32,6 +33,7 @@ def conclude(
     """Choose the fastest set that is shown to beat the baseline in these rounds, and say why for every fix.
 
     :param sets: what stands for election, each set of a ladder after the one that it was added to.
+    :param twins: fixes that were measured as one with another, by that other's id.
     :param reasons: why fixes went out before the proof.
     :param gains: of each fix alone.
     :param step_gains: of each fix on top of the set that it was added to, from before the proof.
@@ -53,10 +55,11 @@ def conclude(
             FixDecision(
                 id=fix,
                 applied=chosen is not None and fix in chosen.variant.fixes,
-                reason=_reason(fix, chosen, ladder, sets, reasons, speedups, in_plan, control),
-                gain=gains.get(fix),
-                gain_in_plan=in_plan.get(fix),
-                parity=parity.get(fix),
+                reason=_reason(fix, chosen, ladder, sets, twins, reasons, speedups, in_plan, control),
+                gain=gains.get(twins.get(fix, fix)),
+                gain_in_plan=in_plan.get(twins.get(fix, fix)),
+                parity=parity.get(twins.get(fix, fix)),
+                timed_with=twins.get(fix, ""),
             )
             for fix in fixes
         ),
@@ -125,13 +128,14 @@ def _reason(
     chosen: SetMeasured | None,
     ladder: Sequence[SetMeasured],
     sets: Sequence[SetMeasured],
+    twins: Mapping[str, str],
     reasons: Mapping[str, str],
     speedups: Mapping[str, Interval | None],
     in_plan: Mapping[str, Interval],
     control: Interval | None,
 ) -> str:
     if chosen is not None and fix in chosen.variant.fixes:
-        return _why_applied(fix, ladder, in_plan, control)
+        return _why_applied(fix, ladder, twins, in_plan, control)
     if fix in reasons:
         return reasons[fix]
     own = next((each for each in sets if fix in each.variant.fixes), None)
@@ -146,12 +150,16 @@ def _reason(
 
 
 def _why_applied(
-    fix: str, ladder: Sequence[SetMeasured], in_plan: Mapping[str, Interval], control: Interval | None
+    fix: str,
+    ladder: Sequence[SetMeasured],
+    twins: Mapping[str, str],
+    in_plan: Mapping[str, Interval],
+    control: Interval | None,
 ) -> str:
     step = next((each for each in ladder if each.step == fix), None)
     if step is None:
         bearer = next(each for each in ladder if fix in each.variant.fixes)
-        return f"needed by {bearer.step}"
+        return f"timed as one with {twins[fix]}" if fix in twins else f"needed by {bearer.step}"
     gain = in_plan.get(fix)
     if gain is None:
         return f"part of {ladder[-1].variant.id}"

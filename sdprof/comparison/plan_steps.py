@@ -42,6 +42,12 @@ def steps_of(fixes: Sequence[FixMeta], lossy_allowed: Collection[str]) -> tuple[
     return steps, reasons
 
 
+def twins_of(steps: Mapping[str, Step]) -> dict[str, str]:
+    """Of fixes that come as one, because each requires the others: all but the first, with that first one."""
+    first: dict[frozenset[str], str] = {}
+    return {fix: first[step.fixes] for fix, step in steps.items() if first.setdefault(step.fixes, fix) != fix}
+
+
 def variant_of(fixes: Collection[str], offered: Mapping[str, FixMeta]) -> VariantRequest:
     """The variant of a set: the same set always has the same id, whatever way the search came to it."""
     ordered = sorted(fixes, key=lambda each: (offered[each].order, each))

@@ -91,6 +91,8 @@ class FixDecision(msgspec.Struct, frozen=True, kw_only=True):
     """Speed-up against the set that it was added to."""
     parity: Parity | None = None
     """Of the fix alone."""
+    timed_with: str = ""
+    """The fix that it was measured as one with; empty where it was measured itself."""
 
 
 class WaterfallBar(msgspec.Struct, frozen=True, kw_only=True):

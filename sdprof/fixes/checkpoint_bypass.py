@@ -22,6 +22,7 @@ META = FixMeta(
     kind="module",
     numerics="exact",
     removes=("checkpoint-in-inference",),
+    group="checkpoint",
     order=20,
 )
 

@@ -186,6 +186,8 @@ class FixResult(msgspec.Struct, frozen=True, kw_only=True):
     """Speed-up of the fix alone against the baseline."""
     gain_in_plan: Interval | None = None
     """Speed-up against the step before it in the waterfall."""
+    timed_with: str = ""
+    """Id of the fix that it was one variant with: the gains are those of all of them."""
     parity: Parity | None = None
     removes: tuple[str, ...] = ()
     did: tuple[str, ...] = ()

@@ -36,7 +36,7 @@ class Headline:
     sure: Answer
     same: Answer
     reasons: tuple[FixResult, ...]
-    """Applied fixes, the one that gained most first."""
+    """Applied fixes, the one that gained most first; one of each that were timed as one."""
     observations: tuple[Observation, ...] = ()
     """The answers of an audit that compares nothing; empty where variants were to be compared."""
 
@@ -133,4 +133,4 @@ def _reasons(fixes: tuple[FixResult, ...]) -> tuple[FixResult, ...]:
         interval = fix.gain_in_plan or fix.gain
         return 0.0 if interval is None else interval.median
 
-    return tuple(sorted((fix for fix in fixes if fix.applied), key=gain, reverse=True))
+    return tuple(sorted((fix for fix in fixes if fix.applied and not fix.timed_with), key=gain, reverse=True))

@@ -24,7 +24,7 @@ QUICK_CHOOSING_ROUNDS = (4, 4)
 """Fewest and most rounds of a measurement from which nothing is claimed."""
 PROVING_ROUNDS = (12, 30)
 """Under 12 rounds a single stalled run can carry a bound of the interval away (docs/statistics.md)."""
-QUICK_PROVING_ROUNDS = (8, 12)
+QUICK_PROVING_ROUNDS = (8, 8)
 OVERRUN = 2.0
 """The budget may be overdrawn this many times before the proof is left out: what was chosen wants to be proved."""
 SHARE_OF_BUDGET: dict[Purpose, float] = {"alone": 0.35, "together": 0.3, "proof": 1.0}
@@ -73,6 +73,7 @@ class Comparer:
             measured,
             lossy_allowed=self._request.lossy_fixes,
             at_once=max(SMALLEST_BATCH, self._measurer.room()),
+            in_short=self._request.quick,
         )
         return Measurements(
             plan=plan,

@@ -182,6 +182,7 @@ def _fix_result(decision: FixDecision, meta: FixMeta, measured: Measurements) ->
         reason=decision.reason[:1].upper() + decision.reason[1:],
         gain=decision.gain,
         gain_in_plan=decision.gain_in_plan,
+        timed_with=decision.timed_with,
         parity=decision.parity,
         removes=meta.removes,
         did=did,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,9 +22,9 @@ from sdprof.model import Parity, RewriteProof, RewrittenFile, TransferProfile
 from sdprof.stages.choose_edits import Trial
 from sdprof.stages.overlay_folder import write_overlay
 from sdprof.stages.own_time import TimeSheet
-from sdprof.stages.variants import VariantStarter
+from sdprof.stages.variants import STARTED_AT_ONCE, VariantStarter
 from sdprof.worker.client import WorkerError
-from sdprof.worker.protocol import SIMULATED, Collect, Collected
+from sdprof.worker.protocol import Collect, Collected
 
 SLOWEST = 10.0
 """A rewritten loop that takes this many times as long as the loop as it is, and then some, is taken to hang."""
@@ -72,8 +73,6 @@ class EditTrials:
         self._precision = precision
         self._numbers = itertools.count()
         self._runs: dict[tuple[Edit, ...], EditRun] = {}
-        if device == SIMULATED:
-            starter.expect_simulations()
         self._timeout_seconds = LEAST_TIMEOUT_SECONDS
         self._outputs: Outputs = {}
         self._outputs_again: Outputs = {}
@@ -131,8 +130,27 @@ class EditTrials:
     def run(self, edits: tuple[Edit, ...]) -> EditRun:
         """Run the loop with these edits, once and for all."""
         if edits not in self._runs:
-            self._runs[edits] = self._run(edits, self._starter.request.profile_steps)
+            self._runs[edits] = self._run(edits, self._starter.request.profile_steps, self._times)
         return self._runs[edits]
+
+    def run_ahead(self, several: Iterable[tuple[Edit, ...]], time_left: Callable[[], bool]) -> None:
+        """Run the loop with each of these sets of edits, two at a time: nothing is timed here."""
+        steps = self._starter.request.profile_steps
+
+        def run(edits: tuple[Edit, ...]) -> None:
+            if edits not in self._runs and time_left():
+                self._runs[edits] = self._run(edits, steps, TimeSheet())
+
+        with (
+            self._times.spent_on("trying rewrites", overhead=False),
+            ThreadPoolExecutor(STARTED_AT_ONCE) as pool,
+        ):
+            for _ in pool.map(run, several):
+                pass
+
+    def has_run(self, edits: tuple[Edit, ...]) -> bool:
+        """Whether the loop was run with these edits."""
+        return edits in self._runs
 
     def _run_as_it_is(self) -> None:
         """Output and events of the loop as it is, from runs in the same order as those of a trial."""
@@ -153,7 +171,7 @@ class EditTrials:
             self._before = _read(folder, ()) if isinstance(reply, Collected) else None
         self._timeout_seconds = min(self._starter.request.timeout_seconds, LEAST_TIMEOUT_SECONDS + SLOWEST * seconds)
 
-    def _run(self, edits: tuple[Edit, ...], steps: int) -> EditRun:
+    def _run(self, edits: tuple[Edit, ...], steps: int, times: TimeSheet) -> EditRun:
         folder = self._folder()
         composed = {
             file: compose(self._sources.of(file), [edit for edit in edits if edit.file == file])
@@ -164,9 +182,13 @@ class EditTrials:
         outputs = folder / "outputs.safetensors"
         try:
             worker, _ = self._starter.start(
-                steps=steps, device=self._device, overlay=overlay, timeout_seconds=self._timeout_seconds
+                steps=steps,
+                device=self._device,
+                overlay=overlay,
+                timeout_seconds=self._timeout_seconds,
+                times=times,
             )
-            with self._times.spent_on("trying rewrites", overhead=False):
+            with times.spent_on("trying rewrites", overhead=False):
                 try:
                     worker.run(str(outputs))
                     reply = (
@@ -195,7 +217,7 @@ class EditTrials:
         )
 
     def _per_step(self, edits: tuple[Edit, ...], once: TransferProfile) -> float | None:
-        twice = self._run(edits, 2 * self._starter.request.profile_steps).transfers
+        twice = self._run(edits, 2 * self._starter.request.profile_steps, self._times).transfers
         if twice is None or twice.steps <= once.steps:
             return None
         return (loop_transfers(twice).total - loop_transfers(once).total) / (twice.steps - once.steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sdprof.comparison.schedule import another_round, balanced_order
 from sdprof.run_folder import RunFolder
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress
-from sdprof.stages.variants import VariantStarter
+from sdprof.stages.variants import STARTED_AT_ONCE, VariantStarter, uncompiled
 from sdprof.stages.warm_worker import SHORTEST_SAMPLE_SECONDS, WarmWorker, warm
 from sdprof.worker.client import Worker, WorkerError
 from sdprof.worker.protocol import Built
@@ -66,6 +67,8 @@ class Measurer:
         self._resident: list[WarmWorker] = []
         self._others: dict[str, WarmWorker] = {}
         """Alive beside the baseline's, by variant; the one that was used last comes last."""
+        self._ahead: dict[str, tuple[Worker, Built] | WorkerError] = {}
+        """Started, or not to be started, and not yet warm."""
         self._most_alive: int | None = None
         self.records: dict[str, VariantRecord] = {}
 
@@ -99,6 +102,10 @@ class Measurer:
 
     def close(self) -> None:
         """End all workers."""
+        while self._ahead:
+            started = self._ahead.popitem()[1]
+            if not isinstance(started, WorkerError):
+                started[0].close()
         while self._others:
             self._others.popitem()[1].worker.close()
         while self._resident:
@@ -110,6 +117,7 @@ class Measurer:
         for variant in variants:
             if variant.id in self._others:
                 self._others[variant.id] = self._others.pop(variant.id)
+        self._start_ahead([variant for variant in variants if variant.id not in self._others])
         runners = list(self._resident)
         for number, variant in enumerate(variants):
             if variant.id not in self._others:
@@ -137,12 +145,41 @@ class Measurer:
         ):
             self._others.pop(idle.pop(0)).worker.close()
 
+    def _start_ahead(self, variants: list[VariantRequest]) -> None:
+        """Start two at a time where nothing is timed: not where a fix compiles, nor where memory is short."""
+        eager = [variant for variant in variants if uncompiled(variant.fixes) == variant.fixes]
+        living = len(self._resident) + len(self._others)
+        if living + len(variants) > self.room() or free_bytes() < 2 * len(variants) * self._own_bytes():
+            return
+        started_seconds = time.perf_counter()
+        with ThreadPoolExecutor(STARTED_AT_ONCE) as pool:
+            self._ahead.update(
+                zip([variant.id for variant in eager], pool.map(self._started_apart, eager), strict=True)
+            )
+        seconds = time.perf_counter() - started_seconds
+        built = [each[1] for each in self._ahead.values() if not isinstance(each, WorkerError)]
+        fixing = min(seconds, sum(each.fix_seconds for each in built) / STARTED_AT_ONCE)
+        self._times.add("starting workers", seconds - fixing, overhead=True)
+        self._times.add("applying fixes", fixing, overhead=False)
+
+    def _started_apart(self, variant: VariantRequest) -> tuple[Worker, Built] | WorkerError:
+        try:
+            return self._starter.start(variant.fixes, times=TimeSheet())
+        except WorkerError as error:
+            return error
+
+    def _started(self, variant: VariantRequest) -> tuple[Worker, Built]:
+        started = self._ahead.pop(variant.id, None)
+        if isinstance(started, WorkerError):
+            raise started
+        return started or self._starter.start(variant.fixes)
+
     def _own_bytes(self) -> int:
         return private_bytes(self._resident[0].worker.process_id)
 
     def _open(self, variant: VariantRequest) -> WarmWorker | None:
         try:
-            worker, built = self._starter.start(variant.fixes)
+            worker, built = self._started(variant)
         except WorkerError as error:
             self.records[variant.id] = VariantRecord(fixes=variant.fixes, error=error.sentence)
             return None

@@ -12,12 +12,11 @@ from pathlib import Path
 import msgspec
 
 from sdprof.comparison.plan_structs import BASELINE
-from sdprof.fixes.registry import all_fixes
 from sdprof.model import LoopMap, Missing
 from sdprof.run_folder import Part, RunFolder
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress
-from sdprof.stages.variants import VariantStarter, variant_id
+from sdprof.stages.variants import VariantStarter, uncompiled, variant_id
 from sdprof.worker.client import Worker, WorkerError
 from sdprof.worker.protocol import SIMULATED, Collect, Collected
 
@@ -179,7 +178,7 @@ class Observer:
 
     def _start(self, start: _Start, waiting: list[str]) -> Worker | None:
         try:
-            worker, _ = self._starter.start(start.fixes, steps=start.steps, device=start.device)
+            worker, _ = self._starter.start(start.fixes, steps=start.steps, device=start.device, times=start.times)
             if start.warm:
                 with start.times.spent_on("warming up before observation", overhead=False):
                     worker.run()
@@ -232,12 +231,6 @@ class Observer:
     def _is_done(self, variant: str, name: str) -> bool:
         part = self._folder.state(_part(variant, name))
         return part is not None and part.state == "done"
-
-
-def uncompiled(fixes: tuple[str, ...]) -> tuple[str, ...]:
-    """The fixes that change what would be compiled."""
-    compiling = {fix.id for fix in all_fixes() if fix.compiles}
-    return tuple(fix for fix in fixes if fix not in compiling)
 
 
 def never_called(hot_module: str, section: str) -> Missing:

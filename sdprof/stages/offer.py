@@ -18,6 +18,7 @@ from sdprof.stages.patch import patches
 from sdprof.stages.rewrite import Rewriter, Rewritten
 from sdprof.stages.rewrites import audited_texts, rewritten_texts
 from sdprof.stages.source_results import TRANSFER_FINDINGS
+from sdprof.stages.timed_as_one import tells_nothing_here
 from sdprof.stages.variants import VariantStarter, variant_id
 from sdprof.worker.client import WorkerError
 
@@ -46,14 +47,17 @@ def offer(
     starter: VariantStarter,
     folder: RunFolder,
     precision: str | None,
+    device: str,
 ) -> Offer:
     """Choose the fixes of the patch, prove them once more all together, and write the patch.
 
     A fix is in where it is part of the plan, and also where it is proven and its gain cannot be shown by time here: it
-    keeps the bits or takes copies or waits out of the loop, and was not shown to be slower.
+    keeps the bits or takes copies or waits out of the loop, and was not shown to be slower, where time can show that.
+
+    :param device: type of the device that was timed.
     """
     reasons = {
-        decision.id: _kept_out(decision, metas[decision.id], measured)
+        decision.id: _kept_out(decision, metas[decision.id], measured, device)
         for decision in measured.plan.decisions
         if decision.id in rewritten.rewrites.fixes
     }
@@ -75,16 +79,18 @@ def offer(
     )
 
 
-def _kept_out(decision: FixDecision, meta: FixMeta, measured: Measurements) -> str:
+def _kept_out(decision: FixDecision, meta: FixMeta, measured: Measurements, device: str) -> str:
     """Why a fix is not offered, or an empty string."""
     if decision.applied:
         return ""
-    record = measured.records.get(decision.id)
+    with_it = (record for record in measured.records.values() if decision.id in record.fixes)
+    record = min(with_it, key=lambda each: len(each.fixes), default=None)
     if record is not None and record.error:
         return f"Rolled back: {record.error}"
     if decision.parity is not None and not decision.parity.passed:
         return f"Rolled back: parity failed: {decision.parity.reason}"
-    if judge(decision.gain, measured.plan.control).verdict == "slower":
+    slower = judge(decision.gain, measured.plan.control).verdict == "slower"
+    if slower and not tells_nothing_here(meta, device):
         return "Not offered: it was shown to be slower."
     # What it takes out of the loop was seen to be gone when the edits were chosen, else they would not have stayed.
     if meta.numerics == "exact" or TRANSFER_FINDINGS & set(meta.removes):

@@ -104,11 +104,13 @@ class Rewriter:
             return Rewritten(missing=(Missing(section="Source rewrites", reason=reason),))
         edits, declined = choice.edits, choice.declined
         proofs: dict[str, RewriteProof] = {}
-        for fix in sorted({edit.fix for edit in edits}):
-            own = tuple(edit for edit in edits if edit.fix == fix)
-            if not (time_left() or own == edits):
+        alone = {fix: tuple(edit for edit in edits if edit.fix == fix) for fix in sorted({edit.fix for edit in edits})}
+        if not self._starter.request.quick:
+            self._progress.advance("each fix alone")
+            self._trials.run_ahead(alone.values(), time_left)
+        for fix, own in alone.items():
+            if not self._trials.has_run(own):
                 continue
-            self._progress.advance(f"{fix} alone")
             changed = self._trials.changes_output(own)
             if changed:
                 reason = f"Alone it changed the output: {changed}"

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from sdprof.comparison.plan_structs import BASELINE
+from sdprof.fixes.registry import all_fixes
 from sdprof.model import Finding, LoopMap, ModuleProfile, RewrittenFile
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.request import AuditRequest
@@ -15,9 +16,9 @@ from sdprof.worker.client import Worker, WorkerError
 from sdprof.worker.launcher import DirectLauncher, Launcher
 from sdprof.worker.protocol import SIMULATED, Build, Built
 
+STARTED_AT_ONCE = 2
+"""Workers that start beside each other where nothing is timed."""
 WEIGHTS_FILE = "weights.safetensors"
-SIMULATION = "sdprof.device"
-"""What such a worker imports; it registers operators, so no other worker has it."""
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,12 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 def variant_id(fixes: tuple[str, ...]) -> str:
     """The name of a set of fixes; also the name of its folder."""
     return "+".join(fixes) if fixes else BASELINE.id
+
+
+def uncompiled(fixes: tuple[str, ...]) -> tuple[str, ...]:
+    """The fixes that change what would be compiled."""
+    compiling = {fix.id for fix in all_fixes() if fix.compiles}
+    return tuple(fix for fix in fixes if fix not in compiling)
 
 
 class VariantStarter:
@@ -47,7 +54,6 @@ class VariantStarter:
         self.request = request
         self.overlays = overlays
         self._launcher = launcher
-        self._simulating: Launcher | None = None
         self.weights_file = scratch / WEIGHTS_FILE
         self.diagnosis = Diagnosis()
         self.chosen: dict[str, str | int | None] = {}
@@ -65,6 +71,7 @@ class VariantStarter:
         device: str | None = None,
         overlay: tuple[RewrittenFile, ...] = (),
         timeout_seconds: float | None = None,
+        times: TimeSheet | None = None,
     ) -> tuple[Worker, Built]:
         """Start a worker and build a variant in it.
 
@@ -72,17 +79,19 @@ class VariantStarter:
         :param device: where to run, where that differs from the request's.
         :param overlay: source files that run as rewritten copies.
         :param timeout_seconds: longest wait for one answer, where that differs from the request's.
+        :param times: where to book it, where it runs beside something that is booked already.
         :raises WorkerError: if the build fails; the worker is closed then.
         """
         try:
             overlay = overlay or self.overlays.of(variant_id(fixes), fixes)
         except ChangedFileError as error:
             raise WorkerError("fix", str(error)) from None
-        usual = self._simulating if device == SIMULATED and self._simulating is not None else self._launcher
-        launchers = (usual.apart_from(tuple(each.original for each in overlay)), DirectLauncher())
-        for launcher in launchers if overlay else (usual,):
+        launchers = (self._launcher.apart_from(tuple(each.original for each in overlay)), DirectLauncher())
+        for launcher in launchers if overlay else (self._launcher,):
             try:
-                worker, built = self._start(launcher, fixes, steps, device, overlay, timeout_seconds)
+                worker, built = self._start(
+                    launcher, fixes, steps, device, overlay, timeout_seconds, times or self._times
+                )
             except WorkerError as error:
                 if error.trouble == "overlay" and launcher is not launchers[-1]:
                     continue
@@ -93,10 +102,6 @@ class VariantStarter:
             self._launcher.learn(built.libraries)
         return worker, built
 
-    def expect_simulations(self) -> None:
-        """Have workers of the simulated device born with it from now on: many are to come."""
-        self._simulating = self._launcher.born_with((SIMULATION,))
-
     def _start(
         self,
         launcher: Launcher,
@@ -105,11 +110,12 @@ class VariantStarter:
         device: str | None,
         overlay: tuple[RewrittenFile, ...],
         timeout_seconds: float | None,
+        times: TimeSheet,
     ) -> tuple[Worker, Built]:
         request = self.request
         differing = {**(self.chosen if device is not None else {}), "steps": steps, "device": device}
         options = {**request.options, **{name: value for name, value in differing.items() if value is not None}}
-        with self._times.spent_on("starting workers", overhead=True):
+        with times.spent_on("starting workers", overhead=True):
             worker = Worker(
                 name=f"the worker of {variant_id(fixes)}",
                 timeout_seconds=timeout_seconds or request.timeout_seconds,
@@ -136,6 +142,6 @@ class VariantStarter:
             except BaseException:
                 worker.close()
                 raise
-            self._times.add("starting workers", -built.fix_seconds, overhead=True)
-            self._times.add("applying fixes", built.fix_seconds, overhead=False)
+            times.add("starting workers", -built.fix_seconds, overhead=True)
+            times.add("applying fixes", built.fix_seconds, overhead=False)
         return worker, built

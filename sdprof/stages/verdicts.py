@@ -47,6 +47,7 @@ def _settled(
     in_patched: tuple[Finding, ...] | None,
 ) -> Finding:
     cures = [fix for fix in fixes if is_cure(fix, finding)]
+    timed_together = {fix.timed_with for fix in fixes} | {fix.id for fix in fixes if fix.timed_with}
     in_source = status_of_rewritten(finding, cures, in_patched)
     others = [fix for fix in cures if fix.kind != "source"]
     status, reason = _status(finding, others if others else cures, still_there, not_tried)
@@ -57,7 +58,7 @@ def _settled(
         status=status,
         reason=reason,
         fixes=tuple(fix.id for fix in cures) or finding.fixes,
-        cost=_with_gain(finding.cost, cures, baseline_ms_per_step),
+        cost=_with_gain(finding.cost, [fix for fix in cures if fix.id not in timed_together], baseline_ms_per_step),
     )
 
 
@@ -85,7 +86,7 @@ def _status(
 
 
 def _with_gain(cost: Cost | None, cures: list[FixResult], baseline_ms_per_step: float) -> Cost | None:
-    """Put what the best cure gained, measured alone, beside the prediction."""
+    """Put what the best cure gained beside the prediction: one that was measured alone."""
     gains = [fix.gain.median for fix in cures if fix.gain is not None]
     if not gains:
         return cost

@@ -24,7 +24,7 @@ TURN_SECONDS = 0.1
 """Longest that one thread listens for the end of a worker while another may want to start one."""
 MIB = 1 << 20
 WORKER_ENVIRONMENT = {
-    "OMP_WAIT_POLICY": "passive",
+    "GOMP_SPINCOUNT": "1000",
     "MALLOC_MMAP_THRESHOLD_": str(32 * MIB),
     "MALLOC_TRIM_THRESHOLD_": str(64 * MIB),
 }
@@ -32,8 +32,10 @@ WORKER_ENVIRONMENT = {
 settings are left as they are.
 
 Several workers share the cores. OpenMP's threads spin while they wait for each other, and where one of them has lost
-its core to somebody else the others burn theirs: on two shared cores a run of 0.3 s was seen to take up to 9 s. Passive
-threads sleep.
+its core to somebody else the others burn theirs: on two shared cores a run of 0.2 s was seen to take up to 13 s.
+Threads that sleep at once (OMP_WAIT_POLICY=passive) took 0.6 s for it on idle cores, for each of its small operators
+wakes them anew. 1000 turns are what libgomp itself falls back to where there are more threads than cores
+(GOMP_SPINCOUNT in its manual): 0.4 s, beside another busy process as well.
 
 glibc hands large blocks back to the system until a process has freed a few, and then keeps them (mallopt(3),
 M_MMAP_THRESHOLD): a worker that had freed other blocks while it was built took 165,000 page faults a run where another
@@ -62,9 +64,6 @@ class Launcher(Protocol):
 
     def apart_from(self, files: tuple[str, ...]) -> Launcher:
         """One whose workers are not born with these source files imported, as far as paths can tell."""
-
-    def born_with(self, modules: tuple[str, ...]) -> Launcher:
-        """One whose workers have imported these modules as well, where that saves time."""
 
 
 class LaunchError(Exception):
@@ -104,10 +103,6 @@ class DirectLauncher:
         """Nothing: every worker is a new interpreter."""
 
     def apart_from(self, files: tuple[str, ...]) -> Launcher:
-        """Itself: every worker is a new interpreter."""
-        return self
-
-    def born_with(self, modules: tuple[str, ...]) -> Launcher:
         """Itself: every worker is a new interpreter."""
         return self
 
@@ -180,10 +175,6 @@ class NurseryLauncher:
         if not left_out:
             return self
         return self._other(tuple(name for name in self._learned if name.partition(".")[0] not in left_out))
-
-    def born_with(self, modules: tuple[str, ...]) -> Launcher:
-        """A nursery that has learned these modules besides."""
-        return self._other((*self._learned, *modules))
 
     def _other(self, libraries: tuple[str, ...]) -> NurseryLauncher:
         if libraries not in self._others:

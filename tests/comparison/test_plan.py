@@ -358,3 +358,32 @@ def test_a_noisy_machine_with_gains_finds_them(noisy_machine):
         true_gains.append(truth(plan.variant.fixes) if plan.variant else 1.0)
     assert sum(gain >= 1.25 for gain in true_gains) >= 18
     assert min(true_gains) >= 1.0
+
+
+def test_fixes_that_require_each_other_are_told_of_as_one(calm):
+    measure = Simulated(calm, product(a=1.1, b=1.0, c=0.8, d=1.0))
+    fixes = [fix("a", requires=("b",)), fix("b", requires=("a",)), fix("c", requires=("d",)), fix("d", requires=("c",))]
+    plan = find_plan(fixes, measure)
+    assert applied(plan) == {"a", "b"}
+    assert reasons(plan)["b"] == "timed as one with a"
+    assert reasons(plan)["d"].startswith("timed as one with c: slower: ")
+    gains = {decision.id: decision.gain for decision in plan.decisions}
+    assert gains["a"] == gains["b"] != gains["c"] == gains["d"]
+    assert [variant.id for variant in measure.asked[0].variants[2:]] == ["a+b", "c+d"]
+
+
+def test_in_short_the_ladder_goes_to_the_proof_at_once(calm):
+    measure = Simulated(calm, product(a=1.1, b=1.3, c=0.85))
+    plan = find_plan([fix(name) for name in "abc"], measure, in_short=True)
+    assert [batch.purpose for batch in measure.asked] == ["alone", "proof"]
+    assert plan.variant.fixes == ("a", "b")
+    assert plan.proven_apart
+    assert plan.speedup.median == pytest.approx(1.43, rel=0.02)
+
+
+def test_in_short_a_step_that_spoils_the_others_is_left_out_by_the_proof(calm):
+    def speed(fixes):
+        return {frozenset(): 1.0, frozenset("a"): 1.3, frozenset("b"): 1.2}.get(fixes, 0.9)
+
+    plan = find_plan([fix("a"), fix("b")], Simulated(calm, speed), in_short=True)
+    assert plan.variant.fixes == ("a",)

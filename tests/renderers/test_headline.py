@@ -3,6 +3,7 @@ import pytest
 
 from sdprof.model import AuditResult
 from sdprof.renderers.headline import headline
+from sdprof.renderers.html.waterfall import waterfall_rows
 from tests.renderers.samples import SAMPLES, faster, parity
 
 
@@ -55,6 +56,20 @@ def test_reasons_are_the_applied_fixes_by_gain() -> None:
     assert gains == sorted(gains, reverse=True)
     assert all(fix.applied for fix in reasons)
     assert len(reasons) == len([fix for fix in faster().fixes if fix.applied])
+
+
+def test_fixes_that_were_timed_as_one_are_one_reason_and_one_bar() -> None:
+    full = faster()
+    first = next(fix for fix in full.fixes if fix.applied and fix.gain_in_plan)
+    twin = msgspec.structs.replace(first, id="its-twin", timed_with=first.id)
+    bars = tuple(
+        msgspec.structs.replace(bar, fix=f"its-twin + {first.id}") if bar.fix == first.id else bar
+        for bar in full.waterfall
+    )
+    joined = msgspec.structs.replace(full, fixes=(*full.fixes, twin), waterfall=bars)
+    assert headline(joined).reasons == headline(full).reasons
+    [row] = [row for row in waterfall_rows(joined) if row.label.endswith(", and 1 more")]
+    assert row.gain == first.gain_in_plan
 
 
 def test_few_rounds_are_never_sure() -> None:

@@ -45,9 +45,12 @@ class FakeStarter:
 
     def __init__(self, *, runs_left: int = 1000) -> None:
         self.started: dict[tuple[str, ...], list[FakeWorker]] = {}
+        self.failing: set[tuple[str, ...]] = set()
         self._runs_left = runs_left
 
-    def start(self, fixes: tuple[str, ...] = ()) -> tuple[FakeWorker, object]:
+    def start(self, fixes: tuple[str, ...] = (), *, times: TimeSheet | None = None) -> tuple[FakeWorker, object]:
+        if fixes in self.failing:
+            raise WorkerError("fix", "it does not start")
         worker = FakeWorker(runs_left=self._runs_left if fixes else 1000)
         self.started.setdefault(fixes, []).append(worker)
         return worker, BUILT
@@ -100,3 +103,14 @@ def test_a_worker_that_dies_costs_its_variant_alone(opened):
     assert len(times.seconds("baseline")) == 2
     assert measurer.records["a"].error == "the worker crashed"
     assert starter.started["a",][0].closed
+
+
+def test_one_that_does_not_start_costs_its_variant_alone(opened):
+    starter = FakeStarter()
+    starter.failing.add(("a",))
+    measurer = opened(starter)
+    times = measurer.measure(batch(A, B), POLICY)
+    assert measurer.records["a"].error == "it does not start"
+    assert len(times.seconds("b")) == 2
+    measurer.close()
+    assert all(worker.closed for workers in starter.started.values() for worker in workers)

@@ -1,6 +1,6 @@
 """What is looked at again after the fixes."""
 
-from sdprof.stages.observe import uncompiled
+from sdprof.stages.variants import uncompiled
 
 
 def test_what_only_compiles_leaves_nothing_to_look_at_again():

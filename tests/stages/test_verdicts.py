@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from sdprof.model import Cost, FindingStatus, FixResult
@@ -55,3 +56,11 @@ def test_a_fix_that_was_left_out_has_declined_nothing() -> None:
     (settled,) = settled_findings((finding("slow"),), (left_out,), 1, None, frozenset({"late"}))
     assert settled.status == "open"
     assert settled.reason.startswith("Not tried: late")
+
+
+def test_what_fixes_gained_as_one_is_obtained_by_none_of_them() -> None:
+    first = fix_result("cure", applied=True, gain=2.0)
+    twin = msgspec.structs.replace(fix_result("twin", applied=True, gain=2.0), timed_with="cure")
+    (settled,) = settled_findings((CURED,), (first, twin), 10.0, frozenset())
+    assert settled.status == "fixed"
+    assert settled.cost is None or settled.cost.obtained_ms_per_step is None

@@ -19,6 +19,7 @@ META = FixMeta(
     kind="source",
     numerics="exact",
     removes=("checkpoint-in-inference",),
+    group="checkpoint",
     order=50,
 )
 SETTINGS = frozenset({"use_reentrant", "preserve_rng_state", "determinism_check", "debug", "context_fn", "early_stop"})

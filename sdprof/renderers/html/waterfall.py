@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from sdprof.model import AuditResult, Interval
+from sdprof.model import AuditResult, FixResult, Interval
 from sdprof.renderers import quantities, step_time
 from sdprof.renderers.html.svg import Attribute, drawing, element, line, percent
 
@@ -40,12 +40,14 @@ def waterfall_rows(result: AuditResult) -> tuple[WaterfallRow, ...]:
     rows = []
     for number, bar in enumerate(bars):
         previous = bars[number - 1].ms_per_step if number else None
-        fix = fixes.get(bar.fix or "")
+        added = (bar.fix or "").split(" + ")
+        known = [fixes[each] for each in added if each in fixes]
+        fix = next((each for each in known if each.gain_in_plan is not None), known[0] if known else None)
         baseline_label = start.label if start is not None and start.label else "As it is"
         rows.append(
             WaterfallRow(
-                label=baseline_label if bar.fix is None else (fix.title if fix is not None else bar.fix),
-                fix=bar.fix,
+                label=baseline_label if bar.fix is None else _label(fix, added),
+                fix=bar.fix if fix is None else fix.id,
                 bar=_bar(bar.ms_per_step, previous, bar.predicted_ms_per_step, longest or 1.0),
                 ms=bar.ms_per_step,
                 saved_ms=None if previous is None else previous - bar.ms_per_step,
@@ -56,6 +58,12 @@ def waterfall_rows(result: AuditResult) -> tuple[WaterfallRow, ...]:
             )
         )
     return tuple(rows)
+
+
+def _label(fix: FixResult | None, added: list[str]) -> str:
+    """A step may bring several fixes along, which were timed as one."""
+    first = added[0] if fix is None else fix.title
+    return first if len(added) == 1 else f"{first}, and {len(added) - 1} more"
 
 
 def _bar(ms: float, previous: float | None, predicted: float | None, longest: float) -> Markup:

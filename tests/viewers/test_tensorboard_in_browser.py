@@ -86,7 +86,6 @@ def test_a_view_shows_its_content(page: Page, run: str, view: str, words: str, d
     assert page.locator("tbody tr").count() > 0
 
 
-@pytest.mark.skip(reason="the plugin's page reports a script error of its own, not looked into yet")
 def test_the_trace_view_draws_the_trace(page: Page) -> None:
     show(page, "before", "Trace")
     trace = page.frame_locator("iframe")

@@ -7,10 +7,10 @@ import ast
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
-from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
-from sdprof.fixes.source.reading.names import bindings, scope_of
-from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
+from sdprof.fixes.source.reading.host_copies import Frame, make_host, twin
+from sdprof.fixes.source.reading.seen import is_tensor, value_of
 from sdprof.fixes.source.reading.tensor_calls import is_only_read
 from sdprof.model import FixMeta
 
@@ -39,12 +39,12 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """
     if site.first_step_alone:
         raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
-    source = sources.of(site.where.file)
+    frame = Frame(site, sources, 0)
+    source, values = frame.source, frame.values
     node = source.node_at(site.where)
-    values = site.stack[0].values
     if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Tuple | ast.Slice):
         raise DeclinedError("The number is not read as the index of a table")
-    if not can_stay_on_device(source, node, values):
+    if not can_stay_on_device(frame, node):
         raise DeclinedError("It was not seen that table and index lie on the device, and that the entry is only read")
     table_text, long = source.code(node.value), site.dtype == "int64"
     if len(values[table_text].shape) == 1:
@@ -66,20 +66,29 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     )
 
 
-def can_stay_on_device(source: ModuleSource, node: ast.expr, values: Values) -> bool:
-    """Whether an expression takes an entry from a table on the device, by an index on the device, and only reads it."""
+def can_stay_on_device(frame: Frame, node: ast.expr) -> bool:
+    """Whether an expression takes an entry from a table on the device, by an index on the device, and only reads it.
+
+    Not where the host can have the index without computing it: a host copy of what the loop runs through serves the
+    host's other uses of it as well, and an index that lies on the host is none for ``take``.
+    """
     if not isinstance(node, ast.Subscript):
         return False
-    if isinstance(node.slice, ast.Name):
-        bound = bindings(scope_of(source, node), node.slice.id)
-        if any(each.kind == "loop" for each in bound):
-            return False  # read-table-once reads all that the loop runs through, for the host's other uses as well
-    table = value_of(node.value, values)
+    table = value_of(node.value, frame.values)
     return (
         table is not None
         and table.kind == "tensor"
         and table.device == "cuda"
         and len(table.shape) > 0
-        and is_tensor(node.slice, values, "cuda") is True
-        and is_only_read(source, node)
+        and is_tensor(node.slice, frame.values, "cuda") is True
+        and is_only_read(frame.source, node)
+        and not _is_known_to_host(frame, node.slice)
     )
+
+
+def _is_known_to_host(frame: Frame, index: ast.expr) -> bool:
+    try:
+        copy = twin(frame, index) or make_host(frame, index)
+    except DeclinedError:
+        return False
+    return copy is not None and not copy.computes

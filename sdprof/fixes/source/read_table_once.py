@@ -60,7 +60,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     whole = merged(copies, computes=_computes(frame, node, leaves)) if copies else None
     if whole is not None:
         edits.append(_edit(site, whole))
-    plainer = can_stay_on_device(frame.source, node, frame.values)  # index-on-device needs no helper
+    plainer = can_stay_on_device(frame, node)  # index-on-device needs no helper
     if not plainer and all(_fits_helper(leaf) for leaf in leaves) and site.where.function != "<module>":
         edits.append(_with_helper(site, frame, leaves, computes=_computes(frame, node, leaves)))
         made_of = [each for leaf in leaves for each in _operands_of(frame, leaf)]

@@ -93,7 +93,7 @@ def twin(frame: Frame, node: ast.expr) -> HostCopy | None:
     return _of_table(frame, node, loop, scope)
 
 
-def make_host(frame: Frame, node: ast.expr, seen_calls: int = 0) -> HostCopy | None:
+def make_host(frame: Frame, node: ast.expr) -> HostCopy | None:
     """Make the value of a name a host value where it comes from."""
     if not isinstance(node, ast.Name):
         return None
@@ -105,18 +105,19 @@ def make_host(frame: Frame, node: ast.expr, seen_calls: int = 0) -> HostCopy | N
         value = assigned[0].value
         if assigned[0].kind == "unpacking" and isinstance(value, ast.Tuple):
             value = _unpacked(assigned[0].node, value, node.id) or value
-        found = host_operands(frame, value)
         seen = value_of(node, frame.values)
-        if found is not None and seen is not None and _is_integer(seen) and _tensors_are_integers(value, frame.values):
-            found.computes = False  # integers come out the same on any device
-        return found
+        counts = seen is not None and _is_integer(seen) and _tensors_are_integers(value, frame.values)
+        return host_operands(frame, value, counts=counts)
     if parameter and isinstance(scope, Function):
         return _from_caller(frame, scope, node.id)
     return None
 
 
-def host_operands(frame: Frame, value: ast.expr) -> HostCopy | None:
-    """Compute an expression from host values: each of its operands that has a twin, or can be made a host value."""
+def host_operands(frame: Frame, value: ast.expr, *, counts: bool = False) -> HostCopy | None:
+    """Compute an expression from host values: each of its operands that has a twin, or can be made a host value.
+
+    :param counts: it takes whole numbers to whole numbers, which come out the same on any device.
+    """
     own = twin(frame, value) if isinstance(value, Leaf) else None
     if own is not None and own.text is not None:
         own.replacements.append(_in_place(frame.source, value, own.text))
@@ -133,7 +134,7 @@ def host_operands(frame: Frame, value: ast.expr) -> HostCopy | None:
             found.append(copy)
     if not found:
         return None
-    return merged(found, computes=not isinstance(value, Leaf))
+    return merged(found, computes=not (counts or isinstance(value, Leaf)))
 
 
 def merged(copies: list[HostCopy], *, computes: bool) -> HostCopy | None:

@@ -149,9 +149,16 @@ def test_an_array_among_tensors_becomes_one() -> None:
 
 
 def test_an_array_that_is_used_for_more_stays() -> None:
-    more = SAMPLER + "\n        def other(self):\n            return self.alphas_prev.sum()\n"
+    more = SAMPLER.replace("return a_prev", "spare = self.alphas_prev.sum()\n            return a_prev")
+    assert more != SAMPLER
     said = after("one-kind-of-table", more, "x.shape[0]", kind="table", op="self.alphas_prev")
     assert "more than to fill" in said
+
+
+def test_another_function_makes_of_an_array_what_it_made() -> None:
+    more = SAMPLER + "\n        def other(self):\n            return self.alphas_prev.sum()\n"
+    said = after("one-kind-of-table", more, "x.shape[0]", kind="table", op="self.alphas_prev")
+    assert "return self.alphas_prev.cpu().numpy().sum()" in said
 
 
 CLOSURE = """

@@ -283,6 +283,10 @@ def _in_head(frame: Frame, name: str, element: Element, loop: ast.For | ast.Asyn
     source, wished = frame.source, f"{name}_on_host"
     if not is_free(scope, wished) or element.index is not None:
         return None
+    if element.paired is not None:
+        return _in_paired_head(frame, element, element.paired, loop, scope, wished)
+    if isinstance(element.iterable, ast.Subscript) and element.iterable not in source.parents:
+        return None  # of pairs that are made elsewhere
     code = source.code(element.iterable)
     if element.zipped is not None and isinstance(element.target, ast.Tuple):
         behind_target = source.span(element.target.elts[-1])[1]
@@ -300,6 +304,26 @@ def _in_head(frame: Frame, name: str, element: Element, loop: ast.For | ast.Asyn
         ]
     else:
         return None
+    return HostCopy(source.path, changes, wished, said=f"The loop runs through a host copy of {code} as well.")
+
+
+def _in_paired_head(
+    frame: Frame, element: Element, pairs: ast.Call, loop: ast.For | ast.AsyncFor, scope: Scope, wished: str
+) -> HostCopy | None:
+    """``for a, b in pairwise(t)`` → ``for (a, b), (a_on_host, b_on_host) in zip(pairwise(t), pairwise(t.cpu()))``."""
+    source, target = frame.source, element.target
+    if pairs is not loop.iter or not isinstance(target, ast.Tuple) or len(pairs.args) != 1:
+        return None
+    names = [f"{each.id}_on_host" for each in target.elts if isinstance(each, ast.Name)]
+    if len(names) != 2 or not all(is_free(scope, name) for name in names):
+        return None
+    code, (start, end), pair = source.code(pairs.args[0]), source.span(pairs), source.span(target)
+    inner = ", ".join(source.code(each) for each in target.elts)
+    changes = [
+        Replacement(start=pair[0], end=pair[1], text=f"({inner}), ({', '.join(names)})"),
+        Replacement(start=start, end=start, text="zip("),
+        Replacement(start=end, end=end, text=f", {source.code(pairs.func)}({code}.cpu()), strict=True)"),
+    ]
     return HostCopy(source.path, changes, wished, said=f"The loop runs through a host copy of {code} as well.")
 
 

@@ -41,6 +41,7 @@ class Choice:
     declined: tuple[Declined, ...]
 
 
+_Change = tuple[str, tuple[Replacement, ...]]
 TryEdits = Callable[[tuple[Edit, ...]], Trial]
 NO_TIME = "It was not tried, for want of time: give it more with --budget"
 
@@ -60,7 +61,8 @@ class _Search:
         self.proposals = proposals
         self.try_edits = try_edits
         self.time_left = time_left
-        self.rejected: dict[Edit, str] = {}
+        self.in_vain: dict[Edit, str] = {}
+        self.harmful: dict[_Change, str] = {}
         self.helped: set[Location] = set()
         """Sites that only a helper function may cure."""
 
@@ -70,14 +72,14 @@ class _Search:
         while chosen or self.waiting():
             if not self.time_left():
                 untried = {edit for edit in (*chosen, *self.waiting().values()) if edit not in sound}
-                self.rejected.update(dict.fromkeys(untried, NO_TIME))
+                self.in_vain.update(dict.fromkeys(untried, NO_TIME))
                 break
             trial = self.try_edits(chosen) if chosen else Trial(left=frozenset(self.waiting()))
             if trial.fault:
                 culprit, fault = self.blame(chosen, trial.fault)
-                self.rejected[culprit] = fault
+                self.harmful[_change(culprit)] = fault
             elif trial.in_vain:
-                self.rejected.update(trial.in_vain)
+                self.in_vain.update(trial.in_vain)
             else:
                 sound = chosen
                 if not trial.left & self.waiting().keys():
@@ -87,13 +89,11 @@ class _Search:
         return Choice(sound, self.declined(sound))
 
     def preferred(self) -> tuple[Edit, ...]:
-        """The first alternative of each site that was not rejected; an edit that several sites share comes once."""
-        distinct: dict[tuple[str, tuple[Replacement, ...]], Edit] = {}
-        for proposal in self.proposals:
-            edit = self.first_of(proposal)
-            if edit is not None and (not edit.helpers or proposal.site.where in self.helped):
-                distinct.setdefault(_change(edit), edit)
-        return tuple(distinct.values())
+        """The first alternative of each site that was not rejected; several sites may share a change of the text."""
+        first = ((proposal.site.where, self.first_of(proposal)) for proposal in self.proposals)
+        return tuple(
+            dict.fromkeys(edit for where, edit in first if edit and (not edit.helpers or where in self.helped))
+        )
 
     def waiting(self) -> dict[Location, Edit]:
         """Edits with a helper function that nobody has needed yet."""
@@ -101,11 +101,11 @@ class _Search:
         return {where: edit for where, edit in first.items() if edit and edit.helpers and where not in self.helped}
 
     def first_of(self, proposal: Proposals) -> Edit | None:
-        return next((edit for edit in proposal.edits if not self.is_rejected(edit)), None)
+        return next((edit for edit in proposal.edits if not self.reason_against(edit)), None)
 
-    def is_rejected(self, edit: Edit) -> bool:
-        """The same change of text proposed for another site is rejected with it."""
-        return any(_change(edit) == _change(other) for other in self.rejected)
+    def reason_against(self, edit: Edit) -> str:
+        """A change that does harm is rejected for every site; one that does nothing for a site may cure another."""
+        return self.harmful.get(_change(edit)) or self.in_vain.get(edit, "")
 
     def blame(self, chosen: tuple[Edit, ...], fault: str) -> tuple[Edit, str]:
         """The last edit of the shortest faulty run of edits, and its fault."""
@@ -122,7 +122,6 @@ class _Search:
     def declined(self, edits: tuple[Edit, ...]) -> tuple[Declined, ...]:
         """Every site that no edit stayed for: what its rewrites said, and what became of their edits."""
         kept = {_change(edit) for edit in edits}
-        rejected = {_change(edit): reason for edit, reason in self.rejected.items()}
         reasons: list[Declined] = []
         waiting = self.waiting()
         for proposal in self.proposals:
@@ -130,13 +129,13 @@ class _Search:
                 continue
             reasons += proposal.declined
             reasons += [
-                Declined(fix=edit.fix, where=edit.where, reason=rejected[_change(edit)])
+                Declined(fix=edit.fix, where=edit.where, reason=reason)
                 for edit in proposal.edits
-                if _change(edit) in rejected
+                if (reason := self.reason_against(edit))
             ]
         return tuple(dict.fromkeys(reasons))
 
 
-def _change(edit: Edit) -> tuple[str, tuple[Replacement, ...]]:
+def _change(edit: Edit) -> _Change:
     """What an edit does to the text, whatever site it was proposed for."""
     return edit.file, edit.replacements

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,6 +105,21 @@ def test_an_edit_that_cures_two_sites_is_made_once_and_declines_neither() -> Non
     shared, again = edit(1, text="same"), edit(1, text="same")
     choice = choose_edits(proposals((shared,), (again,)), Loop(), lambda: True)
     assert choice == Choice((shared,), ())
+
+
+def test_a_change_that_does_nothing_for_one_site_stays_for_another() -> None:
+    here, there, further = edit(1, text="same"), edit(2, text="same"), edit(1, 1)
+    there = msgspec.structs.replace(there, replacements=here.replacements)
+    loop = Loop(in_vain={here: "it stays"})
+    assert chosen(loop, (here, further), (there,)) == Choice((further, there), ())
+
+
+def test_a_change_that_does_harm_goes_for_all_its_sites() -> None:
+    here, there = edit(1, text="same"), edit(2, text="same")
+    there = msgspec.structs.replace(there, replacements=here.replacements)
+    choice = chosen(Loop(breaking=[frozenset({here})]), (here,), (there,), (edit(3),))
+    assert choice.edits == (edit(3),)
+    assert [each.reason for each in choice.declined] == ["it broke", "it broke"]
 
 
 def test_without_time_nothing_is_kept_that_was_not_tried() -> None:

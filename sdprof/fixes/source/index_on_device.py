@@ -7,7 +7,7 @@ import ast
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
-from sdprof.fixes.source.module_source import Sources
+from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.host_copies import Frame, make_host, twin
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
@@ -19,15 +19,18 @@ META = FixMeta(
     title="Look numbers up by an index on the device without reading the index",
     kind="source",
     numerics="exact",
-    removes=("sync-in-loop",),
+    removes=("sync-in-loop", "device-to-host-in-loop", "host-to-device-in-loop"),
     order=15,
 )
 INTEGERS = frozenset({"int64", "int32", "int16", "int8", "uint8"})
 
 
+GATHERS = frozenset({"gather", "index_select", "take"})
+
+
 def concerns(site: SiteEvidence) -> bool:
-    """Whether the host read one whole number."""
-    return site.kind == "SYNC" and site.dtype in INTEGERS and site.shape == ()
+    """Whether the host read whole numbers."""
+    return site.dtype in INTEGERS and (site.kind == "D2H" or (site.kind == "SYNC" and site.shape == ()))
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
@@ -36,12 +39,16 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     ``table[i]`` with a tensor of no dimensions is ``select``, which needs to know the number; ``take`` does not. The
     result is a copy of the entry, not a view of it, so it must only be read. An index out of range is an assertion of
     the device instead of an ``IndexError``.
+
+    ``table.gather(0, i.cpu())`` → ``table_on_device.gather(0, i)``: the table goes to the index, once.
     """
     if site.first_step_alone:
         raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
     frame = Frame(site, sources, 0)
     source, values = frame.source, frame.values
     node = source.node_at(site.where)
+    if isinstance(node, ast.Call):
+        return (_table_taken_there(site, frame, node),)
     if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Tuple | ast.Slice):
         raise DeclinedError("The number is not read as the index of a table")
     if not can_stay_on_device(frame, node):
@@ -64,6 +71,47 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             description="The entry is fetched on the device, where table and index lie, and the index is never read.",
         ),
     )
+
+
+def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> Edit:
+    source, function = frame.source, fetched.func
+    to_host = isinstance(function, ast.Attribute) and (
+        (function.attr == "cpu" and not fetched.args)
+        or (function.attr == "to" and [ast.unparse(each) for each in fetched.args] == ["'cpu'"])
+    )
+    if not to_host or fetched.keywords or not isinstance(function, ast.Attribute):
+        raise DeclinedError("What is copied to the host is not an index of a table there")
+    parent = source.parents[fetched]
+    if isinstance(parent, ast.Subscript) and parent.slice is fetched:
+        table = parent.value
+    elif isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and parent.func.attr in GATHERS:
+        table = parent.func.value
+    else:
+        raise DeclinedError("What is copied to the host is not an index of a table there")
+    if is_tensor(table, frame.values, "cpu") is not True:
+        raise DeclinedError("It was not seen that the table is a tensor on the host")
+    index = in_parentheses(source, function.value)
+    start, end = source.span(table)
+    call_end = source.span(fetched)[1]
+    receiver_end = source.span(function.value)[1]
+    return Edit(
+        fix=META.id,
+        file=source.path,
+        where=site.where,
+        replacements=(
+            Replacement(start=start, end=end, text=f"_on_device({source.code(table)}, {index}.device)"),
+            Replacement(start=receiver_end, end=call_end, text=_closing(source, receiver_end, call_end)),
+        ),
+        helpers=("_on_device",),
+        numerics="exact",
+        proof="data",
+        description="The table is copied to the device once, and the index stays there.",
+    )
+
+
+def _closing(source: ModuleSource, start: int, end: int) -> str:
+    """The parentheses around a receiver that close before ``.cpu()``."""
+    return source.text[start:end].partition(".")[0].strip()
 
 
 def can_stay_on_device(frame: Frame, node: ast.expr) -> bool:

@@ -4,7 +4,9 @@
 2. Where that run fails, its output differs or an event moved elsewhere, the edit to blame is found by halving: it is
    the last one of the shortest run of edits that shows the fault. It goes, and its site's next alternative comes in.
 3. Where an event stays although its expression was rewritten, the next alternative comes in.
-4. Until nothing is amiss, or time is up: then what was not shown to be sound is left out.
+4. Edits that add a helper function wait until an event is left that no plainer edit removes, its own or another's: what
+   was made a host value at its origin needs no helper further on.
+5. Until nothing is amiss, or time is up: then what was not shown to be sound is left out.
 
 What a trial is, the caller says: nothing is run or read here.
 """
@@ -16,6 +18,7 @@ from dataclasses import dataclass, field
 
 from sdprof.fixes.source.edit import Declined, Edit, Replacement
 from sdprof.fixes.source.registry import Proposals
+from sdprof.model import Location
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Trial:
     """Why these edits cannot stay together, in one sentence; empty where the run is sound."""
     in_vain: Mapping[Edit, str] = field(default_factory=dict)
     """Edits that did nothing for their site, with the reason: the event stays, or another edit has changed the text."""
+    left: frozenset[Location] = frozenset()
+    """Places of the evidence that still copy or wait as the loop goes on, rewritten or not."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Choice:
     declined: tuple[Declined, ...]
 
 
+_Change = tuple[str, tuple[Replacement, ...]]
 TryEdits = Callable[[tuple[Edit, ...]], Trial]
 NO_TIME = "It was not tried, for want of time: give it more with --budget"
 
@@ -55,41 +61,51 @@ class _Search:
         self.proposals = proposals
         self.try_edits = try_edits
         self.time_left = time_left
-        self.rejected: dict[Edit, str] = {}
+        self.in_vain: dict[Edit, str] = {}
+        self.harmful: dict[_Change, str] = {}
+        self.helped: set[Location] = set()
+        """Sites that only a helper function may cure."""
 
     def run(self) -> Choice:
+        sound: tuple[Edit, ...] = ()
         chosen = self.preferred()
-        while chosen:
+        while chosen or self.waiting():
             if not self.time_left():
-                self.rejected.update(dict.fromkeys(chosen, NO_TIME))
+                untried = {edit for edit in (*chosen, *self.waiting().values()) if edit not in sound}
+                self.in_vain.update(dict.fromkeys(untried, NO_TIME))
                 break
-            trial = self.try_edits(chosen)
+            trial = self.try_edits(chosen) if chosen else Trial(left=frozenset(self.waiting()))
             if trial.fault:
                 culprit, fault = self.blame(chosen, trial.fault)
-                self.rejected[culprit] = fault
+                self.harmful[_change(culprit)] = fault
+            elif trial.in_vain:
+                self.in_vain.update(trial.in_vain)
             else:
-                if not trial.in_vain:
+                sound = chosen
+                if not trial.left & self.waiting().keys():
                     break
-                self.rejected.update(trial.in_vain)
+                self.helped |= trial.left & self.waiting().keys()
             chosen = self.preferred()
-        edits = tuple(edit for edit in chosen if edit not in self.rejected)
-        return Choice(edits, self.declined(edits))
+        return Choice(sound, self.declined(sound))
 
     def preferred(self) -> tuple[Edit, ...]:
-        """The first alternative of each site that was not rejected; an edit that several sites share comes once."""
-        first = (self.first_of(proposal) for proposal in self.proposals)
-        distinct: dict[tuple[str, tuple[Replacement, ...]], Edit] = {}
-        for edit in first:
-            if edit is not None:
-                distinct.setdefault(_change(edit), edit)
-        return tuple(distinct.values())
+        """The first alternative of each site that was not rejected; several sites may share a change of the text."""
+        first = ((proposal.site.where, self.first_of(proposal)) for proposal in self.proposals)
+        return tuple(
+            dict.fromkeys(edit for where, edit in first if edit and (not edit.helpers or where in self.helped))
+        )
+
+    def waiting(self) -> dict[Location, Edit]:
+        """Edits with a helper function that nobody has needed yet."""
+        first = {proposal.site.where: self.first_of(proposal) for proposal in self.proposals}
+        return {where: edit for where, edit in first.items() if edit and edit.helpers and where not in self.helped}
 
     def first_of(self, proposal: Proposals) -> Edit | None:
-        return next((edit for edit in proposal.edits if not self.is_rejected(edit)), None)
+        return next((edit for edit in proposal.edits if not self.reason_against(edit)), None)
 
-    def is_rejected(self, edit: Edit) -> bool:
-        """The same change of text proposed for another site is rejected with it."""
-        return any(_change(edit) == _change(other) for other in self.rejected)
+    def reason_against(self, edit: Edit) -> str:
+        """A change that does harm is rejected for every site; one that does nothing for a site may cure another."""
+        return self.harmful.get(_change(edit)) or self.in_vain.get(edit, "")
 
     def blame(self, chosen: tuple[Edit, ...], fault: str) -> tuple[Edit, str]:
         """The last edit of the shortest faulty run of edits, and its fault."""
@@ -106,20 +122,20 @@ class _Search:
     def declined(self, edits: tuple[Edit, ...]) -> tuple[Declined, ...]:
         """Every site that no edit stayed for: what its rewrites said, and what became of their edits."""
         kept = {_change(edit) for edit in edits}
-        rejected = {_change(edit): reason for edit, reason in self.rejected.items()}
         reasons: list[Declined] = []
+        waiting = self.waiting()
         for proposal in self.proposals:
-            if any(_change(edit) in kept for edit in proposal.edits):
+            if proposal.site.where in waiting or any(_change(edit) in kept for edit in proposal.edits):
                 continue
             reasons += proposal.declined
             reasons += [
-                Declined(fix=edit.fix, where=edit.where, reason=rejected[_change(edit)])
+                Declined(fix=edit.fix, where=edit.where, reason=reason)
                 for edit in proposal.edits
-                if _change(edit) in rejected
+                if (reason := self.reason_against(edit))
             ]
         return tuple(dict.fromkeys(reasons))
 
 
-def _change(edit: Edit) -> tuple[str, tuple[Replacement, ...]]:
+def _change(edit: Edit) -> _Change:
     """What an edit does to the text, whatever site it was proposed for."""
     return edit.file, edit.replacements

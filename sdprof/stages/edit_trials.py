@@ -18,7 +18,7 @@ from sdprof.facts.transfer_change import loop_transfers, moved, place_of, stayin
 from sdprof.fixes.source.compose import compose
 from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.module_source import Sources
-from sdprof.model import Parity, RewriteProof, RewrittenFile, TransferProfile
+from sdprof.model import Location, Parity, RewriteProof, RewrittenFile, TransferProfile
 from sdprof.stages.choose_edits import Trial
 from sdprof.stages.overlay_folder import write_overlay
 from sdprof.stages.own_time import TimeSheet
@@ -97,12 +97,14 @@ class EditTrials:
         run = self.run(edits)
         fault = fault_of(run, self._before)
         in_vain = dict(run.conflicts)
+        left: tuple[Location, ...] = ()
         if not fault and run.transfers is not None and self._before is not None:
             counted = {place_of(site) for site in self._before.sites}
             cured = [edit.where for edit in edits if edit not in in_vain and edit.where in counted]
             stays = staying(cured, self._before, run.transfers)
             in_vain.update({edit: STAYS for edit in edits if edit.where in stays})
-        return Trial(fault=fault, in_vain=in_vain)
+            left = staying(map(place_of, self._before.sites), self._before, run.transfers)
+        return Trial(fault=fault, in_vain=in_vain, left=frozenset(left))
 
     def proof(self, edits: tuple[Edit, ...], *, two_lengths: bool = False) -> RewriteProof | None:
         """What a sound run with these edits shows; None where it is not sound, or no copies can be counted here.

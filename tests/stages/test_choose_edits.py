@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,12 +13,13 @@ from sdprof.model import Location, SeenFrame
 from sdprof.stages.choose_edits import NO_TIME, Choice, Trial, choose_edits
 
 
-def edit(line: int, alternative: int = 0, text: str = "") -> Edit:
+def edit(line: int, alternative: int = 0, text: str = "", helpers: tuple[str, ...] = ()) -> Edit:
     return Edit(
         fix=f"fix-{alternative}",
         file="loop.py",
         where=Location(file="loop.py", line=line),
         replacements=(Replacement(start=10 * line, end=10 * line + 5, text=text or f"{line}.{alternative}"),),
+        helpers=helpers,
         numerics="exact",
         proof="data",
         description="",
@@ -38,16 +40,28 @@ def proposals(*sites: tuple[Edit, ...]) -> list[Proposals]:
 class Loop:
     """A loop that breaks with some edits (each set of them together), and where others do nothing."""
 
-    def __init__(self, breaking: Collection[frozenset[Edit]] = (), in_vain: Mapping[Edit, str] | None = None) -> None:
+    def __init__(
+        self,
+        breaking: Collection[frozenset[Edit]] = (),
+        in_vain: Mapping[Edit, str] | None = None,
+        cures: Mapping[int, Collection[Edit]] | None = None,
+    ) -> None:
+        """Take for each line whose events are followed the edits that make them go."""
         self.breaking = breaking
         self.in_vain = in_vain or {}
+        self.cures = cures or {}
         self.trials = 0
 
     def __call__(self, edits: tuple[Edit, ...]) -> Trial:
         self.trials += 1
         if any(harm <= set(edits) for harm in self.breaking):
             return Trial(fault="it broke")
-        return Trial(in_vain={edit: self.in_vain[edit] for edit in edits if edit in self.in_vain})
+        return Trial(
+            in_vain={edit: self.in_vain[edit] for edit in edits if edit in self.in_vain},
+            left=frozenset(
+                Location(file="loop.py", line=line) for line, cures in self.cures.items() if not set(cures) & set(edits)
+            ),
+        )
 
 
 def chosen(loop: Loop, *sites: tuple[Edit, ...]) -> Choice:
@@ -93,12 +107,54 @@ def test_an_edit_that_cures_two_sites_is_made_once_and_declines_neither() -> Non
     assert choice == Choice((shared,), ())
 
 
+def test_a_change_that_does_nothing_for_one_site_stays_for_another() -> None:
+    here, there, further = edit(1, text="same"), edit(2, text="same"), edit(1, 1)
+    there = msgspec.structs.replace(there, replacements=here.replacements)
+    loop = Loop(in_vain={here: "it stays"})
+    assert chosen(loop, (here, further), (there,)) == Choice((further, there), ())
+
+
+def test_a_change_that_does_harm_goes_for_all_its_sites() -> None:
+    here, there = edit(1, text="same"), edit(2, text="same")
+    there = msgspec.structs.replace(there, replacements=here.replacements)
+    choice = chosen(Loop(breaking=[frozenset({here})]), (here,), (there,), (edit(3),))
+    assert choice.edits == (edit(3),)
+    assert [each.reason for each in choice.declined] == ["it broke", "it broke"]
+
+
 def test_without_time_nothing_is_kept_that_was_not_tried() -> None:
     loop = Loop()
     choice = choose_edits(proposals((edit(1),)), loop, lambda: False)
     assert choice.edits == ()
     assert [each.reason for each in choice.declined] == [NO_TIME]
     assert loop.trials == 0
+
+
+def test_a_helper_is_left_out_where_a_plainer_edit_of_another_site_removes_its_event() -> None:
+    plain, helper = edit(1), edit(2, helpers=("_on_host",))
+    loop = Loop(cures={1: [plain], 2: [plain, helper]})
+    assert chosen(loop, (plain,), (helper,)) == Choice((plain,), ())
+    assert loop.trials == 1
+
+
+def test_a_helper_comes_in_where_its_event_is_left() -> None:
+    plain, helper = edit(1), edit(2, helpers=("_on_host",))
+    loop = Loop(cures={1: [plain], 2: [helper]})
+    assert chosen(loop, (plain,), (helper,)) == Choice((plain, helper), ())
+    assert chosen(Loop(cures={2: [helper]}), (helper,)).edits == (helper,)
+
+
+def test_a_helper_comes_in_where_the_plainer_edit_of_its_site_is_in_vain() -> None:
+    plain, helper = edit(1), edit(1, 1, helpers=("_on_host",))
+    loop = Loop(in_vain={plain: "it stays"}, cures={1: [helper]})
+    assert chosen(loop, (plain, helper)) == Choice((helper,), ())
+
+
+def test_when_time_is_up_what_was_sound_without_helpers_stays() -> None:
+    plain, helper = edit(1), edit(2, helpers=("_on_host",))
+    loop = Loop(cures={2: [helper]})
+    choice = choose_edits(proposals((plain,), (helper,)), loop, lambda: loop.trials == 0)
+    assert choice == Choice((plain,), (Declined(fix="fix-0", where=helper.where, reason=NO_TIME),))
 
 
 @given(st.data())

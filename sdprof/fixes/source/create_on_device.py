@@ -33,6 +33,9 @@ META = FixMeta(
 PLAIN_DTYPES = frozenset({"float32", "int64", "bool"})
 """What ``torch.full`` infers from a Python number, as ``torch.tensor`` does."""
 
+WRAPS = frozenset({"from_numpy", "tensor", "as_tensor", "asarray"})
+"""What makes a host tensor of a number that the host has already."""
+
 
 def concerns(site: SiteEvidence) -> bool:
     """Whether something was copied to the device."""
@@ -114,9 +117,17 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
     if site.shape is None or any(size != 1 for size in site.shape):
         raise DeclinedError("More than one number is copied")
     owner = host.value if isinstance(host, ast.Subscript) else host
-    if dotted(owner) is None or is_tensor(owner, values, "cpu") is False:
+    if (
+        site.shape == ()
+        and isinstance(host, ast.Call)
+        and last_name(host.func) in WRAPS
+        and is_torch_call(source, host)
+    ):
+        dtype = move.dtype_text or f"{torch_of(host)}.{site.dtype}"
+    elif dotted(owner) is None or is_tensor(owner, values, "cpu") is False:
         raise DeclinedError("It is not seen which host tensor the number comes from")
-    dtype = move.dtype_text or f"{source.code(owner)}.dtype"
+    else:
+        dtype = move.dtype_text or f"{source.code(owner)}.dtype"
     shape = "()" if site.shape == () else f"{in_parentheses(source, host)}.shape"
     text = f"torch.full({shape}, {in_parentheses(source, host)}.item(), dtype={dtype}, device={move.device_text})"
     start, end = source.span(move.call)

@@ -13,6 +13,7 @@ from sdprof.fixes.source.reading.names import last_name
 from sdprof.fixes.source.reading.seen import Values, device_of, is_tensor
 from sdprof.fixes.source.reading.stacking import stacked
 from sdprof.fixes.source.reading.tensor_calls import (
+    DEFAULT_DTYPE,
     cast_text,
     check_arguments,
     inferred_dtype,
@@ -45,10 +46,13 @@ def concerns(site: SiteEvidence) -> bool:
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """``torch.full(shape, table[i], device=d)`` → ``table[i].expand(shape)``, with the dtype that ``full`` gives.
 
-    Likewise ``full_like``, ``new_full``, ``torch.tensor(t)``, ``torch.tensor([t] * n)`` and ``min(t, u)``.
+    Likewise ``full_like``, ``new_full``, ``torch.tensor(t)``, ``torch.tensor([t] * n)``, ``min(t, u)``; also where the
+    number is read on the way: ``torch.full(shape, t.item(), device=d)``, ``torch.tensor([float(t)] * n, device=d)``.
     """
     source = sources.of(site.where.file)
     node = source.node_at(site.where)
+    if number_read(node) is not None:
+        node = _filled_from(source, node) or node
     if not isinstance(node, ast.Call):
         raise DeclinedError("The number is not read by a call that fills or compares")
     values = site.stack[0].values
@@ -84,14 +88,14 @@ def _filled(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> 
     value = argument(call, 1, "fill_value")
     if first is None or value is None or not seen:
         raise DeclinedError("Shape, number or dtype of the filled tensor was not seen")
-    _check_value(value, values)
+    value, seen_as = _on_device(value, seen, values)
     if name == "full":
         if not is_torch_call(source, call):
             raise DeclinedError("It is not torch.full")
         device = keyword(call, "device")
         if device is None or device_of(device, values) == "cpu":
             raise DeclinedError("The tensor is made on the host, from a number on the device")
-        dtype = _dtype_text(source, call) or f"{torch}.{inferred_dtype(seen)}"
+        dtype = _dtype_text(source, call) or f"{torch}.{seen_as}"
         shape = source.code(first)
     else:
         owner = call.func.value if method and isinstance(call.func, ast.Attribute) else first
@@ -120,11 +124,13 @@ def _copied(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> 
         value = value.left.elts[0]
     elif isinstance(value, ast.List | ast.Tuple) and len(value.elts) == 1:
         value, count = value.elts[0], "1"
-    _check_value(value, values)
+    was_read = number_read(value) is not None
+    value, seen_as = _on_device(value, seen, values)
     if is_tensor(value, values, "cuda") is not True:
         raise DeclinedError("It was not seen that the number is a tensor on the device")
-    # torch.tensor keeps the dtype of tensors it is given, in a list too.
-    text = cast_text(source, value, _dtype_text(source, call), seen, torch_of(call))
+    # torch.tensor keeps the dtype of tensors it is given, in a list too; that of a Python number is inferred.
+    dtype = _dtype_text(source, call) or (f"{torch_of(call)}.{seen_as}" if was_read else None)
+    text = cast_text(source, value, dtype, seen, torch_of(call))
     text += ".clone()" if count is None else f".expand({count}).clone()"
     return text, "The number is copied on the device, where it lies, and never read."
 
@@ -139,11 +145,42 @@ def _chosen(source: ModuleSource, call: ast.Call, values: Values) -> tuple[str, 
     return f"torch.{name}({arguments})", "The smaller or larger of the two is chosen on the device (neither being NaN)."
 
 
-def _check_value(value: ast.expr, values: Values) -> None:
-    if isinstance(value, ast.Call) and last_name(value.func) in ("float", "int", "bool", "item"):
+def number_read(node: ast.expr) -> ast.expr | None:
+    """The tensor in ``float(t)``, ``int(t)`` or ``t.item()``."""
+    if not isinstance(node, ast.Call) or node.keywords:
+        return None
+    if isinstance(node.func, ast.Name) and node.func.id in ("float", "int") and len(node.args) == 1:
+        return node.args[0]
+    if isinstance(node.func, ast.Attribute) and node.func.attr == "item" and not node.args:
+        return node.func.value
+    return None
+
+
+def _filled_from(source: ModuleSource, number: ast.expr) -> ast.Call | None:
+    """The call that fills a tensor from a number: ``torch.full(shape, number)``, ``torch.tensor([number] * n)``."""
+    node: ast.AST = source.parents[number]
+    if isinstance(node, ast.List | ast.Tuple) and len(node.elts) == 1:
+        node = source.parents[node]
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+            node = source.parents[node]
+    return node if isinstance(node, ast.Call) and last_name(node.func) in FILLS | COPIES else None
+
+
+def _on_device(value: ast.expr, seen: str, values: Values) -> tuple[ast.expr, str]:
+    """(the tensor that a number is or comes from, the dtype that a factory infers from the number)."""
+    inner = number_read(value)
+    if inner is not None:
+        whole = isinstance(value, ast.Call) and last_name(value.func) == "int"
+        if is_tensor(inner, values, "cuda") is not True:
+            raise DeclinedError("It was not seen that the number is a tensor on the device")
+        if whole and inferred_dtype(seen) != "int64":
+            raise DeclinedError("The number is rounded on the way")
+        return inner, DEFAULT_DTYPE if last_name(value.func) == "float" else inferred_dtype(seen)  # type: ignore[attr-defined]
+    if isinstance(value, ast.Call) and last_name(value.func) == "bool":
         raise DeclinedError("The number is turned into a Python number on the way")
     if is_tensor(value, values) is False:
         raise DeclinedError("The number read is not the one that fills the tensor")
+    return value, inferred_dtype(seen)
 
 
 def _dtype_text(source: ModuleSource, call: ast.Call) -> str | None:

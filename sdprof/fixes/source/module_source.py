@@ -83,7 +83,10 @@ class ModuleSource:
             raise DeclinedError("The interpreter kept no columns of this expression: run without -X no_debug_ranges")
         found = self._by_span.get((where.line, where.column, where.end_line, where.end_column))
         if found is None:
-            raise DeclinedError("No expression has exactly this span: the code was made or decorated by other code")
+            raise DeclinedError(
+                "No expression has exactly this span: the file has changed since it was imported, or the code was made "
+                "or decorated by other code"
+            )
         return found
 
     @functools.cached_property

@@ -49,7 +49,14 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     uses = reads_of(source, name)
     if not uses:
         raise DeclinedError("The table is not read in the file in which it was seen")
-    changes += [_filled(source, use, torch) for use in uses]
+    looked_up_in = scope_of(source, source.node_at(site.where))
+    for use in uses:
+        try:
+            changes.append(_filled(source, use, torch))
+        except DeclinedError:
+            if scope_of(source, use) is looked_up_in or dotted(use) != site.op:
+                raise
+            changes.append(_as_array(source, use))
     return (
         Edit(
             fix=META.id,
@@ -85,6 +92,12 @@ def _filled(source: ModuleSource, use: ast.expr, torch: str) -> Replacement:
         text += ".clone()"
     start, end = source.span(call)
     return Replacement(start=start, end=end, text=text)
+
+
+def _as_array(source: ModuleSource, use: ast.expr) -> Replacement:
+    """What a function outside of the loop made of the array, it makes of an array still."""
+    end = source.span(use)[1]
+    return Replacement(start=end, end=end, text=".cpu().numpy()")
 
 
 def _kept_as_tensor(source: ModuleSource, name: str, torch: str) -> Replacement:

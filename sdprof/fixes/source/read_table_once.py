@@ -7,6 +7,7 @@ import ast
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.index_on_device import can_stay_on_device
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.reading.host_copies import Frame, HostCopy, make_host, merged, tensor_leaves, twin
 from sdprof.fixes.source.reading.names import bindings, last_name, scope_of
@@ -59,7 +60,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     whole = merged(copies, computes=_computes(frame, node, leaves)) if copies else None
     if whole is not None:
         edits.append(_edit(site, whole))
-    if all(_fits_helper(leaf) for leaf in leaves) and site.where.function != "<module>":
+    plainer = can_stay_on_device(frame, node)  # index-on-device needs no helper
+    if not plainer and all(_fits_helper(leaf) for leaf in leaves) and site.where.function != "<module>":
         edits.append(_with_helper(site, frame, leaves, computes=_computes(frame, node, leaves)))
         made_of = [each for leaf in leaves for each in _operands_of(frame, leaf)]
         if made_of and all(_fits_helper(each) for each in made_of):

@@ -149,9 +149,16 @@ def test_an_array_among_tensors_becomes_one() -> None:
 
 
 def test_an_array_that_is_used_for_more_stays() -> None:
-    more = SAMPLER + "\n        def other(self):\n            return self.alphas_prev.sum()\n"
+    more = SAMPLER.replace("return a_prev", "spare = self.alphas_prev.sum()\n            return a_prev")
+    assert more != SAMPLER
     said = after("one-kind-of-table", more, "x.shape[0]", kind="table", op="self.alphas_prev")
     assert "more than to fill" in said
+
+
+def test_another_function_makes_of_an_array_what_it_made() -> None:
+    more = SAMPLER + "\n        def other(self):\n            return self.alphas_prev.sum()\n"
+    said = after("one-kind-of-table", more, "x.shape[0]", kind="table", op="self.alphas_prev")
+    assert "return self.alphas_prev.cpu().numpy().sum()" in said
 
 
 CLOSURE = """
@@ -224,3 +231,57 @@ def test_a_random_draw_on_the_host_is_left_there() -> None:
             fix, text, "torch.randn(x.shape).to(d)", kind="H2D", shape=(2, 3), dtype="float32", identical_content=True
         )
         assert "Random numbers" in said, textwrap.shorten(said, 200)
+
+
+@pytest.mark.parametrize(
+    ("code", "read", "dtype", "expected"),
+    [
+        ("torch.full((n,), t.item(), device=d)", "t.item()", "float64", "t.to(torch.float32).expand((n,)).clone()"),
+        ("torch.full((n,), float(t), device=d)", "float(t)", "int64", "t.to(torch.float32).expand((n,)).clone()"),
+        ("torch.full((n,), int(t), device=d)", "int(t)", "int64", "t.expand((n,)).clone()"),
+        ("torch.tensor([float(t)] * n, device=d)", "float(t)", "float32", "t.expand(n).clone()"),
+        ("torch.tensor(t.item(), device=d)", "t.item()", "float16", "t.to(torch.float32).clone()"),
+        ("torch.tensor([t.item()], dtype=torch.long, device=d)", "t.item()", "int64", "t.expand(1).clone()"),
+        ("x.new_full((n,), t.item())", "t.item()", "float32", "t.to(x.dtype).expand((n,)).clone()"),
+        ("torch.full((n,), int(t), device=d)", "int(t)", "float32", "declined: The number is rounded on the way"),
+        ("use(t.item())", "t.item()", "float32", "declined: "),
+    ],
+)
+def test_a_number_that_is_read_to_fill_a_tensor_stays_on_the_device(
+    code: str, read: str, dtype: str, expected: str
+) -> None:
+    text = f"import torch\n\ndef f(x, t, n, d):\n    return {code}\n"
+    said = after(
+        "keep-scalar-on-device",
+        text,
+        read,
+        kind="SYNC",
+        dtype=dtype,
+        shape=(),
+        values={"t": tensor("cuda", dtype), "d": SeenValue(kind="device", device="cuda")},
+    )
+    assert expected in said
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("a.gather(-1, t.cpu())", "_on_device(a, t.device).gather(-1, t)"),
+        ("a[t.to('cpu')]", "_on_device(a, t.device)[t]"),
+        ("a.gather(-1, (t + 1).cpu())", "_on_device(a, (t + 1).device).gather(-1, (t + 1))"),
+        ("b.gather(-1, t.cpu())", "declined: It was not seen that the table is a tensor on the host"),
+        ("show(t.cpu())", "declined: What is copied to the host is not an index"),
+    ],
+)
+def test_an_index_that_is_brought_to_a_table_on_the_host_stays(code: str, expected: str) -> None:
+    read = next(each for each in ("t.cpu()", "t.to('cpu')", "(t + 1).cpu()") if each in code)
+    said = after(
+        "index-on-device",
+        f"def f(a, b, t):\n    return {code}.to(t.device)\n",
+        read,
+        kind="D2H",
+        dtype="int64",
+        shape=(2,),
+        values={"a": tensor("cpu", "float32", 10), "b": tensor("cuda", "float32", 10), "t": tensor("cuda", "int64", 2)},
+    )
+    assert expected in said

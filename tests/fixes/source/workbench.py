@@ -31,11 +31,11 @@ from sdprof.fixes.source.evidence import SiteEvidence, odd_tables
 from sdprof.fixes.source.inserted_helpers import HELPERS
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.registry import propose
-from sdprof.model import LoopMap, SeenFrame
+from sdprof.model import Location, LoopMap, SeenFrame
+from sdprof.stages.choose_edits import Trial, choose_edits
 
 Build = Callable[[str, int], tuple[torch.nn.Module, Callable[[], Any]]]
 """``build(device, steps)`` gives the hot module and the loop to run."""
-MOST_ROUNDS = 6
 
 
 @dataclass
@@ -188,73 +188,56 @@ def same_bits(one: Any, two: Any) -> bool:
 def cure(
     load: Callable[[Mapping[str, str]], Build], steps: int, roots: tuple[Path, ...], fix_ids: set[str] | None = None
 ) -> Cured:
-    """Try the preferred edit of every site; where an event stays or the run fails, the next.
+    """Find the edits that hold together, as an audit does.
 
     :param load: takes rewritten texts by file, gives the loop that runs them.
     """
     before = observe(load({}), steps, roots)
     sources = Sources()
     proposals = [propose(site, sources, fix_ids) for site in (*before.sites, *odd_tables(before.sites))]
-    at = [0] * len(proposals)
-    stayed: list[str] = []
-    for _ in range(40):
-        chosen: dict[str, list[Edit]] = {}
-        owner: dict[int, int] = {}
-        for number, proposal in enumerate(proposals):
-            if at[number] < len(proposal.edits):
-                edit = proposal.edits[at[number]]
-                owner[id(edit)] = number
-                chosen.setdefault(edit.file, []).append(edit)
-        composed = {file: compose(sources.of(file), edits) for file, edits in chosen.items()}
-        moved_on = False
-        for each in composed.values():
-            for conflict in each.conflicts:
-                at[owner[id(conflict.edit)]] += 1
-                stayed.append(f"{conflict.edit.where.line}: {conflict.edit.description}: {conflict.reason}")
-                moved_on = True
-        if moved_on:
-            continue
+
+    def composed(edits: tuple[Edit, ...]) -> dict[str, Composed]:
+        files = dict.fromkeys(edit.file for edit in edits)
+        return {file: compose(sources.of(file), [edit for edit in edits if edit.file == file]) for file in files}
+
+    def run(edits: tuple[Edit, ...]) -> tuple[dict[str, Composed], Observed]:
+        made = composed(edits)
+        return made, observe(load({file: each.text for file, each in made.items()}), steps, roots)
+
+    def try_edits(edits: tuple[Edit, ...]) -> Trial:
         try:
-            after = observe(load({file: each.text for file, each in composed.items()}), steps, roots)
-        except Exception as error:
-            # Which edit did it is not told: go back one by one, the last first.
-            number = max((n for n in range(len(at)) if at[n] < len(proposals[n].edits)), default=-1)
-            if number < 0:
-                raise
-            stayed.append(f"{proposals[number].edits[at[number]].description}: {type(error).__name__}: {error}")
-            at[number] += 1
-            continue
-        left = {
-            (site.where.file, _origin(composed, site))
-            for site in after.sites
-            if set(site.steps) - {0} or site.steps_in_run == 1
-        }
-        for number, proposal in enumerate(proposals):
-            if at[number] >= len(proposal.edits):
-                continue
-            edit = proposal.edits[at[number]]
-            where = proposal.site.where
-            start = sources.of(where.file).offset(where.line, where.column or 0)
-            spots = {(where.file, start)} | {(edit.file, each.start) for each in edit.replacements}
-            if left & spots and proposal.site.kind not in ("table", "zero"):
-                stayed.append(f"{where.line} {edit.fix}: {edit.description}: events stay")
-                at[number] += 1
-                moved_on = True
-        if not moved_on:
-            break
-    declined = [each for proposal in proposals for each in proposal.declined]
-    return Cured(before, after, composed, declined, stayed)
+            made, after = run(edits)
+        except Exception as error:  # noqa: BLE001 - whatever a wrong edit makes of the loop
+            return Trial(fault=f"{type(error).__name__}: {error}")
+        if all(edit.numerics == "exact" for edit in edits) and not same_bits(before.output, after.output):
+            return Trial(fault="the output changed")
+        if after.late > before.late:
+            return Trial(fault="a copy or wait moved")
+        spots = {_origin(made, site) for site in after.sites if set(site.steps) - {0} or site.steps_in_run == 1}
+        places = {proposal.site.where: _start(sources, proposal.site.where) for proposal in proposals}
+        in_vain = {conflict.edit: conflict.reason for each in made.values() for conflict in each.conflicts}
+        for edit in edits:
+            touched = {places[edit.where], *((edit.file, each.start) for each in edit.replacements)}
+            if touched & spots and edit.where in counted:
+                in_vain.setdefault(edit, "events stay")
+        return Trial(in_vain=in_vain, left=frozenset(where for where, place in places.items() if place in spots))
+
+    counted = {site.where for site in before.sites}
+    choice = choose_edits(proposals, try_edits, lambda: True)
+    made, after = run(choice.edits)
+    stayed = [f"{each.where.line}: {each.fix}: {each.reason}" for each in choice.declined]
+    return Cured(before, after, made, list(choice.declined), stayed)
 
 
-def _origin(composed: Mapping[str, Composed], site: SiteEvidence) -> int | None:
+def _start(sources: Sources, where: Location) -> tuple[str, int]:
+    return where.file, sources.of(where.file).offset(where.line, where.column or 0)
+
+
+def _origin(composed: Mapping[str, Composed], site: SiteEvidence) -> tuple[str, int]:
     file = composed.get(site.where.file)
     if file is None:
-        return (
-            None
-            if site.where.column is None
-            else Sources().of(site.where.file).offset(site.where.line, site.where.column)
-        )
-    return file.origin(site.where.line, site.where.column or 0)
+        return _start(Sources(), site.where)
+    return site.where.file, file.origin(site.where.line, site.where.column or 0)
 
 
 def module_of(path: Path, text: str | None = None, name: str = "loop_under_test") -> ModuleType:

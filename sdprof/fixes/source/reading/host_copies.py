@@ -93,7 +93,7 @@ def twin(frame: Frame, node: ast.expr) -> HostCopy | None:
     return _of_table(frame, node, loop, scope)
 
 
-def make_host(frame: Frame, node: ast.expr, seen_calls: int = 0) -> HostCopy | None:
+def make_host(frame: Frame, node: ast.expr) -> HostCopy | None:
     """Make the value of a name a host value where it comes from."""
     if not isinstance(node, ast.Name):
         return None
@@ -105,18 +105,19 @@ def make_host(frame: Frame, node: ast.expr, seen_calls: int = 0) -> HostCopy | N
         value = assigned[0].value
         if assigned[0].kind == "unpacking" and isinstance(value, ast.Tuple):
             value = _unpacked(assigned[0].node, value, node.id) or value
-        found = host_operands(frame, value)
         seen = value_of(node, frame.values)
-        if found is not None and seen is not None and _is_integer(seen) and _tensors_are_integers(value, frame.values):
-            found.computes = False  # integers come out the same on any device
-        return found
+        counts = seen is not None and _is_integer(seen) and _tensors_are_integers(value, frame.values)
+        return host_operands(frame, value, counts=counts)
     if parameter and isinstance(scope, Function):
         return _from_caller(frame, scope, node.id)
     return None
 
 
-def host_operands(frame: Frame, value: ast.expr) -> HostCopy | None:
-    """Compute an expression from host values: each of its operands that has a twin, or can be made a host value."""
+def host_operands(frame: Frame, value: ast.expr, *, counts: bool = False) -> HostCopy | None:
+    """Compute an expression from host values: each of its operands that has a twin, or can be made a host value.
+
+    :param counts: it takes whole numbers to whole numbers, which come out the same on any device.
+    """
     own = twin(frame, value) if isinstance(value, Leaf) else None
     if own is not None and own.text is not None:
         own.replacements.append(_in_place(frame.source, value, own.text))
@@ -133,7 +134,7 @@ def host_operands(frame: Frame, value: ast.expr) -> HostCopy | None:
             found.append(copy)
     if not found:
         return None
-    return merged(found, computes=not isinstance(value, Leaf))
+    return merged(found, computes=not (counts or isinstance(value, Leaf)))
 
 
 def merged(copies: list[HostCopy], *, computes: bool) -> HostCopy | None:
@@ -282,6 +283,10 @@ def _in_head(frame: Frame, name: str, element: Element, loop: ast.For | ast.Asyn
     source, wished = frame.source, f"{name}_on_host"
     if not is_free(scope, wished) or element.index is not None:
         return None
+    if element.paired is not None:
+        return _in_paired_head(frame, element, element.paired, loop, scope, wished)
+    if isinstance(element.iterable, ast.Subscript) and element.iterable not in source.parents:
+        return None  # of pairs that are made elsewhere
     code = source.code(element.iterable)
     if element.zipped is not None and isinstance(element.target, ast.Tuple):
         behind_target = source.span(element.target.elts[-1])[1]
@@ -299,6 +304,26 @@ def _in_head(frame: Frame, name: str, element: Element, loop: ast.For | ast.Asyn
         ]
     else:
         return None
+    return HostCopy(source.path, changes, wished, said=f"The loop runs through a host copy of {code} as well.")
+
+
+def _in_paired_head(
+    frame: Frame, element: Element, pairs: ast.Call, loop: ast.For | ast.AsyncFor, scope: Scope, wished: str
+) -> HostCopy | None:
+    """``for a, b in pairwise(t)`` → ``for (a, b), (a_on_host, b_on_host) in zip(pairwise(t), pairwise(t.cpu()))``."""
+    source, target = frame.source, element.target
+    if pairs is not loop.iter or not isinstance(target, ast.Tuple) or len(pairs.args) != 1:
+        return None
+    names = [f"{each.id}_on_host" for each in target.elts if isinstance(each, ast.Name)]
+    if len(names) != 2 or not all(is_free(scope, name) for name in names):
+        return None
+    code, (start, end), pair = source.code(pairs.args[0]), source.span(pairs), source.span(target)
+    inner = ", ".join(source.code(each) for each in target.elts)
+    changes = [
+        Replacement(start=pair[0], end=pair[1], text=f"({inner}), ({', '.join(names)})"),
+        Replacement(start=start, end=start, text="zip("),
+        Replacement(start=end, end=end, text=f", {source.code(pairs.func)}({code}.cpu()), strict=True)"),
+    ]
     return HostCopy(source.path, changes, wished, said=f"The loop runs through a host copy of {code} as well.")
 
 

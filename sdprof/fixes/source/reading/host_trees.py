@@ -132,10 +132,12 @@ def check_names_stay_inside(source: ModuleSource, tree: HostTree, node: ast.expr
 
 
 def check_known_before(source: ModuleSource, device: ast.expr, tree: HostTree) -> None:
-    """The device is known where the first factory runs.
+    """The device is known where the first factory runs, as it is where all stands in one expression.
 
     :raises DeclinedError: a name in it is bound later.
     """
+    if not tree.definitions:
+        return
     first = min((each.lineno for each in tree.factories), default=0)
     scope = scope_of(source, device)
     for name in read_in(device):

@@ -21,6 +21,8 @@ class Element:
     """The ``zip`` in the loop's head that the iterable is an argument of."""
     target: ast.expr | None = None
     """The tuple that the ``zip`` is unpacked into."""
+    paired: ast.Call | None = None
+    """The ``itertools.pairwise`` that is all of the loop's head."""
 
 
 def element_of(loop: ast.For | ast.AsyncFor, name: str, scope: Scope) -> Element | None:
@@ -41,6 +43,8 @@ def _match(
             return _match_enumerate(target, iterable, name, scope, in_head=in_head)
         if called == "zip":
             return _match_zip(target, iterable, name, scope, so_far.index, in_head=in_head)
+        if called == "pairwise":
+            return _match_pairwise(target, iterable, name, so_far.index, in_head=in_head)
         if _passes_on(called):
             return _match(target, iterable.args[0], name, scope, so_far, in_head=in_head)
         return None
@@ -70,6 +74,17 @@ def _match_zip(
         if name in stored_names(part):
             beside = Element(iterable, index, call if in_head else None, target)
             return _match(part, iterable, name, scope, beside, in_head=False)
+    return None
+
+
+def _match_pairwise(target: ast.expr, call: ast.Call, name: str, index: str | None, *, in_head: bool) -> Element | None:
+    """The first of a pair is an element of ``table[:-1]``, the second one of ``table[1:]``."""
+    if not isinstance(target, ast.Tuple) or len(target.elts) != 2:
+        return None
+    for part, lower in zip(target.elts, (None, ast.Constant(1)), strict=True):
+        if isinstance(part, ast.Name) and part.id == name:
+            later = ast.Subscript(call.args[0], ast.Slice(lower), ast.Load())
+            return Element(later, index, target=target, paired=call if in_head and index is None else None)
     return None
 
 

@@ -20,7 +20,7 @@ def denoise(net, scheduler, latents, generator):
     kwargs = {}
     done = 0
     for i, t in enumerate(scheduler.timesteps):
-        model_input = scheduler.scale_model_input(latents, t)
+        model_input = scheduler.scale_model_input(latents, t) if hasattr(scheduler, "scale_model_input") else latents
         noise_pred = net(model_input, t)
         latents = scheduler.step(noise_pred, t, latents, **kwargs).prev_sample
         done = i

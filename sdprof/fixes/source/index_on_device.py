@@ -1,0 +1,142 @@
+"""Look a number up in a table on the device, by an index on the device, without asking the host which entry it is."""
+
+from __future__ import annotations
+
+import ast
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.edit import Edit, Replacement
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.calls import in_parentheses
+from sdprof.fixes.source.reading.host_copies import Frame, make_host, twin
+from sdprof.fixes.source.reading.seen import is_tensor, value_of
+from sdprof.fixes.source.reading.tensor_calls import is_only_read
+from sdprof.model import FixMeta
+
+META = FixMeta(
+    id="index-on-device",
+    title="Look numbers up by an index on the device without reading the index",
+    kind="source",
+    numerics="exact",
+    removes=("sync-in-loop", "device-to-host-in-loop", "host-to-device-in-loop"),
+    order=15,
+)
+INTEGERS = frozenset({"int64", "int32", "int16", "int8", "uint8"})
+
+
+GATHERS = frozenset({"gather", "index_select", "take"})
+
+
+def concerns(site: SiteEvidence) -> bool:
+    """Whether the host read whole numbers."""
+    return site.dtype in INTEGERS and (site.kind == "D2H" or (site.kind == "SYNC" and site.shape == ()))
+
+
+def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
+    """``table[i]`` → ``table.take(i)``, or ``table[i.reshape(1)][0]`` where entries are no numbers.
+
+    ``table[i]`` with a tensor of no dimensions is ``select``, which needs to know the number; ``take`` does not. The
+    result is a copy of the entry, not a view of it, so it must only be read. An index out of range is an assertion of
+    the device instead of an ``IndexError``.
+
+    ``table.gather(0, i.cpu())`` → ``table_on_device.gather(0, i)``: the table goes to the index, once.
+    """
+    if site.first_step_alone:
+        raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
+    frame = Frame(site, sources, 0)
+    source, values = frame.source, frame.values
+    node = source.node_at(site.where)
+    if isinstance(node, ast.Call):
+        return (_table_taken_there(site, frame, node),)
+    if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Tuple | ast.Slice):
+        raise DeclinedError("The number is not read as the index of a table")
+    if not can_stay_on_device(frame, node):
+        raise DeclinedError("It was not seen that table and index lie on the device, and that the entry is only read")
+    table_text, long = source.code(node.value), site.dtype == "int64"
+    if len(values[table_text].shape) == 1:
+        index = source.code(node.slice) if long else f"{in_parentheses(source, node.slice)}.long()"
+        text = f"{table_text}.take({index})"
+    else:
+        text = f"{table_text}[{in_parentheses(source, node.slice)}{'' if long else '.long()'}.reshape(1)][0]"
+    start, end = source.span(node)
+    return (
+        Edit(
+            fix=META.id,
+            file=source.path,
+            where=site.where,
+            replacements=(Replacement(start=start, end=end, text=text),),
+            numerics="exact",
+            proof="data",
+            description="The entry is fetched on the device, where table and index lie, and the index is never read.",
+        ),
+    )
+
+
+def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> Edit:
+    source, function = frame.source, fetched.func
+    to_host = isinstance(function, ast.Attribute) and (
+        (function.attr == "cpu" and not fetched.args)
+        or (function.attr == "to" and [ast.unparse(each) for each in fetched.args] == ["'cpu'"])
+    )
+    if not to_host or fetched.keywords or not isinstance(function, ast.Attribute):
+        raise DeclinedError("What is copied to the host is not an index of a table there")
+    parent = source.parents[fetched]
+    if isinstance(parent, ast.Subscript) and parent.slice is fetched:
+        table = parent.value
+    elif isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and parent.func.attr in GATHERS:
+        table = parent.func.value
+    else:
+        raise DeclinedError("What is copied to the host is not an index of a table there")
+    if is_tensor(table, frame.values, "cpu") is not True:
+        raise DeclinedError("It was not seen that the table is a tensor on the host")
+    index = in_parentheses(source, function.value)
+    start, end = source.span(table)
+    call_end = source.span(fetched)[1]
+    receiver_end = source.span(function.value)[1]
+    return Edit(
+        fix=META.id,
+        file=source.path,
+        where=site.where,
+        replacements=(
+            Replacement(start=start, end=end, text=f"_on_device({source.code(table)}, {index}.device)"),
+            Replacement(start=receiver_end, end=call_end, text=_closing(source, receiver_end, call_end)),
+        ),
+        helpers=("_on_device",),
+        numerics="exact",
+        proof="data",
+        description="The table is copied to the device once, and the index stays there.",
+    )
+
+
+def _closing(source: ModuleSource, start: int, end: int) -> str:
+    """The parentheses around a receiver that close before ``.cpu()``."""
+    return source.text[start:end].partition(".")[0].strip()
+
+
+def can_stay_on_device(frame: Frame, node: ast.expr) -> bool:
+    """Whether an expression takes an entry from a table on the device, by an index on the device, and only reads it.
+
+    Not where the host can have the index without computing it: a host copy of what the loop runs through serves the
+    host's other uses of it as well, and an index that lies on the host is none for ``take``.
+    """
+    if not isinstance(node, ast.Subscript):
+        return False
+    table = value_of(node.value, frame.values)
+    return (
+        table is not None
+        and table.kind == "tensor"
+        and table.device == "cuda"
+        and len(table.shape) > 0
+        and is_tensor(node.slice, frame.values, "cuda") is True
+        and is_only_read(frame.source, node)
+        and not _is_known_to_host(frame, node.slice)
+    )
+
+
+def _is_known_to_host(frame: Frame, index: ast.expr) -> bool:
+    try:
+        copy = twin(frame, index) or make_host(frame, index)
+    except DeclinedError:
+        return False
+    return copy is not None and not copy.computes

@@ -6,8 +6,10 @@ import ast
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from sdprof.extensions import extension_files, unusable
 from sdprof.target import TargetDeclaration
 
 SOURCE_LIMIT_BYTES = 4 * 1024 * 1024
@@ -28,14 +30,32 @@ class TargetFile:
 
 
 def builtin_targets() -> tuple[TargetFile, ...]:
-    """All targets that come with sdprof, by name."""
+    """All targets that come with sdprof, by name; then those that other packages add."""
     folder = PACKAGED if PACKAGED.is_dir() else IN_REPOSITORY
-    found = (
-        TargetFile(file, declared)
+    found = {
+        declared.name: TargetFile(file, declared)
         for file in sorted(folder.glob("*/target.py"))
         for declared in read_declarations(file)
-    )
-    return tuple(sorted(found, key=lambda target: target.declaration.name))
+    }
+    return (*sorted(found.values(), key=lambda target: target.declaration.name), *_added(frozenset(found)))
+
+
+@cache
+def _added(taken: frozenset[str]) -> tuple[TargetFile, ...]:
+    added: dict[str, TargetFile] = {}
+    for name, file in extension_files("sdprof.targets").items():
+        try:
+            declared = tuple(read_declarations(file))
+        except TargetNotFoundError as error:
+            unusable(name, "sdprof.targets", str(error).rstrip("."))
+            continue
+        if len(declared) != 1:
+            unusable(name, "sdprof.targets", f"{file} declares {len(declared)} targets, not one")
+        elif declared[0].name in taken or declared[0].name in added:
+            unusable(name, "sdprof.targets", f"there is a target {declared[0].name} already")
+        else:
+            added[declared[0].name] = TargetFile(file, declared[0])
+    return tuple(added.values())
 
 
 def find_target(wanted: str) -> TargetFile:

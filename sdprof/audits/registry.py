@@ -1,4 +1,4 @@
-"""All audits, found by their files."""
+"""All audits, found by their files; and those that other packages add."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import sdprof.audits
+from sdprof.extensions import extension_modules, unusable
 from sdprof.facts.facts import Facts
 from sdprof.model import AuditMeta, Finding, Missing
 
@@ -23,10 +25,25 @@ class Audit:
 
 
 def all_audits() -> tuple[Audit, ...]:
-    """Every audit, by id."""
+    """Every audit, by id; those of other packages after sdprof's own."""
     names = sorted(module.name for module in pkgutil.iter_modules(sdprof.audits.__path__))
     modules = [importlib.import_module(f"sdprof.audits.{name}") for name in names if name not in NOT_AUDITS]
-    return tuple(Audit(module.META, module.audit) for module in modules)
+    own = tuple(Audit(module.META, module.audit) for module in modules)
+    return (*own, *_added(frozenset(audit.meta.id for audit in own)))
+
+
+@cache
+def _added(taken: frozenset[str]) -> tuple[Audit, ...]:
+    added: dict[str, Audit] = {}
+    for name, module in extension_modules("sdprof.audits").items():
+        meta, audit = getattr(module, "META", None), getattr(module, "audit", None)
+        if not isinstance(meta, AuditMeta) or not callable(audit):
+            unusable(name, "sdprof.audits", f"{module.__name__} needs META, an AuditMeta, and a function audit")
+        elif meta.id in taken or meta.id in added:
+            unusable(name, "sdprof.audits", f"there is an audit {meta.id} already")
+        else:
+            added[meta.id] = Audit(meta, audit)
+    return tuple(added.values())
 
 
 def run_audits(facts: Facts, audits: tuple[Audit, ...]) -> tuple[tuple[Finding, ...], tuple[Missing, ...]]:

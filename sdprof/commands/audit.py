@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,12 +15,6 @@ if TYPE_CHECKING:
     from sdprof.pipeline import FinishedAudit
     from sdprof.stages.progress import Progress
     from sdprof.stages.request import AuditRequest
-
-QUICK_BUDGET_SECONDS = 40.0
-DEFAULT_BUDGET_SECONDS = 140.0
-QUICK_GRAPH_SECONDS = 6.0
-THREADS_OF_TINY = 1
-"""A quick audit's: two threads that wait for each other made the tiny loop take 0.4 s where one takes 0.2 s."""
 
 
 def audit(
@@ -67,7 +60,7 @@ def audit(
     skip: Annotated[list[str] | None, typer.Option(help="Leave this collector out; may be repeated.")] = None,
     profile_steps: Annotated[int, typer.Option(help="Steps of a run under a profiler.", min=1)] = 4,
     budget: Annotated[
-        float | None, typer.Option(help="Seconds for the comparison of variants.", min=1, show_default="200, quick 40")
+        float | None, typer.Option(help="Seconds for the comparison of variants.", min=1, show_default="140, quick 40")
     ] = None,
     timeout: Annotated[float, typer.Option(help="Longest wait in seconds for one answer of the target.", min=1)] = 900,
     threads: Annotated[
@@ -80,8 +73,8 @@ def audit(
     from sdprof.renderers.read_audit import UnreadableAuditError
     from sdprof.run_folder import RunFolderError
     from sdprof.stages.failure import AuditFailedError
-    from sdprof.stages.request import AuditRequest
-    from sdprof.stages.request_check import WrongCallError, checked_request
+    from sdprof.stages.order import default_folder, order
+    from sdprof.stages.request_check import WrongCallError
     from sdprof.target_index import TargetNotFoundError, find_target
 
     progress = TerminalProgress()
@@ -97,41 +90,32 @@ def audit(
             if target is None:
                 raise WrongCallError("Say what to audit with --target; `sdprof targets` lists what comes with sdprof.")
             found = find_target(target)
-            tiny = quick and size is None and "tiny" in found.declaration.sizes
-            request = checked_request(
-                AuditRequest(
-                    target_file=str(found.path),
-                    target_name=found.declaration.name,
-                    summary=found.declaration.summary,
-                    options={
-                        "size": size or ("tiny" if tiny else None),
-                        "steps": steps,
-                        "batch_size": batch_size,
-                        "height": height,
-                        "width": width,
-                        "seed": seed,
-                        "dtype": dtype,
-                        "device": device,
-                        "weights": None if weights is None else str(weights.resolve()),
-                    },
-                    quick=quick,
-                    profile_steps=profile_steps,
-                    budget_seconds=budget or (QUICK_BUDGET_SECONDS if quick else DEFAULT_BUDGET_SECONDS),
-                    timeout_seconds=timeout,
-                    lines=tuple(lines or ()),
-                    only_fixes=tuple(fix or ()),
-                    without_fixes=tuple(without_fix or ()),
-                    lossy_fixes=tuple(allow_lossy or ()),
-                    threads=threads or (THREADS_OF_TINY if tiny else None),
-                    without_values=no_values,
-                    without_collectors=tuple(skip or ()),
-                    collector_options={"graphs.seconds": str(QUICK_GRAPH_SECONDS)} if quick else {},
-                    command=shlex.join(["sdprof", *sys.argv[1:]]),
-                ),
-                found.declaration,
-                set_ or [],
+            request = order(
+                found,
+                quick=quick,
+                size=size,
+                steps=steps,
+                batch_size=batch_size,
+                height=height,
+                width=width,
+                seed=seed,
+                dtype=dtype,
+                device=device,
+                without_values=no_values,
+                weights=weights,
+                settings=set_ or (),
+                fixes=fix or (),
+                without_fixes=without_fix or (),
+                lossy_fixes=allow_lossy or (),
+                lines=lines or (),
+                skip=skip or (),
+                profile_steps=profile_steps,
+                budget_seconds=budget,
+                timeout_seconds=timeout,
+                threads=threads,
+                command=shlex.join(["sdprof", *sys.argv[1:]]),
             )
-            folder = folder or _default_folder(found.declaration.name)
+            folder = folder or default_folder(found)
             finished = _run_audit(request, folder, progress)
     except (WrongCallError, TargetNotFoundError, RunFolderError, UnreadableAuditError) as error:
         end(str(error), WRONG_CALL)
@@ -142,10 +126,6 @@ def audit(
     typer.echo(finished.summary)
     if finished.trouble:
         end(finished.trouble, FAILED)
-
-
-def _default_folder(target: str) -> Path:
-    return Path("reports") / f"{target}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
 def _run_audit(request: AuditRequest | None, folder: Path, progress: Progress) -> FinishedAudit:

@@ -1,4 +1,4 @@
-"""Which fixes there are. Nothing here imports torch: the parent lists fixes, the child applies them."""
+"""Which fixes there are, those of other packages too. The parent lists them, the child applies them: no torch here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 import sdprof.fixes
+from sdprof.extensions import extension_modules, unusable
 from sdprof.fixes.source.registry import all_rewrites
 from sdprof.model import FixMeta
 
@@ -38,9 +39,32 @@ class FixSelectionError(ValueError):
 @cache
 def all_fixes() -> tuple[FixMeta, ...]:
     """Every fix, in the order in which fixes act: rewritten source is what the others act on."""
+    own = (_load(fix_id.replace("-", "_")).META for fix_id in _own_ids())
+    added = (module.META for module in _added().values())
+    return (*all_rewrites(), *sorted((*own, *added), key=lambda meta: (meta.order, meta.id)))
+
+
+def _own_ids() -> list[str]:
     names = (module.name for module in pkgutil.iter_modules(sdprof.fixes.__path__) if not module.ispkg)
-    metas = (_load(name).META for name in names if name not in NOT_FIXES)
-    return (*all_rewrites(), *sorted(metas, key=lambda meta: (meta.order, meta.id)))
+    return [name.replace("_", "-") for name in names if name not in NOT_FIXES]
+
+
+@cache
+def _added() -> dict[str, FixModule]:
+    """What other packages add, by id. Rewrites of source are not to be added."""
+    taken = {*_own_ids(), *(rewrite.id for rewrite in all_rewrites())}
+    added: dict[str, FixModule] = {}
+    for name, module in extension_modules("sdprof.fixes").items():
+        meta = getattr(module, "META", None)
+        if not isinstance(meta, FixMeta) or not callable(getattr(module, "apply", None)):
+            unusable(name, "sdprof.fixes", f"{module.__name__} needs META, a FixMeta, and a function apply")
+        elif meta.kind == "source":
+            unusable(name, "sdprof.fixes", "fixes that rewrite source cannot be added from outside")
+        elif meta.id in taken or meta.id in added:
+            unusable(name, "sdprof.fixes", f"there is a fix {meta.id} already")
+        else:
+            added[meta.id] = cast(FixModule, module)
+    return added
 
 
 def fix_meta(fix_id: str) -> FixMeta:
@@ -61,7 +85,8 @@ def fix_module(fix_id: str) -> FixModule:
 
     :raises FixSelectionError: there is no such fix; the sentence lists the nearest names.
     """
-    return _load(fix_meta(fix_id).id.replace("-", "_"))
+    known = fix_meta(fix_id).id
+    return _added().get(known) or _load(known.replace("-", "_"))
 
 
 def in_order(fix_ids: Iterable[str]) -> tuple[FixMeta, ...]:

@@ -1,0 +1,146 @@
+"""An audit from Python, in a notebook's cell, and with what another package adds."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+import sdprof
+from sdprof.collectors.registry import COLLECTOR_MODULES
+from sdprof.model import AuditResult
+from sdprof.notebook import as_html, parsed
+from sdprof.renderers.read_audit import read_audit
+from tests.command import all_but
+from tests.conftest import LOOPS
+
+PAGE = (Path(__file__).parent.parent / "docs" / "python.md").read_text()
+BUT_THE_LOOP = [name for name in COLLECTOR_MODULES if name not in ("environment", "loop", "operators")]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_an_audit_from_python_and_how_it_shows(here: Path) -> None:
+    shutil.copy(LOOPS / "faults.py", here / "loop.py")
+    result = sdprof.audit(
+        "loop.py", out="out", quick=True, budget_seconds=1, fixes=["inference-mode"], skip=BUT_THE_LOOP
+    )
+    assert read_audit(here / "out") == result
+    shown = as_html(result)
+    assert shown.startswith("<iframe ")
+    assert "<script" not in shown  # it is all in the frame's attribute
+    assert "&lt;script" in shown
+
+
+def test_a_wrong_call_is_one_error(here: Path) -> None:
+    with pytest.raises(sdprof.AuditError, match="no built-in target 'nothing'"):
+        sdprof.audit("nothing")
+    with pytest.raises(sdprof.AuditError, match="no device 'gpu'"):
+        sdprof.audit("sd21-original", device="gpu")
+    assert not list(here.iterdir())
+
+
+def test_a_cell_is_audited_and_its_lines_are_named(here: Path) -> None:
+    shell = InteractiveShell.instance()
+    try:
+        shell.run_line_magic("load_ext", "sdprof")
+        skip = " ".join(f"--skip {name}" for name in BUT_THE_LOOP)
+        cell = (LOOPS / "faults.py").read_text()
+        result = shell.run_cell_magic("sdprof", f"--quick --budget=1 --fix inference-mode --out out {skip}", cell)
+        assert isinstance(result, AuditResult)
+        (file,) = (here / "reports" / "cells").iterdir()
+        assert file.read_text() == cell
+        assert result.target.source_roots == (str(file.parent),)
+        assert shell.display_formatter.format(result)[0]["text/html"] == as_html(result)
+    finally:
+        InteractiveShell.clear_instance()
+
+
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        ("--quick --size tiny --steps=3", {"quick": True, "size": "tiny", "steps": 3}),
+        ("--fix sdpa --fix compile --budget 5", {"fixes": ["sdpa", "compile"], "budget_seconds": 5.0}),
+        ("--set sampler=ddim --without-fix tf32", {"settings": {"sampler": "ddim"}, "without_fixes": ["tf32"]}),
+    ],
+)
+def test_options_of_a_cell(line: str, options: dict[str, object]) -> None:
+    assert parsed(line) == options
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("--fast", "no option --fast"),
+        ("tiny", "no option tiny"),
+        ("--size", "--size of %%sdprof needs a value"),
+        ("--steps many", "needs a number, not 'many'"),
+    ],
+)
+def test_options_that_a_cell_does_not_take(line: str, sentence: str) -> None:
+    with pytest.raises(sdprof.AuditError, match=re.escape(sentence)):
+        parsed(line)
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of docs/python.md, as an installer would leave it."""
+    site = tmp_path_factory.mktemp("site")
+    for name, text in re.findall(r"```python\n# (acme/\w+\.py)\n(.*?)```", PAGE, flags=re.DOTALL):
+        file = site / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    (project,) = re.findall(r"```toml\n(# pyproject.toml.*?)```", PAGE, flags=re.DOTALL)
+    points = re.findall(r'entry-points\."([\w.]+)"\]\n([\w-]+) = "([\w.]+)"', project)
+    info = site / "acme_samplers-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-samplers\nVersion: 1.0\n")
+    lines = [f"[{group}]\n{name} = {module}" for group, name, module in points]
+    lines[0] += "\nlost = acme.lost"
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    return site
+
+
+def with_package(package: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH", ""))))
+    return subprocess.run(
+        [sys.executable, "-m", "sdprof", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": path, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("listing", "name"), [("targets", "acme-loop"), ("audits", "many-dropouts"), ("fixes", "no-dropout")]
+)
+def test_what_another_package_adds_is_listed(package: Path, listing: str, name: str, tmp_path: Path) -> None:
+    done = with_package(package, listing, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert name in done.stdout
+    if listing == "targets":
+        assert "entry point lost of sdprof.targets is left out: there is no source file of acme.lost." in done.stderr
+
+
+def test_what_another_package_adds_takes_part_in_an_audit(package: Path, tmp_path: Path) -> None:
+    arguments = ("audit", "--target", "acme-loop", "--out", "out", "--quick", "--budget", "1", "--fix", "no-dropout")
+    done = with_package(package, *arguments, *all_but("environment", "loop", "modules"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = read_audit(tmp_path / "out")
+    (finding,) = [finding for finding in result.findings if finding.id == "many-dropouts"]
+    assert finding.evidence == {"layers": 1, "calls": 4}
+    (fix,) = [fix for fix in result.fixes if fix.id == "no-dropout"]
+    assert fix.did == ("Took out 1 dropout layers.",)
+    assert fix.parity is not None
+    assert fix.parity.max_abs_diff == 0

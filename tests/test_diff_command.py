@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from sdprof.model import RunDiff
+from sdprof.renderers.diff_terminal import render
 from tests.command import Command, sentence_of
 from tests.facts.trace import trace_files as make
 from tests.renderers.samples import faster
@@ -71,6 +72,13 @@ def test_names_from_a_trace_are_text_in_every_form(command: Command, tmp_path: P
     assert "\x1b" not in done.stdout
     for page in (tmp_path / "out" / "diff.html", tmp_path / "report" / "report.html"):
         assert "<script>alert" not in page.read_text()
+
+
+def test_long_names_leave_room_for_the_figures(command: Command) -> None:
+    diff = msgspec.json.decode(command("diff", A100, V100, "--json").stdout, type=RunDiff)
+    for width, count in ((80, " 1,092 → 276"), (60, "")):
+        row = next(row for row in render(diff, width=width).splitlines() if row.startswith("aten::mm "))
+        assert " ".join(row.split()) == f"aten::mm −29.2 ms 42.1 ms 13.0 ms 0.31×{count}"
 
 
 def test_a_trace_and_itself_differ_in_nothing(command: Command) -> None:

@@ -16,6 +16,9 @@ from sdprof.renderers.short_path import place
 
 MOST_ROWS = 12
 LONGEST_NAME = 60
+SHORTEST_NAME = 16
+COLUMNS = ("change", "before", "after", "after/before", "count")
+GAP = 2
 
 
 def render(diff: RunDiff, *, width: int = 100, page: str = "") -> str:
@@ -45,7 +48,7 @@ def render(diff: RunDiff, *, width: int = 100, page: str = "") -> str:
         ):
             if changes:
                 console.print()
-                console.print(_changes(title, changes))
+                console.print(_changes(title, changes, console.width))
                 if len(changes) > MOST_ROWS:
                     console.print(f"{len(changes) - MOST_ROWS} more, with smaller changes")
     if diff.findings:
@@ -68,27 +71,40 @@ def signed(microseconds: float) -> str:
     return f"{'+' if microseconds > 0 else ''}{quantities.seconds(microseconds / 1e6)}"
 
 
-def _changes(title: str, changes: Sequence[Change]) -> Table:
+def _changes(title: str, changes: Sequence[Change], width: int) -> Table:
+    """Names give way to figures: a figure that is cut says nothing. The counts go where even that is not enough."""
+    shown = [(one_line(change.name, LONGEST_NAME), _figures(change)) for change in changes[:MOST_ROWS]]
+    columns: tuple[str, ...] = COLUMNS
+    taken = [
+        GAP + max(len(column), *(len(figures[position]) for _, figures in shown))
+        for position, column in enumerate(columns)
+    ]
+    if width - sum(taken) < SHORTEST_NAME:
+        columns, taken = columns[:-1], taken[:-1]
     table = _table(title)
-    table.add_column("name", overflow="ellipsis", no_wrap=True, max_width=LONGEST_NAME)
-    for column in ("change", "before", "after", "after/before", "count"):
+    table.add_column("name", overflow="ellipsis", no_wrap=True, max_width=max(1, width - sum(taken)))
+    for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
-    for change in changes[:MOST_ROWS]:
-        counts = quantities.count(round(change.count_before, 2)), quantities.count(round(change.count_after, 2))
-        table.add_row(
-            Text(one_line(change.name, LONGEST_NAME)),
-            signed(change.change_us),
-            quantities.seconds(change.us_before / 1e6) if change.status != "added" else "",
-            quantities.seconds(change.us_after / 1e6) if change.status != "gone" else "",
-            change_in_words(change),
-            counts[0] if counts[0] == counts[1] else " → ".join(counts),
-        )
+    for name, figures in shown:
+        table.add_row(Text(name), *figures[: len(columns)])
     return table
+
+
+def _figures(change: Change) -> tuple[str, ...]:
+    """One text for each of COLUMNS."""
+    counts = quantities.count(round(change.count_before, 2)), quantities.count(round(change.count_after, 2))
+    return (
+        signed(change.change_us),
+        quantities.seconds(change.us_before / 1e6) if change.status != "added" else "",
+        quantities.seconds(change.us_after / 1e6) if change.status != "gone" else "",
+        change_in_words(change),
+        counts[0] if counts[0] == counts[1] else " → ".join(counts),
+    )
 
 
 def _findings(changes: Sequence[FindingChange]) -> Table:
     table = Table(
-        title="Findings", title_justify="left", title_style="", box=None, padding=(0, 2, 0, 0), pad_edge=False
+        title="Findings", title_justify="left", title_style="", box=None, padding=(0, GAP, 0, 0), pad_edge=False
     )
     table.add_column("", no_wrap=True)
     table.add_column("finding", overflow="fold")
@@ -106,4 +122,4 @@ def _findings(changes: Sequence[FindingChange]) -> Table:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    return Table(title=title, title_justify="left", title_style="", box=None, padding=(0, GAP, 0, 0), pad_edge=False)

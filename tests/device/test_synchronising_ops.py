@@ -92,7 +92,7 @@ WAITS: list[tuple[str, Callable[[Any], Any], list[tuple[str, str]]]] = [
     ("cholesky_ex with a check", lambda o: torch.linalg.cholesky_ex(o.matrix, check_errors=True), CHECKED["cholesky"]),
     ("lu_factor_ex with a check", lambda o: torch.linalg.lu_factor_ex(o.matrix, check_errors=True), CHECKED["lu"]),
     ("ldl_factor_ex with a check", lambda o: torch.linalg.ldl_factor_ex(o.matrix, check_errors=True), CHECKED["ldl"]),
-    ("cholesky of old", lambda o: torch.cholesky(o.matrix), [("SYNC", "cholesky")]),
+    ("cholesky of old", lambda o: torch.ops.aten.cholesky(o.matrix), [("SYNC", "cholesky")]),
     ("eigvals", lambda o: torch.linalg.eigvals(o.matrix), [("SYNC", "linalg_eig")]),
     ("eigvals alone", lambda o: torch.ops.aten._linalg_eigvals(o.matrix), [("SYNC", "_linalg_eigvals")]),
     ("eigh", lambda o: torch.linalg.eigh(o.matrix), [("SYNC", "_linalg_eigh")]),

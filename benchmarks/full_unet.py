@@ -139,7 +139,18 @@ def render(
             f"| {name} | {seconds[len(seconds) // 2] / CALLS_PER_RUN:.2f} | {ratio} | {first_runs[name]:.1f} | "
             f"{memory[name] / 1e9:.1f} | {parity.max_rel_diff:.1e} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *against_rivals(names, times)])
+
+
+def against_rivals(names: list[str], times: RoundTimes) -> list[str]:
+    """What is sdprof's against what is diffusers', round by round."""
+    lines = ["| variant | as fast as | times, 95%, paired by round |", "|---|---|---|"]
+    for own in (name for name in names if name.startswith("sdpa")):
+        for rival in (name for name in names if name.startswith("diffusers")):
+            ratio = times.pairs(rival, own).interval()
+            if ratio is not None:
+                lines.append(f"| {own} | {rival} | {ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] |")
+    return lines
 
 
 if __name__ == "__main__":

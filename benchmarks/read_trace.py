@@ -103,7 +103,7 @@ def medians(runs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def replicate(source: Path, target: Path, size: int) -> int:
-    """Writes copies of a trace, shifted in time and with ids of their own, up to ``size`` bytes; returns the events."""
+    """Writes about ``size`` bytes of copies of a trace, shifted in time and with their own ids; returns the events."""
     document = json.loads(gzip.decompress(source.read_bytes()))
     events = document.pop("traceEvents")
     timed = [event for event in events if event.get("ph") == "X" and event.get("cat") != "Trace"]
@@ -113,8 +113,8 @@ def replicate(source: Path, target: Path, size: int) -> int:
         file.write("{\n")
         file.writelines(f"  {json.dumps(key)}: {json.dumps(value)},\n" for key, value in document.items())
         file.write('  "traceEvents": [')
-        copy = 0
-        while file.tell() < size:
+        copy, copies = 0, 1
+        while copy < copies:
             for event in events:
                 if copy and (event.get("ph") == "M" or event.get("cat") == "Trace"):
                     continue
@@ -122,6 +122,7 @@ def replicate(source: Path, target: Path, size: int) -> int:
                 file.write(as_kineto_prints(shifted(event, copy, span)))
                 written += 1
             copy += 1
+            copies = max(1, round(size * copy / file.tell()))
         file.write("\n  ]\n}\n")
     return written
 

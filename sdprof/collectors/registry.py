@@ -8,6 +8,7 @@ COLLECTOR_MODULES: Final = {
     "costs": "sdprof.collectors.costs",
     "environment": "sdprof.collectors.environment",
     "graphs": "sdprof.collectors.graphs",
+    "graphs_with_grad": "sdprof.collectors.graphs_with_grad",
     "lines": "sdprof.collectors.lines",
     "loop": "sdprof.collectors.loop",
     "memory": "sdprof.collectors.memory",

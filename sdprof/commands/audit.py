@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sdprof.stages.request import AuditRequest
 
 QUICK_BUDGET_SECONDS = 40.0
-DEFAULT_BUDGET_SECONDS = 200.0
+DEFAULT_BUDGET_SECONDS = 140.0
 QUICK_GRAPH_SECONDS = 6.0
 THREADS_OF_TINY = 1
 """A quick audit's: two threads that wait for each other made the tiny loop take 0.4 s where one takes 0.2 s."""

@@ -1,7 +1,7 @@
 """The search for the set of fixes that wins on this machine.
 
 1. **alone**: every fix (with what it requires) against the baseline. A fix that cannot be applied, changes the output
-   too much or is shown to be slower is out; of a group whose members exclude each other the fastest stays. Of
+   too much or is shown to be slower is out; of fixes that exclude each other the fastest stays. Of
    the rest all that are shown to gain go on, and of the others the few that promise most.
 2. **together**: the rest is added one after another, the largest gain first; fixes that compile come last, because
    every set that holds one must be compiled anew. A step stays where it is not shown to be slower than the set before
@@ -163,7 +163,7 @@ class _Search:
                 self.reasons[fix] = reason
         left = [step for fix, step in self.steps.items() if fix not in self.reasons]
         left.sort(key=lambda step: (step.compiles, -self.gains[step.fix].median))
-        return self.one_of_each_group(left)
+        return self.one_of_each_pair(left)
 
     def promising(self, left: Sequence[Step]) -> list[Step]:
         """The steps that may be more than noise: each one more costs a worker, and rounds of its own twice over."""
@@ -173,19 +173,19 @@ class _Search:
             self.reasons[step.fix] = f"not-shown alone, and others promise more: {as_text(self.gains[step.fix])}"
         return [step for step in left if step.fix not in self.reasons]
 
-    def one_of_each_group(self, left: Sequence[Step]) -> list[Step]:
-        fastest: dict[str, Step] = {}
+    def one_of_each_pair(self, left: Sequence[Step]) -> list[Step]:
+        """Of steps that exclude each other the fastest alone."""
+        winners: list[Step] = []
         for step in sorted(left, key=lambda step: -self.gains[step.fix].median):
-            group = self.offered[step.fix].group
-            if group is None:
+            rival = next((each for each in winners if excluding_pair(self.offered, each.fixes | step.fixes)), None)
+            if rival is None:
+                winners.append(step)
                 continue
-            winner = fastest.setdefault(group, step)
-            if winner is not step:
-                self.runners_up.setdefault(winner.fix, []).append(step)
-                self.reasons[step.fix] = (
-                    f"{winner.fix}, which it excludes, was faster alone: {as_text(self.gains[winner.fix])} against "
-                    f"{as_text(self.gains[step.fix])}"
-                )
+            self.runners_up.setdefault(rival.fix, []).append(step)
+            self.reasons[step.fix] = (
+                f"{rival.fix}, which it excludes, was faster alone: {as_text(self.gains[rival.fix])} against "
+                f"{as_text(self.gains[step.fix])}"
+            )
         return [step for step in left if step.fix not in self.reasons]
 
     def add_together(self, left: Sequence[Step]) -> Generator[Batch, Measured, tuple[list[Step], Measured]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
@@ -55,13 +56,9 @@ def variant_of(fixes: Collection[str], offered: Mapping[str, FixMeta]) -> Varian
 
 
 def excluding_pair(offered: Mapping[str, FixMeta], fixes: Iterable[str]) -> tuple[str, str] | None:
-    """Two fixes of the set that exclude each other, being of one group, or None."""
-    taken: dict[str, str] = {}
-    for fix in fixes:
-        group = offered[fix].group
-        if group is not None and taken.setdefault(group, fix) != fix:
-            return taken[group], fix
-    return None
+    """Two fixes of the set that exclude each other, being of one group or saying so, or None."""
+    pairs = itertools.combinations((offered[fix] for fix in fixes), 2)
+    return next(((one.id, other.id) for one, other in pairs if one.excludes_or_is_excluded_by(other)), None)
 
 
 def _with_requirements(fix: str, offered: Mapping[str, FixMeta]) -> list[str]:

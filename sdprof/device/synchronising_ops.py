@@ -157,7 +157,6 @@ SYNCHRONISING_OPS: tuple[SynchronisingOp, ...] = (
             "aten::linalg_lu_factor_ex",
             "aten::linalg_ldl_factor_ex",
             "aten::_linalg_solve_ex",
-            "aten::linalg_solve_ex",
         ),
         "check_errors=True reads the solver's error codes on the host",
         "aten/src/ATen/native/BatchLinearAlgebra.cpp",
@@ -169,7 +168,7 @@ SYNCHRONISING_OPS: tuple[SynchronisingOp, ...] = (
         "aten/src/ATen/native/BatchLinearAlgebra.cpp: _linalg_check_errors inside the kernel",
     ),
     SynchronisingOp(
-        ("aten::linalg_eig", "aten::linalg_eigvals", "aten::_linalg_eigvals"),
+        ("aten::linalg_eig", "aten::_linalg_eigvals"),
         "the solver works on the host: the matrix is copied there and back",
         "aten/src/ATen/native/BatchLinearAlgebra.cpp: linalg_eig_out",
     ),

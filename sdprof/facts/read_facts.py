@@ -59,7 +59,7 @@ def read_facts(folder: Path, *, peaks: Peaks | None = None) -> Facts:
         modules=modules,
         lines=lines,
         stacks=_read(folder / "stacks.json", StackSamples),
-        graphs=_read(folder / "graphs.json", GraphProfile),
+        graphs=_graphs(folder),
         memory=_read(folder / "memory.json", MemoryProfile),
         memory_in_step=in_step,
         peaks=peaks,
@@ -69,6 +69,19 @@ def read_facts(folder: Path, *, peaks: Peaks | None = None) -> Facts:
         hot_lines=hot_lines(lines) if lines is not None else None,
         hot_modules=hot_modules(modules, peaks) if modules is not None else None,
     ).with_transfers(_transfers(folder, recorded))
+
+
+def _graphs(folder: Path) -> GraphProfile | None:
+    """What samples, and beside it what comes with grad: without the first nothing is known of a sampling loop."""
+    sampling, with_grad = (_read(folder / name, GraphProfile) for name in ("graphs.json", "graphs-with-grad.json"))
+    if sampling is None or with_grad is None:
+        return sampling
+    order = {region.name: number for number, region in enumerate((*with_grad.regions, *sampling.regions))}
+    regions = {(region.name, region.grad): region for region in (*sampling.regions, *with_grad.regions)}
+    return GraphProfile(
+        regions=tuple(sorted(regions.values(), key=lambda region: (order[region.name], region.grad))),
+        skipped=tuple(dict.fromkeys((*sampling.skipped, *with_grad.skipped))),
+    )
 
 
 def _transfers(folder: Path, recorded: RecordedTrace | None) -> TransferProfile | None:

@@ -20,6 +20,7 @@ META = FixMeta(
     kind="module",
     numerics="exact",
     removes=("loop-invariant-calls",),
+    excludes=("compile", "compile-regional", "compile-freezing", "compile-cudagraphs", "openvino"),
     order=40,
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import itertools
 import pkgutil
 from collections.abc import Iterable
 from functools import cache
@@ -66,24 +67,20 @@ def fix_module(fix_id: str) -> FixModule:
 def in_order(fix_ids: Iterable[str]) -> tuple[FixMeta, ...]:
     """The fixes named, in the order in which they act.
 
-    :raises FixSelectionError: an unknown id, two fixes of one group, or one whose requirement is not there.
+    :raises FixSelectionError: an unknown id, two fixes that exclude each other, or one whose requirement is not there.
     """
     named = {fix_meta(fix_id) for fix_id in fix_ids}
     metas = sorted(named, key=lambda meta: (meta.kind != "source", meta.order, meta.id))
     chosen = {meta.id for meta in metas}
-    by_group: dict[str, str] = {}
     for meta in metas:
         missing = [needed for needed in meta.requires if needed not in chosen]
         if missing:
             raise FixSelectionError(
                 f"{meta.id} works only together with {', '.join(missing)}: add it, or drop {meta.id}"
             )
-        if meta.group is not None:
-            rival = by_group.setdefault(meta.group, meta.id)
-            if rival != meta.id:
-                raise FixSelectionError(
-                    f"{rival} and {meta.id} exclude each other (group {meta.group}): keep one of them"
-                )
+    for one, other in itertools.combinations(metas, 2):
+        if one.excludes_or_is_excluded_by(other):
+            raise FixSelectionError(f"{one.id} and {other.id} exclude each other: keep one of them")
     return tuple(metas)
 
 

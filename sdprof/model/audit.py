@@ -78,7 +78,8 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     fixes: tuple[str, ...]
     timing: Timing | None = None
     compile_seconds: float | None = None
-    """What the first run took longer than a run in steady state; for eager variants this is warm-up."""
+    """What the first run took longer than a run in steady state; for eager variants this is warm-up. Another
+    variant may start on the other cores meanwhile, so it is an upper bound, and so is the break-even made of it."""
     build_seconds: float | None = None
     peak_memory_bytes: int | None = None
     speedup: Interval | None = None

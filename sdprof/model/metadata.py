@@ -50,6 +50,8 @@ class FixMeta(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of the audits whose findings it removes."""
     group: str | None = None
     """Fixes of one group exclude each other: the plan takes one of them at most."""
+    excludes: tuple[str, ...] = ()
+    """Ids of fixes beside which it does nothing: the plan takes none of them together with it."""
     requires: tuple[str, ...] = ()
     """Ids of fixes that must be there too."""
     devices: tuple[str, ...] = ("cpu", "cuda")
@@ -62,3 +64,8 @@ class FixMeta(msgspec.Struct, frozen=True, kw_only=True):
     order: int = 50
     """Where several fixes act on one workload, the lower number acts first (modules are swapped before they are
     compiled)."""
+
+    def excludes_or_is_excluded_by(self, other: FixMeta) -> bool:
+        """Whether the two cannot be applied together: they are of one group, or one of them says so."""
+        of_one_group = self.group is not None and self.group == other.group
+        return self.id != other.id and (of_one_group or self.id in other.excludes or other.id in self.excludes)

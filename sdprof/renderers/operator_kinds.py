@@ -14,7 +14,10 @@ OUTSIDE = "outside of operators"
 _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("attention", re.compile(r"scaled_dot_product|flash|efficient_attention|fmha|softmax")),
     ("convolution", re.compile(r"conv(?!ert)|cudnn|implicit_gemm|winograd|xmma_fprop")),
-    ("matrix product", re.compile(r"\b(mm|bmm|addmm|baddbmm|addmv|matmul|linear|mkl_linear|einsum)\b|gemm|cutlass")),
+    (
+        "matrix product",
+        re.compile(r"\b(mm|bmm|addmm|baddbmm|addmv|matmul|linear|mkl_linear|_linear_pointwise|einsum)\b|gemm|cutlass"),
+    ),
     (
         "compiled code",
         re.compile(r"triton|graph_\d|cpp_fused|Torch-Compiled|inductor|CompiledFx|openvino", re.IGNORECASE),

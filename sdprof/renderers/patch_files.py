@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sdprof.model import AuditResult, Finding, Patch
 from sdprof.renderers.unified_diff import FileDiff, Hunk, parse
 
 NEAR_LINES = 3
-"""A hunk that begins this far under a finding's line still belongs to it: a statement was moved out of the loop."""
+"""New lines this far above a finding's line still belong to it: a table is copied before the loop that reads it."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def hunks_about(finding: Finding, result: AuditResult) -> tuple[tuple[PatchFile,
         (file, hunk)
         for file in patch_files(result.patch)
         for hunk in file.diff.hunks
-        if any((file.path, line) in places for line in range(hunk.start, _end(hunk) + NEAR_LINES))
+        if any((file.path, line) in places for line in _changed(hunk))
     )
 
 
@@ -45,8 +46,13 @@ def _lines(first: int, last: int | None) -> range:
     return range(first, min(max(last or first, first), first + 50) + 1)
 
 
-def _end(hunk: Hunk) -> int:
-    return max((line.old for line in hunk.lines if line.old is not None), default=hunk.start) + 1
+def _changed(hunk: Hunk) -> Iterator[int]:
+    """Numbers of the lines that go; of those around a place where lines only come in."""
+    for change in hunk.replacements:
+        if change.removed:
+            yield from range(change.line, change.line + len(change.removed))
+        else:
+            yield from range(change.line - 1, change.line + NEAR_LINES)
 
 
 def _absolute(path: str, patch: Patch) -> str:

@@ -40,6 +40,33 @@ class Hunk:
     """Number of its first line before the change; of the line that new lines go before, where it has no other."""
     lines: tuple[DiffLine, ...]
 
+    @property
+    def replacements(self) -> tuple[Replacement, ...]:
+        """Every run of changed lines, in order."""
+        runs: list[Replacement] = []
+        removed: list[str] = []
+        inserted: list[str] = []
+        start = next_old = self.start
+
+        def close() -> None:
+            if removed or inserted:
+                runs.append(Replacement(start, tuple(removed), tuple(inserted)))
+                removed.clear()
+                inserted.clear()
+
+        for line in self.lines:
+            if line.kind == " ":
+                close()
+                next_old += 1
+                start = next_old
+            elif line.kind == "-":
+                removed.append(line.text)
+                next_old += 1
+            else:
+                inserted.append(line.text)
+        close()
+        return tuple(runs)
+
 
 @dataclass(frozen=True)
 class FileDiff:
@@ -52,7 +79,7 @@ class FileDiff:
     @property
     def replacements(self) -> tuple[Replacement, ...]:
         """Every run of changed lines, in order."""
-        return tuple(replacement for hunk in self.hunks for replacement in _runs(hunk))
+        return tuple(replacement for hunk in self.hunks for replacement in hunk.replacements)
 
 
 def parse(diff: str) -> tuple[FileDiff, ...]:
@@ -102,29 +129,3 @@ def _hunk(lines: list[str], position: int, head: re.Match[str]) -> tuple[Hunk, i
         new, new_left = (new, new_left) if kind == "-" else (new + 1, new_left - 1)
         position += 1
     return Hunk(start, tuple(rows)), position
-
-
-def _runs(hunk: Hunk) -> list[Replacement]:
-    runs: list[Replacement] = []
-    removed: list[str] = []
-    inserted: list[str] = []
-    start = next_old = hunk.start
-
-    def close() -> None:
-        if removed or inserted:
-            runs.append(Replacement(start, tuple(removed), tuple(inserted)))
-            removed.clear()
-            inserted.clear()
-
-    for line in hunk.lines:
-        if line.kind == " ":
-            close()
-            next_old += 1
-            start = next_old
-        elif line.kind == "-":
-            removed.append(line.text)
-            next_old += 1
-        else:
-            inserted.append(line.text)
-    close()
-    return runs

@@ -28,9 +28,9 @@ QUICK_CHOOSING_ROUNDS = (4, 4)
 PROVING_ROUNDS = (12, 30)
 """Under 12 rounds a single stalled run can carry a bound of the interval away (docs/statistics.md)."""
 QUICK_PROVING_ROUNDS = (8, 8)
-OVERRUN = 2.0
+OVERRUN = 3.0
 """The budget may be overdrawn this many times before the proof is left out: what was chosen wants to be proved."""
-SHARE_OF_BUDGET: dict[Purpose, float] = {"alone": 0.35, "together": 0.3, "proof": 1.0}
+SHARE_OF_BUDGET: dict[Purpose, float] = {"alone": 0.2, "together": 0.3, "proof": 1.0}
 """Of what is left of the budget when a batch begins."""
 
 

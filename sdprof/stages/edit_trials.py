@@ -23,8 +23,8 @@ from sdprof.stages.choose_edits import Trial
 from sdprof.stages.overlay_folder import write_overlay
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.variants import STARTED_AT_ONCE, VariantStarter
-from sdprof.worker.client import WorkerError
-from sdprof.worker.protocol import Collect, Collected
+from sdprof.worker.client import Worker, WorkerError
+from sdprof.worker.protocol import Collect, Collected, NotCollected
 
 SLOWEST = 10.0
 """A rewritten loop that takes this many times as long as the loop as it is, and then some, is taken to hang."""
@@ -83,12 +83,13 @@ class EditTrials:
 
         Exact ones are tried without the others first: beside an edit that rounds, a wrong bit would pass for rounding.
         """
+        several = _by_numerics(edits)
+        if len(several) > 1:
+            self.run_ahead(several, time_left=lambda: True)
         trial = Trial()
-        for classes in (("exact",), ("exact", "rounding"), ("exact", "rounding", "lossy")):
-            tried = tuple(edit for edit in edits if edit.numerics in classes)
-            if tried and (tried == edits or any(edit.numerics == classes[-1] for edit in tried)):
-                trial = self._judged(tried)
-            if trial.fault or tried == edits:
+        for tried in several:
+            trial = self._judged(tried)
+            if trial.fault:
                 break
         return trial
 
@@ -162,15 +163,17 @@ class EditTrials:
         with self._times.spent_on("trying rewrites", overhead=False):
             try:
                 started = time.perf_counter()
-                worker.run(str(files[0]))
+                reply = self._watched(worker, folder, files[0])
                 seconds = time.perf_counter() - started
-                reply = worker.collect(Collect(collector="transfers", folder=str(folder))) if self._before else None
+                if isinstance(reply, NotCollected):
+                    self._before = None
+                    worker.run(str(files[0]))
                 worker.run(str(files[1]))
             finally:
                 worker.close()
         self._outputs, self._outputs_again = (load_file(file) for file in files)
-        if reply is not None:
-            self._before = _read(folder, ()) if isinstance(reply, Collected) else None
+        if isinstance(reply, Collected):
+            self._before = _read(folder, ())
         self._timeout_seconds = min(self._starter.request.timeout_seconds, LEAST_TIMEOUT_SECONDS + SLOWEST * seconds)
 
     def _run(self, edits: tuple[Edit, ...], steps: int, times: TimeSheet) -> EditRun:
@@ -192,17 +195,12 @@ class EditTrials:
             )
             with times.spent_on("trying rewrites", overhead=False):
                 try:
-                    worker.run(str(outputs))
-                    reply = (
-                        worker.collect(Collect(collector="transfers", folder=str(folder)))
-                        if self._before is not None
-                        else None
-                    )
+                    reply = self._watched(worker, folder, outputs)
                 finally:
                     worker.close()
         except WorkerError as error:
             return EditRun(error=error.sentence, conflicts=conflicts)
-        if reply is not None and not isinstance(reply, Collected):
+        if isinstance(reply, NotCollected):
             return EditRun(error=reply.reason, conflicts=conflicts)
         parity = compare_outputs(
             self._outputs,
@@ -218,6 +216,13 @@ class EditTrials:
             conflicts=conflicts,
         )
 
+    def _watched(self, worker: Worker, folder: Path, outputs: Path) -> Collected | NotCollected | None:
+        """Run the loop for its outputs, and for its copies and waits where they can be counted."""
+        if self._before is None:
+            worker.run(str(outputs))
+            return None
+        return worker.collect(Collect(collector="transfers", folder=str(folder), outputs_file=str(outputs)))
+
     def _per_step(self, edits: tuple[Edit, ...], once: TransferProfile) -> float | None:
         twice = self._run(edits, 2 * self._starter.request.profile_steps, self._times).transfers
         if twice is None or twice.steps <= once.steps:
@@ -228,6 +233,15 @@ class EditTrials:
         folder = self._scratch / f"trial-{next(self._numbers)}"
         folder.mkdir()
         return folder
+
+
+def _by_numerics(edits: tuple[Edit, ...]) -> list[tuple[Edit, ...]]:
+    """The exact edits, these with those that round, and all."""
+    sets = (
+        tuple(edit for edit in edits if edit.numerics in classes)
+        for classes in (("exact",), ("exact", "rounding"), ("exact", "rounding", "lossy"))
+    )
+    return list(dict.fromkeys(filter(None, sets)))
 
 
 def fault_of(run: EditRun, before: TransferProfile | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +18,17 @@ from sdprof.run_folder import RunFolder
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress
 from sdprof.stages.variants import STARTED_AT_ONCE, VariantStarter, uncompiled
-from sdprof.stages.warm_worker import SHORTEST_SAMPLE_SECONDS, WarmWorker, warm
+from sdprof.stages.warm_worker import SHORTEST_SAMPLE_SECONDS, WarmWorker, steady
 from sdprof.worker.client import Worker, WorkerError
-from sdprof.worker.protocol import Built
+from sdprof.worker.protocol import Built, Ran
 
+WARMING = "warming up and compiling"
 OUTPUTS_FILE = "outputs.safetensors"
 MEMORY_SHARE = 0.8
 """Of the free memory that live workers may take together."""
-LONG_RUN_SECONDS = 8 * SHORTEST_SAMPLE_SECONDS
-"""An eager first run that took longer is warm-up enough: what it did once (allocations, packing) is a small share."""
+LONG_RUN_SECONDS = 4 * SHORTEST_SAMPLE_SECONDS
+"""An eager first run that took longer is warm-up enough: what it did once (allocations, packing) is done, and a run is
+long enough to be a sample."""
 CHOSEN_BY_TARGET = ("size", "batch_size", "height", "width", "dtype")
 
 
@@ -52,6 +54,16 @@ class RoundPolicy:
     budget_seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Opened:
+    """A variant's worker after its first run."""
+
+    variant: VariantRequest
+    worker: Worker
+    built: Built
+    first: Ran
+
+
 class Measurer:
     """Keeps the baseline's workers alive, and the others for as long as there is room.
 
@@ -67,8 +79,6 @@ class Measurer:
         self._resident: list[WarmWorker] = []
         self._others: dict[str, WarmWorker] = {}
         """Alive beside the baseline's, by variant; the one that was used last comes last."""
-        self._ahead: dict[str, tuple[Worker, Built] | WorkerError] = {}
-        """Started, or not to be started, and not yet warm."""
         self._most_alive: int | None = None
         self.records: dict[str, VariantRecord] = {}
 
@@ -88,7 +98,8 @@ class Measurer:
         try:
             with self._times.spent_on("sharing the weights", overhead=True):
                 worker.save_weights(str(self._starter.weights_file))
-            self._resident.append(self._warm(worker, built, BASELINE))
+            with self._times.spent_on(WARMING, overhead=False):
+                self._resident.append(self._steady(self._first_run(worker, built, BASELINE)))
         except BaseException:
             worker.close()
             raise
@@ -96,16 +107,10 @@ class Measurer:
 
     def open_control(self) -> None:
         """Start the baseline a second time: what it differs from itself by is no gain."""
-        runner = self._open(CONTROL)
-        if runner is not None:
-            self._resident.append(runner)
+        self._resident.extend(self._warm([self._open(CONTROL, self._times)]))
 
     def close(self) -> None:
         """End all workers."""
-        while self._ahead:
-            started = self._ahead.popitem()[1]
-            if not isinstance(started, WorkerError):
-                started[0].close()
         while self._others:
             self._others.popitem()[1].worker.close()
         while self._resident:
@@ -117,18 +122,15 @@ class Measurer:
         for variant in variants:
             if variant.id in self._others:
                 self._others[variant.id] = self._others.pop(variant.id)
-        self._start_ahead([variant for variant in variants if variant.id not in self._others])
-        runners = list(self._resident)
-        for number, variant in enumerate(variants):
-            if variant.id not in self._others:
-                self._progress.advance(f"warming {variant.id}")
-                self._make_room({each.id for each in variants}, still_to_open=len(variants) - number)
-                opened = self._open(variant)
-                if opened is None:
-                    continue
-                self._others[variant.id] = opened
-            runners.append(self._others[variant.id])
-        return self._rounds(runners, policy)
+        new = [variant for variant in variants if variant.id not in self._others]
+        if self._fit(new):
+            self._keep(self._warm(self._open_together(new)))
+        else:
+            for number, variant in enumerate(new):
+                self._make_room({each.id for each in variants}, still_to_open=len(new) - number)
+                self._keep(self._warm([self._open(variant, self._times)]))
+        alive = [self._others[variant.id] for variant in variants if variant.id in self._others]
+        return self._rounds([*self._resident, *alive], policy)
 
     def room(self) -> int:
         """How many workers fit into the memory, the living ones included, by what the baseline's needs of its own."""
@@ -145,41 +147,32 @@ class Measurer:
         ):
             self._others.pop(idle.pop(0)).worker.close()
 
-    def _start_ahead(self, variants: list[VariantRequest]) -> None:
-        """Start two at a time where nothing is timed: not where a fix compiles, nor where memory is short."""
-        eager = [variant for variant in variants if uncompiled(variant.fixes) == variant.fixes]
+    def _fit(self, variants: Collection[VariantRequest]) -> bool:
+        """Whether all of them can be alive beside all that are, with room for what starting takes for a while."""
         living = len(self._resident) + len(self._others)
-        if living + len(variants) > self.room() or free_bytes() < 2 * len(variants) * self._own_bytes():
-            return
+        return living + len(variants) <= self.room() and free_bytes() >= 2 * len(variants) * self._own_bytes()
+
+    def _open_together(self, variants: Collection[VariantRequest]) -> list[_Opened | None]:
+        """Two at a time, for nothing is timed yet; what compiles goes first, for it takes longest."""
+        in_order = sorted(variants, key=lambda variant: uncompiled(variant.fixes) == variant.fixes)
+        sheets = [TimeSheet() for _ in in_order]
         started_seconds = time.perf_counter()
         with ThreadPoolExecutor(STARTED_AT_ONCE) as pool:
-            self._ahead.update(
-                zip([variant.id for variant in eager], pool.map(self._started_apart, eager), strict=True)
-            )
-        seconds = time.perf_counter() - started_seconds
-        built = [each[1] for each in self._ahead.values() if not isinstance(each, WorkerError)]
-        fixing = min(seconds, sum(each.fix_seconds for each in built) / STARTED_AT_ONCE)
-        self._times.add("starting workers", seconds - fixing, overhead=True)
-        self._times.add("applying fixes", fixing, overhead=False)
+            opened = list(pool.map(self._open, in_order, sheets))
+        self._times.spread(time.perf_counter() - started_seconds, sheets)
+        return opened
 
-    def _started_apart(self, variant: VariantRequest) -> tuple[Worker, Built] | WorkerError:
-        try:
-            return self._starter.start(variant.fixes, times=TimeSheet())
-        except WorkerError as error:
-            return error
-
-    def _started(self, variant: VariantRequest) -> tuple[Worker, Built]:
-        started = self._ahead.pop(variant.id, None)
-        if isinstance(started, WorkerError):
-            raise started
-        return started or self._starter.start(variant.fixes)
+    def _keep(self, warmed: Iterable[WarmWorker]) -> None:
+        self._others.update({each.id: each for each in warmed})
 
     def _own_bytes(self) -> int:
         return private_bytes(self._resident[0].worker.process_id)
 
-    def _open(self, variant: VariantRequest) -> WarmWorker | None:
+    def _open(self, variant: VariantRequest, times: TimeSheet) -> _Opened | None:
+        """Start a variant's worker and run it once, with whatever that compiles; None, and a record, where it fails."""
+        self._progress.advance(f"warming {variant.id}")
         try:
-            worker, built = self._started(variant)
+            worker, built = self._starter.start(variant.fixes, times=times)
         except WorkerError as error:
             self.records[variant.id] = VariantRecord(fixes=variant.fixes, error=error.sentence)
             return None
@@ -190,27 +183,43 @@ class Measurer:
             )
             return None
         try:
-            return self._warm(worker, built, variant)
+            with times.spent_on(WARMING, overhead=False):
+                return self._first_run(worker, built, variant)
         except WorkerError as error:
-            worker.close()
-            self.records[variant.id] = VariantRecord(fixes=variant.fixes, did=built.did, error=error.sentence)
+            self._failed(worker, built, variant, error)
             return None
 
-    def _warm(self, worker: Worker, built: Built, variant: VariantRequest) -> WarmWorker:
-        """The first run, with whatever it compiles, apart from the steady state; then one run more where it tells more.
+    def _first_run(self, worker: Worker, built: Built, variant: VariantRequest) -> _Opened:
+        """The control keeps the output of its second run: what a loop carries over from run to run shows as well."""
+        return _Opened(
+            variant=variant,
+            worker=worker,
+            built=built,
+            first=worker.run(None if variant == CONTROL else str(outputs_file(self._folder, variant.id))),
+        )
 
-        The control keeps the output of its second run: what a loop carries over from run to run shows as well.
-        """
-        file = str(outputs_file(self._folder, variant.id))
-        again = variant == CONTROL
-        with self._times.spent_on("warming up and compiling", overhead=False):
-            warmed = warm(
-                worker,
-                variant.id,
-                first_outputs=None if again else file,
-                second_outputs=file if again else None,
-                once_if_longer_than=None if built.compiled or again else LONG_RUN_SECONDS,
-            )
+    def _warm(self, opened: Iterable[_Opened | None]) -> list[WarmWorker]:
+        """One after the other, by itself: how long a run is decides how often one is repeated in a turn."""
+        warmed = []
+        with self._times.spent_on(WARMING, overhead=False):
+            for each in opened:
+                if each is not None:
+                    try:
+                        warmed.append(self._steady(each))
+                    except WorkerError as error:
+                        self._failed(each.worker, each.built, each.variant, error)
+        return warmed
+
+    def _steady(self, opened: _Opened) -> WarmWorker:
+        variant, built = opened.variant, opened.built
+        control = variant == CONTROL
+        warmed = steady(
+            opened.worker,
+            variant.id,
+            opened.first,
+            second_outputs=str(outputs_file(self._folder, variant.id)) if control else None,
+            once_if_longer_than=None if built.compiled or control else LONG_RUN_SECONDS,
+        )
         self.records[variant.id] = VariantRecord(
             fixes=variant.fixes,
             did=built.did,
@@ -219,6 +228,10 @@ class Measurer:
             peak_memory_bytes=warmed.peak_memory_bytes,
         )
         return warmed
+
+    def _failed(self, worker: Worker, built: Built, variant: VariantRequest, error: WorkerError) -> None:
+        worker.close()
+        self.records[variant.id] = VariantRecord(fixes=variant.fixes, did=built.did, error=error.sentence)
 
     def _rounds(self, runners: list[WarmWorker], policy: RoundPolicy) -> RoundTimes:
         """Round by round; where nothing is left to compare, only as many as the baseline's own time needs."""

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 
-from sdprof.comparison.plan_structs import BASELINE
 from sdprof.model import LoopMap, Missing
 from sdprof.run_folder import Part, RunFolder
 from sdprof.stages.own_time import TimeSheet
@@ -32,15 +31,17 @@ BEFORE = (
     "lines",
     "stacks",
     "graphs",
+    "graphs_with_grad",
 )
-"""What is watched of the baseline: cheap and quiet first, TorchDynamo last."""
-AFTER_OPTIONS = {"graphs.grad": "off"}
-"""Sampling runs without grad; what grad adds is known from the baseline."""
+"""What is watched of the baseline: cheap and quiet first, TorchDynamo last. Sampling runs without grad: what grad adds
+is looked at here, and not again after the fixes."""
+OPTIONS = {"graphs.grad": "off"}
+"""With grad TorchDynamo looks in a worker of its own."""
 AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "stacks", "graphs")
 """What is worth watching once more when the fixes are in."""
 REWRITTEN = ("loop", "operators", "transfers", "graphs")
 """What tells whether findings in the source are gone when the source fixes of the patch are in, and no others."""
-WITHOUT_TIMES = frozenset({"graphs"})
+WITHOUT_TIMES = ("graphs", "graphs_with_grad")
 """These time nothing: there is nothing to warm up for, and another worker may be busy beside them. So it is on the
 simulated device."""
 ON_SIMULATED_DEVICE = frozenset({"transfers"})
@@ -58,6 +59,7 @@ TITLES = {
     "lines": "Time by line",
     "stacks": "Stack samples",
     "graphs": "Graph breaks",
+    "graphs_with_grad": "Graph breaks with grad",
 }
 SAME_SOURCE = Part(
     state="missing", reason="The fixes compile the code as it is: what breaks is what broke before.", remedy=""
@@ -127,14 +129,18 @@ class Observer:
             timeless = []
         start = _Start(variant_id(fixes), fixes, steps, warm, device, self._times)
         self._observe([name for name in collectors if name not in (*simulated, *timeless, *WITHOUT_TIMES)], start)
+        # What runs beside another is not booked, for its seconds have passed already: only the wait for its end is.
+        unbooked = replace(start, warm=False, times=TimeSheet())
+        cold = replace(start, fixes=uncompiled(fixes), warm=False)
         with ThreadPoolExecutor(max_workers=1) as beside:
-            # What runs beside another is not booked, for its seconds have passed already: only the wait for its end is.
-            unfinished = beside.submit(
-                self._observe, simulated, replace(start, warm=False, device=SIMULATED, times=TimeSheet())
-            )
-            self._observe(timeless, replace(start, fixes=uncompiled(fixes), warm=False))
+            unfinished = [
+                beside.submit(self._observe, simulated, replace(unbooked, device=SIMULATED)),
+                beside.submit(self._observe, timeless[1:], replace(unbooked, fixes=cold.fixes)),
+            ]
+            self._observe(timeless[:1], cold)
             with self._times.spent_on("observing: what ran beside graph breaks", overhead=False):
-                unfinished.result()
+                for each in unfinished:
+                    each.result()
         return self.missing(fixes, collectors)
 
     def _observe(self, collectors: list[str], start: _Start) -> None:
@@ -197,7 +203,7 @@ class Observer:
             folder=str(artifacts),
             loop=self._loop(artifacts),
             lines=request.lines,
-            options={**(AFTER_OPTIONS if variant != BASELINE.id else {}), **request.collector_options},
+            options={**OPTIONS, **request.collector_options},
         )
         try:
             with times.spent_on(f"observing: {TITLES[name].lower()}", overhead=False):

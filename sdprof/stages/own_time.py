@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from sdprof.model import OwnTime
@@ -34,6 +34,13 @@ class TimeSheet:
         key = (stage, overhead)
         with self._lock:
             self._seconds[key] = self._seconds.get(key, 0.0) + seconds
+
+    def spread(self, seconds: float, sheets: Iterable[TimeSheet]) -> None:
+        """Charge seconds in which several things ran beside each other, in the proportions of their own sheets."""
+        charged = [entry for sheet in sheets for entry in sheet.entries()]
+        total = sum(entry.seconds for entry in charged)
+        for entry in charged:
+            self.add(entry.stage, seconds * entry.seconds / total if total else 0.0, overhead=entry.overhead)
 
     def entries(self) -> tuple[OwnTime, ...]:
         """What was charged, in the order of the first charge."""

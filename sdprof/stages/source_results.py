@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sdprof.model import Finding, FindingStatus, FixResult, FixRewrites, Location, RewriteProof
+from sdprof.model import Finding, FindingStatus, FixResult, FixRewrites, Location, RewriteProof, RewrittenSite
 
 if TYPE_CHECKING:
     from sdprof.stages.offer import Offer
@@ -41,30 +41,45 @@ def told_of_source(fix: FixResult, did: FixRewrites, offered: Offer | None) -> F
 
 
 def cures(fix: FixResult, finding: Finding) -> bool:
-    """Whether a fix is meant for this finding: one that rewrites source is, for the expressions that it was shown."""
+    """Whether a fix is meant for this finding.
+
+    One that rewrites source is, for the expressions that it rewrote, or else declined to.
+    """
     named = fix.id in finding.fixes or finding.id in fix.removes
     if fix.kind != "source" or fix.rewrites is None:
         return named
     of_transfers = finding.id in TRANSFER_FINDINGS and bool(TRANSFER_FINDINGS & set(fix.removes))
-    shown = any(_same_place(site.where, where) for site in fix.rewrites.sites for where in finding.locations)
-    return shown and (named or of_transfers)
+    return bool(_sites_at(fix, finding)) and (named or of_transfers)
+
+
+def as_seen_from(finding: Finding, fix: FixResult) -> FixResult:
+    """A fix of source did nothing for a finding whose expressions it declined to rewrite, whatever it did elsewhere."""
+    if fix.kind != "source" or _rewritten_places(fix, finding):
+        return fix
+    declined = "; ".join(dict.fromkeys(site.declined for site in _sites_at(fix, finding) if site.declined))
+    return msgspec.structs.replace(fix, applied=False, gain=None, reason=declined or fix.reason)
 
 
 def status_of_rewritten(
-    finding: Finding, its_cures: list[FixResult], in_patched: tuple[Finding, ...] | None
+    finding: Finding, fixes: tuple[FixResult, ...], in_patched: tuple[Finding, ...] | None
 ) -> tuple[FindingStatus, str] | None:
-    """Status and reason of a finding that a source fix of the plan or of the patch rewrote; None where none did."""
-    patched = [fix for fix in its_cures if fix.rewrites is not None and fix.rewrites.in_patch]
-    rewrote = [fix for fix in patched if _rewritten_places(fix, finding)]
-    if not rewrote or in_patched is None:
+    """Status and reason of a finding that a source fix of the plan or of the patch removes; None where none does.
+
+    It may do so at another place: a table is made a tensor where it is filled, and the graph breaks where it is read.
+    """
+    patched = [fix for fix in fixes if fix.rewrites is not None and fix.rewrites.in_patch]
+    rewrote = [fix for fix in patched if cures(fix, finding) and _rewritten_places(fix, finding)]
+    elsewhere = [fix for fix in patched if finding.id in fix.removes and not _sites_at(fix, finding)]
+    removing = rewrote or elsewhere
+    if not removing or in_patched is None:
         return None
-    names = ", ".join(fix.id for fix in rewrote)
-    places = [place for fix in rewrote for place in _rewritten_places(fix, finding)]
+    names = ", ".join(fix.id for fix in removing)
+    places = [place for fix in rewrote for place in _rewritten_places(fix, finding)] or list(finding.locations)
     if any(_seen_at(places, other) for other in in_patched if other.status == "open" and other.id == finding.id):
-        return "open", f"{names} rewrote it, and it was seen again."
-    if any(fix.applied for fix in rewrote):
+        return ("open", f"{names} rewrote it, and it was seen again.") if rewrote else None
+    if any(fix.applied for fix in removing):
         return "fixed", f"{names} is part of the plan, and the finding was not seen again."
-    told = next(fix.rewrites for fix in rewrote if fix.rewrites is not None)
+    told = next(fix.rewrites for fix in removing if fix.rewrites is not None)
     return "hidden", f"{names} removes it. {_proven(told)}. {_no_gain(told.proof)}"
 
 
@@ -91,6 +106,12 @@ def _rewritten_places(fix: FixResult, finding: Finding) -> list[Location]:
     """Which of a finding's places, a library's or the user's, the fix rewrote."""
     sites = fix.rewrites.sites if fix.rewrites is not None else ()
     return [where for where in finding.locations if any(site.file and _same_place(site.where, where) for site in sites)]
+
+
+def _sites_at(fix: FixResult, finding: Finding) -> list[RewrittenSite]:
+    """What a fix said to a finding's expressions, rewritten or declined."""
+    sites = fix.rewrites.sites if fix.rewrites is not None else ()
+    return [site for site in sites if any(_same_place(site.where, where) for where in finding.locations)]
 
 
 def _seen_at(places: list[Location], other: Finding) -> bool:

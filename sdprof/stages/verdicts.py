@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from sdprof.model import Cost, Finding, FindingStatus, FixResult
+from sdprof.stages.source_results import as_seen_from, status_of_rewritten
 from sdprof.stages.source_results import cures as is_cure
-from sdprof.stages.source_results import status_of_rewritten
 
 AFTER_UNSEEN = "Not looked for again: the chosen variant is compiled, and no operator can be seen inside."
 
@@ -49,9 +49,10 @@ def _settled(
     in_patched: tuple[Finding, ...] | None,
 ) -> Finding:
     cures = [fix for fix in fixes if is_cure(fix, finding)]
-    in_source = status_of_rewritten(finding, cures, in_patched)
+    in_source = status_of_rewritten(finding, fixes, in_patched)
     others = [fix for fix in cures if fix.kind != "source"]
-    status, reason = _status(finding, others if others else cures, still_there, not_tried)
+    told = others if others else [as_seen_from(finding, fix) for fix in cures]
+    status, reason = _status(finding, told, still_there, not_tried)
     if in_source is not None and (status != "fixed" or in_source[0] == "fixed"):
         status, reason = in_source
     return msgspec.structs.replace(

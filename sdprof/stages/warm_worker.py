@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from sdprof.worker.client import Worker
+from sdprof.worker.protocol import Ran
 
 SHORTEST_SAMPLE_SECONDS = 0.25
 """A run shorter than this is repeated within its turn: scheduling noise is a larger share of a short one."""
@@ -46,8 +47,25 @@ def warm(
     :param once_if_longer_than: seconds of a first run that is warm-up enough.
     :raises WorkerError: if a run fails.
     """
-    first = worker.run(first_outputs)
+    return steady(
+        worker,
+        id,
+        worker.run(first_outputs),
+        second_outputs=second_outputs,
+        once_if_longer_than=once_if_longer_than,
+    )
+
+
+def steady(
+    worker: Worker,
+    id: str,
+    first: Ran,
+    *,
+    second_outputs: str | None = None,
+    once_if_longer_than: float | None = None,
+) -> WarmWorker:
+    """What is left to do for a worker that had its first run; like :func:`warm` for the rest."""
     enough = once_if_longer_than is not None and first.seconds > once_if_longer_than
-    steady = first if enough else worker.run(second_outputs)
-    repeats = min(MOST_REPEATS, max(1, round(SHORTEST_SAMPLE_SECONDS / steady.seconds)))
-    return WarmWorker(worker, id, first.seconds, steady.peak_memory_bytes, repeats)
+    second = first if enough else worker.run(second_outputs)
+    repeats = min(MOST_REPEATS, max(1, round(SHORTEST_SAMPLE_SECONDS / second.seconds)))
+    return WarmWorker(worker, id, first.seconds, second.peak_memory_bytes, repeats)

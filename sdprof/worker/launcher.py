@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -40,6 +41,11 @@ wakes them anew. 1000 turns are what libgomp itself falls back to where there ar
 glibc hands large blocks back to the system until a process has freed a few, and then keeps them (mallopt(3),
 M_MMAP_THRESHOLD): a worker that had freed other blocks while it was built took 165,000 page faults a run where another
 took 87,000, and the baseline against itself read 0.84. The thresholds are where that adaptation ends by itself."""
+
+
+STARTING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starts-processes")
+"""A process that asked to end with its parent ends with the *thread* that started it (prctl(2), PR_SET_PDEATHSIG). This
+one lives as long as the interpreter, whichever thread wants a worker."""
 
 
 class ChildProcess(Protocol):
@@ -70,6 +76,19 @@ class LaunchError(Exception):
     """No worker could be started: one sentence that says why."""
 
 
+def _popen(command: list[str], *, stdout: int, stderr: int, pass_fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    return STARTING.submit(
+        subprocess.Popen,
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        pass_fds=pass_fds,
+        env={**WORKER_ENVIRONMENT, **os.environ},
+        start_new_session=True,  # a whole group to kill: a target may start processes of its own
+    ).result()
+
+
 class _Spawned:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -88,14 +107,11 @@ class DirectLauncher:
     def start(self, requests: int, replies: int, output: int) -> ChildProcess:
         """Start an interpreter."""
         return _Spawned(
-            subprocess.Popen(
+            _popen(
                 [sys.executable, "-m", "sdprof.worker", str(requests), str(replies)],
-                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 pass_fds=(requests, replies),
-                env={**WORKER_ENVIRONMENT, **os.environ},
-                start_new_session=True,  # a whole group to kill: a target may start processes of its own
             )
         )
 
@@ -123,19 +139,17 @@ class NurseryLauncher:
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = _popen(
                 [sys.executable, "-m", "sdprof.worker.nursery", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 pass_fds=(theirs.fileno(),),
-                env={**WORKER_ENVIRONMENT, **os.environ},
-                start_new_session=True,
             )
         self._unread = b""
         self._ended: dict[int, int] = {}
         self._learned: dict[str, None] = {}
         self._others: dict[tuple[str, ...], NurseryLauncher] = {}
+        self._one_other_at_a_time = threading.Lock()
 
     def start(self, requests: int, replies: int, output: int) -> ChildProcess:
         """Have a worker forked.
@@ -177,10 +191,11 @@ class NurseryLauncher:
         return self._other(tuple(name for name in self._learned if name.partition(".")[0] not in left_out))
 
     def _other(self, libraries: tuple[str, ...]) -> NurseryLauncher:
-        if libraries not in self._others:
-            nursery = self._others[libraries] = NurseryLauncher()
-            nursery.learn(libraries)
-        return self._others[libraries]
+        with self._one_other_at_a_time:
+            if libraries not in self._others:
+                nursery = self._others[libraries] = NurseryLauncher()
+                nursery.learn(libraries)
+            return self._others[libraries]
 
     def exit_code(self, pid: int, timeout_seconds: float) -> int | None:
         """Exit code of a worker, once it has ended."""

@@ -109,6 +109,8 @@ class Collect(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     loop: LoopMap | None = None
     lines: tuple[str, ...] = ()
     options: dict[str, str] = {}
+    outputs_file: str | None = None
+    """Where to leave what the last run under the collector returned."""
 
 
 class Collected(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -150,8 +150,7 @@ class Session:
         started = time.perf_counter()
         returned = self._run_once()
         seconds = time.perf_counter() - started
-        if self._overlay.unused:
-            raise FixError(f"the run never imported {', '.join(self._overlay.unused)}, so its rewrite did nothing")
+        self._require_rewrites_in_use()
         peak = torch.cuda.max_memory_allocated() if cuda else resident_memory.peak_bytes() if can_reset else None
         outputs = named_outputs(returned)
         if request.outputs_file is not None:
@@ -173,8 +172,15 @@ class Session:
                 reason="This variant is compiled: Python-level observation sees nothing inside compiled code.",
                 remedy="Look at the eager variants, or at the operator trace.",
             )
+        returned: Any = None
+
+        def run() -> Any:
+            nonlocal returned
+            returned = self._run_once()
+            return returned
+
         watched = WatchedRun(
-            run=self._run_once,
+            run=run,
             hot_modules=self._the_workload.hot_modules,
             source_roots=self._user_source,
             folder=folder,
@@ -191,11 +197,18 @@ class Session:
             artifact = collector.collect(watched)
         except CannotCollectError as error:
             return NotCollected(reason=error.reason, remedy=error.remedy)
+        if request.outputs_file is not None:
+            self._require_rewrites_in_use()
+            save_outputs(named_outputs(returned), Path(request.outputs_file))
         name = collector.META.artifact
         unfinished = folder / f".{name}.part"
         unfinished.write_bytes(msgspec.json.encode(artifact))
         unfinished.replace(folder / name)
         return Collected(artifact=name, seconds=time.perf_counter() - started)
+
+    def _require_rewrites_in_use(self) -> None:
+        if self._overlay.unused:
+            raise FixError(f"the run never imported {', '.join(self._overlay.unused)}, so its rewrite did nothing")
 
     def _run_once(self) -> Any:
         """Run the loop once, seeded, with the fixes' contexts in force; synchronised on CUDA."""

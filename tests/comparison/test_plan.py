@@ -154,6 +154,12 @@ def test_one_of_a_group_by_measured_gain(calm):
     assert reasons(plan)["default"].startswith("regional, which it excludes, was faster alone: 1.4")
 
 
+def test_of_two_that_exclude_each_other_the_faster_alone(calm):
+    fixes = [fix("cache", excludes=("compile",)), fix("compile", compiles=True, order=90), fix("a")]
+    assert applied(find_plan(fixes, Simulated(calm, product(cache=1.2, compile=1.4, a=1.1)))) == {"compile", "a"}
+    assert applied(find_plan(fixes, Simulated(calm, product(cache=1.4, compile=1.2, a=1.1)))) == {"cache", "a"}
+
+
 def test_the_runner_up_of_a_group_steps_in_where_the_fastest_cannot_be_combined(calm):
     fixes = [fix("default", group="compile"), fix("regional", group="compile"), fix("a")]
     speed = product(default=1.2, regional=1.3, a=1.5)
@@ -301,6 +307,7 @@ def offered(draw):
             each,
             group=draw(st.sampled_from([None, None, "g", "h"])),
             requires=tuple(draw(st.lists(names, unique=True, max_size=1))),
+            excludes=tuple(draw(st.lists(names, unique=True, max_size=1))),
             numerics=draw(st.sampled_from(["exact", "rounding", "lossy"])),
             compiles=draw(st.booleans()),
             order=draw(st.integers(0, 3)),
@@ -327,6 +334,7 @@ def test_any_offer_ends_in_a_plan_that_keeps_the_rules(noisy_machine, fixes, ran
     assert len({by_id[each].group for each in chosen if by_id[each].group}) == sum(
         by_id[each].group is not None for each in chosen
     )
+    assert not any(set(by_id[each].excludes) & (set(chosen) - {each}) for each in chosen)
     assert all(set(by_id[each].requires) <= set(chosen) for each in chosen)
     assert all(by_id[each].numerics != "lossy" for each in chosen)
     assert [by_id[each].order for each in chosen] == sorted(by_id[each].order for each in chosen)

@@ -34,10 +34,8 @@ def test_an_unknown_fix_is_answered_with_near_names():
 
 
 def test_modules_are_swapped_before_they_are_compiled():
-    ids = [
-        meta.id for meta in in_order(["compile", "channels-last", "sdpa", "inference-mode", "cached-invariant-calls"])
-    ]
-    assert ids == ["inference-mode", "cached-invariant-calls", "sdpa", "channels-last", "compile"]
+    ids = [meta.id for meta in in_order(["compile", "channels-last", "sdpa", "inference-mode", "checkpoint-bypass"])]
+    assert ids == ["checkpoint-bypass", "inference-mode", "sdpa", "channels-last", "compile"]
 
 
 def test_fixes_of_one_group_exclude_each_other():
@@ -45,3 +43,10 @@ def test_fixes_of_one_group_exclude_each_other():
         in_order(["compile", "prepacked-weights"])
     with pytest.raises(FixSelectionError, match="exclude each other"):
         in_order(["sdpa", "sdpa-math"])
+
+
+def test_what_does_nothing_in_compiled_code_excludes_compiling():
+    known = {meta.id for meta in all_fixes()}
+    assert all(set(meta.excludes) <= known for meta in all_fixes())
+    with pytest.raises(FixSelectionError, match="exclude each other"):
+        in_order(["compile-regional", "cached-invariant-calls"])

@@ -14,6 +14,8 @@ from tests.renderers.samples import SAMPLES, faster
         ("aten::cudnn_convolution", "convolution"),
         ("aten::addmm", "matrix product"),
         ("aten::bmm", "matrix product"),
+        ("mkldnn::_linear_pointwise", "matrix product"),
+        ("mkldnn::_convolution_pointwise", "convolution"),
         ("ampere_fp16_s16816gemm_fp16_128x64_ldg8_f2f_stages_32x6_tn", "matrix product"),
         ("aten::_softmax", "attention"),
         ("aten::_scaled_dot_product_flash_attention_for_cpu", "attention"),

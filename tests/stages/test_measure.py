@@ -114,3 +114,12 @@ def test_one_that_does_not_start_costs_its_variant_alone(opened):
     assert len(times.seconds("b")) == 2
     measurer.close()
     assert all(worker.closed for workers in starter.started.values() for worker in workers)
+
+
+def test_what_compiles_is_started_first_and_all_are_there_in_the_order_asked_for(opened, monkeypatch):
+    monkeypatch.setattr(measure, "STARTED_AT_ONCE", 1)
+    monkeypatch.setattr(measure, "uncompiled", lambda fixes: tuple(fix for fix in fixes if fix != "b"))
+    starter = FakeStarter()
+    times = opened(starter).measure(batch(A, B), POLICY)
+    assert list(starter.started) == [(), ("b",), ("a",)]
+    assert len(times.seconds("a")) == len(times.seconds("b")) == 2

@@ -26,3 +26,15 @@ def test_time_that_ended_in_an_error_is_charged_too(monkeypatch: pytest.MonkeyPa
     with pytest.raises(ZeroDivisionError), times.spent_on("rounds", overhead=False):
         raise ZeroDivisionError
     assert times.entries()[0].seconds == 3.0
+
+
+def test_what_ran_beside_each_other_is_charged_in_proportion_to_the_time_that_passed() -> None:
+    sheets = [TimeSheet(), TimeSheet()]
+    sheets[0].add("starting", 2.0, overhead=True)
+    sheets[1].add("starting", 1.0, overhead=True)
+    sheets[1].add("warming up", 5.0, overhead=False)
+    times = TimeSheet()
+    times.spread(4.0, sheets)
+    assert {entry.stage: entry.seconds for entry in times.entries()} == {"starting": 1.5, "warming up": 2.5}
+    times.spread(4.0, [])
+    assert sum(entry.seconds for entry in times.entries()) == 4.0

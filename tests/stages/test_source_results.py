@@ -54,7 +54,17 @@ def test_what_was_seen_again_is_open_whatever_the_fix_did() -> None:
 def test_a_declined_site_gives_its_reason() -> None:
     status, reason = settled(rewriting(in_patch=False, declined="It is random."), seen_again=None)[0]
     assert status == "declined"
-    assert "because of keep" in reason
+    assert "It is random." in reason
+
+
+def test_what_a_fix_declined_here_it_does_not_cure_whatever_it_did_elsewhere() -> None:
+    status, reason = settled(rewriting(applied=True, declined="Nothing is printed."), seen_again=())[0]
+    assert (status, reason) == ("declined", "keep: Nothing is printed.")
+
+
+def test_what_is_gone_because_of_a_rewrite_elsewhere_is_told_of_that_rewrite() -> None:
+    _, there = settled(rewriting(applied=True), seen_again=())
+    assert there == ("fixed", "keep is part of the plan, and the finding was not seen again.")
 
 
 def test_what_a_gpu_has_to_confirm_is_said() -> None:

@@ -1,6 +1,7 @@
 """The worker through its real pipes and process: what it answers, and how it fails."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ from safetensors.numpy import load_file
 
 from sdprof.model import Environment, MemoryProfile
 from sdprof.worker.client import Worker, WorkerError
-from sdprof.worker.launcher import Launcher, launcher
+from sdprof.worker.launcher import DirectLauncher, Launcher, NurseryLauncher, launcher
 from sdprof.worker.protocol import Build, Collect, Collected
 
 TARGET_HEAD = """
@@ -43,6 +44,19 @@ def write_target(folder: Path, run: str, head: str = TARGET_HEAD) -> Path:
     file = folder / "bad_target.py"
     file.write_text(head + run)
     return file
+
+
+@pytest.mark.parametrize("kind", [NurseryLauncher, DirectLauncher])
+def test_a_worker_outlives_the_thread_that_started_it(
+    kind: Callable[[], NurseryLauncher | DirectLauncher], denoise_target: Path
+) -> None:
+    with ThreadPoolExecutor(max_workers=1) as passing:
+        launcher = passing.submit(kind).result()
+        worker = passing.submit(Worker, name="the worker", timeout_seconds=60, launcher=launcher).result()
+    with worker:
+        assert worker.build(build_request(denoise_target)).hot_modules
+    if isinstance(launcher, NurseryLauncher):
+        launcher.close()
 
 
 def test_builds_and_runs_reproducibly(worker: Worker, denoise_target: Path, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ MOST_CALLS = 10
 """Calls of a region above the hot module: the recompile limit is 8."""
 COMPILED = "_compiled_call_impl"
 """Where ``Module.compile`` leaves what is called in the module's place."""
+GRAD_MODES: dict[str, tuple[bool, ...]] = {"on": (False, True), "off": (False,), "only": (True,)}
 HOT_CALLS = 2
 """Calls of the hot module: the second one shows whether it is compiled again."""
 HOT_CALLS_WITH_GRAD = 1
@@ -44,7 +45,7 @@ def collect(watched: WatchedRun) -> GraphProfile:
 
     Everything is analysed where it is, in real runs that end as soon as enough was seen. Above the hot module a
     stand-in answers for it. The option ``graphs.seconds`` sets the budget; what it did not suffice for is in
-    ``skipped``. With ``graphs.grad=off`` nothing is analysed with grad on.
+    ``skipped``. ``graphs.grad=off`` leaves out all that is analysed with grad on, ``graphs.grad=only`` all the rest.
 
     :raises CannotCollectError: the hot module is never called, or TorchDynamo is switched off or does not work here.
     """
@@ -180,9 +181,11 @@ def _budget_seconds(watched: WatchedRun) -> float:
 
 def _grad_modes(watched: WatchedRun) -> tuple[bool, ...]:
     given = watched.options.get("graphs.grad", "on")
-    if given not in ("on", "off"):
-        raise CannotCollectError(f"graphs.grad is {given!r}, which is neither on nor off", "Give one of the two.")
-    return (False, True) if given == "on" else (False,)
+    if given not in GRAD_MODES:
+        raise CannotCollectError(
+            f"graphs.grad is {given!r}, which is none of {', '.join(GRAD_MODES)}", "Give one of them."
+        )
+    return GRAD_MODES[given]
 
 
 def _require_dynamo() -> None:

@@ -38,10 +38,10 @@ def text_column(name: str, values: Sequence[str]) -> pl.Series:
 
 def raw_text_column(name: str, values: Sequence[msgspec.Raw]) -> pl.Series:
     """Unparsed JSON as text; null where there is none."""
-    if set(map(id, values)) <= {id(NOTHING)}:
+    if all(value is NOTHING for value in values):
         return pl.Series(name, [None], dtype=pl.Categorical).new_from_index(0, len(values))
-    texts = pl.Series(name, list(map(bytes, values)), dtype=pl.Binary).cast(pl.String, strict=False)
-    return texts.set(texts == "", None).cast(pl.Categorical)
+    texts = [bytes(value) or None for value in values]
+    return pl.Series(name, texts, dtype=pl.Binary).cast(pl.String, strict=False).cast(pl.Categorical)
 
 
 def _whole_number(value: Scalar) -> int | None:

@@ -52,7 +52,9 @@ class EventStream:
             cut = self._decoded_up_to_a_cut(text)
             if cut is not None:
                 events, rest, ended = cut
+                del cut
                 yield events
+                del events
                 if ended:
                     self._read_tail(rest)
                     return

@@ -19,15 +19,16 @@ NOTHING = msgspec.Raw(b"")
 class RawArguments(msgspec.Struct, gc=False):
     """``args`` of an event; all others of its many names are skipped while parsing."""
 
+    # In the order in which Kineto writes them: the parser looks for each name from the last one found on.
     external_id: Scalar = msgspec.field(default=None, name="External id")
-    correlation: Scalar = None
-    stream: Scalar = None
-    device: Scalar = None
-    bytes: Scalar = None
     shapes: msgspec.Raw = msgspec.field(default=NOTHING, name="Input Dims")
     """Left as text: only distinct ones are ever parsed."""
     dtypes: msgspec.Raw = msgspec.field(default=NOTHING, name="Input type")
     call_stack: str = msgspec.field(default="", name="Call stack")
+    device: Scalar = None
+    stream: Scalar = None
+    correlation: Scalar = None
+    bytes: Scalar = None
     python_id: Scalar = msgspec.field(default=None, name="Python id")
     python_parent_id: Scalar = msgspec.field(default=None, name="Python parent id")
     python_module_id: Scalar = msgspec.field(default=None, name="Python module id")

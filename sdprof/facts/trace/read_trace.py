@@ -32,6 +32,7 @@ def read_trace(path: Path | str, limits: ReadLimits | None = None) -> Trace:
         stream = EventStream(str(path), chunks, limits)
         for events in stream.batches():
             builder.add(events)
+            del events  # before the next batch is parsed, which then takes the same memory
     tables = builder.tables()
     trace = Trace(
         name=path.name,

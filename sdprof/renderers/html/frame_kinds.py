@@ -25,13 +25,18 @@ class OwnSource:
         path = PurePosixPath(file.replace("\\", "/"))
         if (not path.is_absolute() and path.parts[:1] == ("torch",)) or "/torch/" in file:
             return "torch"
+        if any(_under(path, PurePosixPath(root)) for root in self.roots):
+            return "own"
         if "site-packages" in path.parts:
             return "other"
-        under_root = any(file == root or file.startswith(root.rstrip("/") + "/") for root in self.roots)
-        if under_root or any(known == file or known.endswith("/" + file) for known in self.files):
-            return "own"
-        names = {PurePosixPath(root).name for root in self.roots}
-        return "own" if len(path.parts) > 1 and path.parts[0] in names else "other"
+        return "own" if any(known == file or known.endswith("/" + file) for known in self.files) else "other"
+
+
+def _under(path: PurePosixPath, root: PurePosixPath) -> bool:
+    """Whether a path lies under a root; a relative one may begin anywhere on the way to it."""
+    if path.is_absolute():
+        return root == path or root in path.parents
+    return any(root.parts[-count:] == path.parts[:count] for count in range(1, len(path.parts)))
 
 
 def own_source(result: AuditResult) -> OwnSource:
@@ -39,8 +44,9 @@ def own_source(result: AuditResult) -> OwnSource:
     roots = result.target.source_roots
     places = [where.file for finding in result.findings for where in finding.locations]
     places += [hot.where.file for hot in result.hot_lines]
-    own = (file for file in places if "site-packages" not in file and "/torch/" not in file)
-    return OwnSource(roots, frozenset(own))
+    in_roots = {file for file in places if any(_under(PurePosixPath(file), PurePosixPath(root)) for root in roots)}
+    others = {file for file in places if "site-packages" not in file and "/torch/" not in file}
+    return OwnSource(roots, frozenset(in_roots | others))
 
 
 def split_frame(frame: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from sdprof.model import AuditResult
 from sdprof.renderers import quantities, short_path
 from sdprof.renderers.excerpt import excerpt
 from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups
-from sdprof.renderers.fix_order import in_reading_order
+from sdprof.renderers.fix_order import in_reading_order, was_not_tried
 from sdprof.renderers.gaps import gaps_about
 from sdprof.renderers.headline import headline
 from sdprof.renderers.html import before_and_after, content_security
@@ -39,7 +39,7 @@ HERE = Path(__file__).parent
 
 def render(result: AuditResult) -> str:
     """The whole page as one text, to be written as UTF-8."""
-    fixes = [(f"fix-{number}", fix) for number, fix in enumerate(in_reading_order(result.fixes), 1)]
+    anchored = [(f"fix-{number}", fix) for number, fix in enumerate(in_reading_order(result.fixes), 1)]
     style, script = asset("report.css"), asset("report.js")
     return (
         environment()
@@ -55,8 +55,9 @@ def render(result: AuditResult) -> str:
             sections=sections_of(result),
             idle_parts=idle_parts,
             groups=finding_groups(result.findings),
-            fixes=fixes,
-            fix_anchors={fix.id: anchor for anchor, fix in reversed(fixes)},
+            fixes=[each for each in anchored if not was_not_tried(each[1])],
+            fixes_not_tried=[each for each in anchored if was_not_tried(each[1])],
+            fix_anchors={fix.id: anchor for anchor, fix in reversed(anchored)},
             patch_files=patch_files(result.patch),
             hunks_about=lambda finding: hunks_about(finding, result),
             pictures=output_pictures(result),

@@ -322,5 +322,5 @@ def test_without_grad_alone(watch):
     profile = graphs.collect(watch(BROKEN, options={"graphs.grad": "off"}))
     assert profile.regions
     assert not any(region.grad for region in profile.regions)
-    with pytest.raises(CannotCollectError, match="neither on nor off"):
+    with pytest.raises(CannotCollectError, match="none of on, off, only"):
         graphs.collect(watch(CLEAN, options={"graphs.grad": "yes"}))

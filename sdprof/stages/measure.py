@@ -133,9 +133,14 @@ class Measurer:
         return self._rounds([*self._resident, *alive], policy)
 
     def room(self) -> int:
-        """How many workers fit into the memory, the living ones included, by what the baseline's needs of its own."""
+        """How many workers fit into the memory, the living ones included.
+
+        Each may need what the baseline has of its own, and a copy of the weights: packed, frozen or converted.
+        """
         if self._most_alive is None:
-            self._most_alive = len(self._resident) + int(free_bytes() / self._own_bytes())
+            weights = self._starter.weights_file
+            copied_bytes = weights.stat().st_size if weights.exists() else 0
+            self._most_alive = len(self._resident) + int(free_bytes() / (self._own_bytes() + copied_bytes))
         return self._most_alive
 
     def _make_room(self, wanted: Collection[str], *, still_to_open: int) -> None:

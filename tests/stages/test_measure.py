@@ -123,3 +123,12 @@ def test_what_compiles_is_started_first_and_all_are_there_in_the_order_asked_for
     times = opened(starter).measure(batch(A, B), POLICY)
     assert list(starter.started) == [(), ("b",), ("a",)]
     assert len(times.seconds("a")) == len(times.seconds("b")) == 2
+
+
+def test_each_worker_may_hold_a_copy_of_the_weights(opened, monkeypatch, tmp_path):
+    monkeypatch.setattr(measure, "free_bytes", lambda: 1000)
+    monkeypatch.setattr(measure, "private_bytes", lambda pid: 50)
+    starter = FakeStarter()
+    starter.weights_file = tmp_path / "weights"
+    starter.weights_file.write_bytes(bytes(200))
+    assert opened(starter).room() == 2 + 4

@@ -92,7 +92,6 @@ WAITS: list[tuple[str, Callable[[Any], Any], list[tuple[str, str]]]] = [
     ("cholesky_ex with a check", lambda o: torch.linalg.cholesky_ex(o.matrix, check_errors=True), CHECKED["cholesky"]),
     ("lu_factor_ex with a check", lambda o: torch.linalg.lu_factor_ex(o.matrix, check_errors=True), CHECKED["lu"]),
     ("ldl_factor_ex with a check", lambda o: torch.linalg.ldl_factor_ex(o.matrix, check_errors=True), CHECKED["ldl"]),
-    ("cholesky of old", lambda o: torch.ops.aten.cholesky(o.matrix), [("SYNC", "cholesky")]),
     ("eigvals", lambda o: torch.linalg.eigvals(o.matrix), [("SYNC", "linalg_eig")]),
     ("eigvals alone", lambda o: torch.ops.aten._linalg_eigvals(o.matrix), [("SYNC", "_linalg_eigvals")]),
     ("eigh", lambda o: torch.linalg.eigh(o.matrix), [("SYNC", "_linalg_eigh")]),
@@ -108,6 +107,8 @@ WAITS: list[tuple[str, Callable[[Any], Any], list[tuple[str, str]]]] = [
     ("mask in an index", lambda o: o.x[o.mask], [("SYNC", "index")]),
     ("assignment through a mask", lambda o: o.x.__setitem__(o.mask, o.scalar), [("SYNC", "index_put_")]),
 ]
+if hasattr(torch.ops.aten, "cholesky"):  # gone from 2.14 on
+    WAITS.append(("cholesky of old", lambda o: torch.ops.aten.cholesky(o.matrix), [("SYNC", "cholesky")]))
 
 QUIET: list[tuple[str, Callable[[Any], Any]]] = [
     ("assignment of a number through a mask", lambda o: o.x.__setitem__(o.mask, 0.0)),
@@ -166,7 +167,7 @@ def test_inference_mode_makes_no_difference(work: Callable[[Any], Any], events_o
 def test_every_operator_of_the_table_has_a_case() -> None:
     covered = {operator for _, _, events in WAITS for _, operator in events}
     named = {name.removeprefix("aten::").split(".")[0] for row in SYNCHRONISING_OPS for name in row.operators}
-    assert named - covered == set()
+    assert {name for name in named - covered if hasattr(torch.ops.aten, name)} == set()
 
 
 def test_a_row_says_why_and_where() -> None:

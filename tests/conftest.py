@@ -8,6 +8,7 @@ from subprocess import CompletedProcess
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sdprof import cli
 from sdprof.worker.launcher import Launcher, launcher
@@ -17,6 +18,10 @@ from tests.renderers.samples import faster
 with contextlib.suppress(ImportError):
     # torch.compile imports it late, and fails in a process in which something else has imported distutils by then.
     import setuptools  # noqa: F401
+
+# How long input takes to be made says how busy the machine is.
+settings.register_profile("busy-machine", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy-machine")
 
 LOOPS = Path(__file__).parent / "loops"
 TRACES = Path(__file__).parent / "golden" / "traces"

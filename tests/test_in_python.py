@@ -56,7 +56,7 @@ def test_a_cell_is_audited_and_its_lines_are_named(here: Path) -> None:
         cell = (LOOPS / "faults.py").read_text()
         result = shell.run_cell_magic("sdprof", f"--quick --budget=1 --fix inference-mode --out out {skip}", cell)
         assert isinstance(result, AuditResult)
-        (file,) = (here / "reports" / "cells").iterdir()
+        (file,) = (here / "reports" / "cells").glob("*.py")
         assert file.read_text() == cell
         assert result.target.source_roots == (str(file.parent),)
         assert shell.display_formatter.format(result)[0]["text/html"] == as_html(result)

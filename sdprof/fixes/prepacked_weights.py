@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.model import FixMeta
 
 if TYPE_CHECKING:
-    import torch
-
-    from sdprof.fixes.machinery.packing import Layer
-    from sdprof.fixes.machinery.trial import CapturedCall
     from sdprof.fixes.subject import Subject
 
 META = FixMeta(
@@ -31,6 +27,7 @@ def apply(subject: Subject) -> tuple[str, ...]:
     import torch
 
     from sdprof.fixes.machinery.packing import can_pack, pack
+    from sdprof.fixes.machinery.reached import input_of, reached_by
     from sdprof.fixes.machinery.trial import capture, hot_module_of_the_loop, relative_difference, rounding_limit
 
     _require_onednn()
@@ -42,7 +39,9 @@ def apply(subject: Subject) -> tuple[str, ...]:
         raise DeclinedError(
             "The loop records gradients, which packed weights have none of: combine with inference-mode"
         )
-    original, shapes = _input_shapes(call, hot_module, {m for m in hot_module.modules() if can_pack(m)})
+    original, reached = reached_by(call, hot_module, {m for m in hot_module.modules() if can_pack(m)})
+    inputs = {module: input_of(calls[0]) for module, calls in reached.items()}
+    shapes = {module: input.shape for module, input in inputs.items() if input is not None and input.dim() > 0}
     if not shapes:
         raise DeclinedError("The hot module calls no fp32 Conv2d or Linear whose forward is PyTorch's own")
     packed = {module: pack(module, shape) for module, shape in shapes.items()}
@@ -60,27 +59,6 @@ def apply(subject: Subject) -> tuple[str, ...]:
         f"the copies take {megabytes:.0f} MB.",
         f"One call of the hot module differed by {difference:.1e} of its largest value.",
     )
-
-
-def _input_shapes(
-    call: CapturedCall, hot_module: torch.nn.Module, modules: set[Layer]
-) -> tuple[Any, dict[Layer, torch.Size]]:
-    """Call the hot module once; its output, and the input shape of each of the modules that it called."""
-    import torch
-
-    shapes: dict[Layer, torch.Size] = {}
-
-    def note(module: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        value = args[0] if args else kwargs.get("input")
-        if isinstance(value, torch.Tensor) and value.dim() > 0:
-            shapes.setdefault(module, value.shape)
-
-    hooks = [module.register_forward_pre_hook(note, with_kwargs=True) for module in modules]
-    try:
-        return call.repeat(hot_module), shapes
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _require_onednn() -> None:

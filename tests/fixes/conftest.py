@@ -53,7 +53,7 @@ def loop_of() -> Callable[..., SmallLoop]:
         def run() -> list[Any]:
             with (
                 torch.set_grad_enabled(grad and torch.is_grad_enabled()),
-                torch.autocast("cpu", dtype=autocast or torch.bfloat16, enabled=autocast is not None),
+                torch.autocast("cpu", dtype=autocast) if autocast else contextlib.nullcontext(),
             ):
                 return [module(*args, **kwargs) for _ in range(steps)]
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from latent_diffusion.sizes import TextShape
+
+if TYPE_CHECKING:
+    from instant_clip_tokenizer import Tokenizer
 
 TOKENS = 77
 VOCABULARY = 49408
@@ -49,9 +54,15 @@ class TextEncoder(nn.Module):
 
 def tokenize(prompts: list[str]) -> torch.Tensor:
     """Token ids by CLIP's vocabulary, start and end marked, padded with zeros as OpenCLIP does: (B, 77)."""
+    return torch.from_numpy(_tokenizer().tokenize_batch(prompts, context_length=TOKENS).astype("int64"))
+
+
+@cache
+def _tokenizer() -> Tokenizer:
+    """Made once a process, as OpenCLIP does: reading the vocabulary takes longer than a tiny model's run."""
     from instant_clip_tokenizer import Tokenizer
 
-    return torch.from_numpy(Tokenizer().tokenize_batch(prompts, context_length=TOKENS).astype("int64"))
+    return Tokenizer()
 
 
 def published_names(shape: TextShape) -> dict[str, list[str]]:

@@ -17,12 +17,31 @@ class ConfigurationSet(msgspec.Struct, frozen=True, kw_only=True):
     extra: dict[str, str]
     """Settings that all of them share."""
     takes_n_iter: bool = False
+    one_result: bool = True
+    """Whether all of them are to compute the same images."""
 
 
 SCRIPT = {"run": "script", "sampler": "plms", "prompt": "A photo", "scale": "9.0"}
 """From prompt to images, as the published script does it."""
 LOOP = {"prompt": "A photo", "scale": "9.0"}
 """The sampling loop alone."""
+
+
+def in_diffusers(extra: dict[str, str]) -> tuple[Configuration, ...]:
+    """One of diffusers' pipelines: attention as a product, a softmax and a product, then fused, then compiled."""
+    fused = {**extra, "attention": "fused"}
+    return tuple(
+        Configuration(
+            id=id, label=f"diffusers, {label}", target="diffusers-sd21", extra=extra, fixes=fixes, weights="diffusers"
+        )
+        for id, label, extra, fixes in (
+            ("I", "eager", {**extra, "attention": "plain"}, ()),
+            ("F", "fused attention", fused, ()),
+            ("G", "fused attention, compiled", fused, ("compile",)),
+            ("H", "fused attention, compiled by repeated block", fused, ("compile-regional",)),
+        )
+    )
+
 
 SEED = ConfigurationSet(
     title="The five configurations of the article",
@@ -71,6 +90,9 @@ SEED = ConfigurationSet(
     ),
 )
 
+PLAN_FOR_A_CPU = ("checkpoint-bypass", "inference-mode", "sdpa", "prepacked-weights")
+"""What an audit of the published code finds to win on a CPU without OpenVINO."""
+
 RIVALS = ConfigurationSet(
     title="diffusers on the same weights",
     extra=LOOP,
@@ -88,26 +110,54 @@ RIVALS = ConfigurationSet(
             label="original, sdprof's fixes for a CPU",
             target="sd21-original",
             extra={"sampler": "plms"},
-            fixes=("checkpoint-bypass", "inference-mode", "sdpa", "prepacked-weights"),
+            fixes=PLAN_FOR_A_CPU,
         ),
-        Configuration(
-            id="F", label="diffusers", target="diffusers-sd21", extra={"sampler": "pndm"}, weights="diffusers"
-        ),
-        Configuration(
-            id="G",
-            label="diffusers, compiled",
-            target="diffusers-sd21",
-            extra={"sampler": "pndm"},
-            fixes=("compile",),
-            weights="diffusers",
-        ),
-        Configuration(
-            id="H",
-            label="diffusers, compiled by repeated block",
-            target="diffusers-sd21",
-            extra={"sampler": "pndm"},
-            fixes=("compile-regional",),
-            weights="diffusers",
+        *in_diffusers({"sampler": "pndm"}),
+    ),
+)
+
+
+def _task(title: str, extra: dict[str, str]) -> ConfigurationSet:
+    """A task of which there is no published script, so that diffusers' own pipeline is what all are compared with."""
+    rivals = in_diffusers(extra)
+    plan = Configuration(
+        id="P",
+        label="diffusers, sdprof's fixes for a CPU",
+        target="diffusers-sd21",
+        extra=extra,
+        fixes=("inference-mode", "prepacked-weights"),
+        weights="diffusers",
+    )
+    return ConfigurationSet(title=title, extra=LOOP, reference="F", configurations=(*rivals, plan))
+
+
+IMAGE_TO_IMAGE = _task("Image to image", {"task": "image-to-image", "sampler": "ddim"})
+INPAINTING = _task("Inpainting, with a UNet of 9 channels", {"task": "inpainting", "sampler": "ddim"})
+
+SAMPLERS = ConfigurationSet(
+    title="Other samplers, as many steps of each",
+    extra=LOOP,
+    reference="A",
+    one_result=False,
+    configurations=(
+        Configuration(id="A", label="PLMS", target="sd21-original", extra={"sampler": "plms"}),
+        Configuration(id="B", label="DDIM", target="sd21-original", extra={"sampler": "ddim"}),
+        Configuration(id="C", label="DPM-Solver++", target="sd21-original", extra={"sampler": "dpm-solver"}),
+        *(
+            Configuration(
+                id=id,
+                label=f"{label}, by diffusers",
+                target="diffusers-sd21",
+                extra={"sampler": sampler},
+                weights="diffusers",
+            )
+            for id, label, sampler in (
+                ("D", "PLMS", "pndm"),
+                ("E", "DDIM", "ddim"),
+                ("F", "DPM-Solver++", "dpm-solver++"),
+                ("G", "DPM-Solver", "dpm-solver"),
+                ("H", "Euler", "euler"),
+            )
         ),
     ),
 )
@@ -115,7 +165,7 @@ RIVALS = ConfigurationSet(
 FUSED = ("checkpoint-bypass", "inference-mode", "sdpa")
 RECIPES = ConfigurationSet(
     title="The recipes of today, each on top of fused attention",
-    extra={**LOOP, "sampler": "plms"},
+    extra={**LOOP, "sampler": "plms", "decode": "1"},
     reference="J",
     configurations=(
         Configuration(id="A", label="original", target="sd21-original"),
@@ -130,6 +180,10 @@ RECIPES = ConfigurationSet(
                 ("O", "weights packed once", "prepacked-weights"),
                 ("Q", "half-precision weights", "half-weights"),
                 ("R", "OpenVINO", "openvino"),
+                ("S", "queries, keys and values in one product", "fused-projections"),
+                ("T", "bfloat16 (lossy)", "bfloat16-autocast"),
+                ("U", "8-bit linear layers (lossy)", "int8-linear"),
+                ("V", "inner levels in every second step (lossy)", "reused-deep-features"),
             )
         ),
     ),
@@ -177,6 +231,15 @@ TRAINING = ConfigurationSet(
 )
 
 FAMILIES: dict[str, dict[str, ConfigurationSet]] = {
-    "sd21": {"seed": SEED, "rivals": RIVALS, "recipes": RECIPES, "sampler": SAMPLER, "training": TRAINING}
+    "sd21": {
+        "seed": SEED,
+        "rivals": RIVALS,
+        "recipes": RECIPES,
+        "sampler": SAMPLER,
+        "samplers": SAMPLERS,
+        "image-to-image": IMAGE_TO_IMAGE,
+        "inpainting": INPAINTING,
+        "training": TRAINING,
+    }
 }
 """By what ``--target`` and ``--configs`` take."""

@@ -43,8 +43,11 @@ def make_order(
         )
     if settings.weights is not None and not Path(settings.weights).is_file():
         raise WrongCallError(f"The checkpoint {settings.weights} is not there.")
+    taking_part = FAMILIES[settings.target][settings.configurations]
+    if not taking_part.takes_n_iter:
+        settings = msgspec.structs.replace(settings, n_iter=1)
     order = BenchOrder(
-        taking_part=FAMILIES[settings.target][settings.configurations],
+        taking_part=taking_part,
         settings=tuple(msgspec.structs.replace(settings, batch_size=int(word)) for word in words),
         rounds=rounds,
         timeout_seconds=timeout_seconds,

@@ -16,9 +16,10 @@ from sdprof.bench.conditions import look
 from sdprof.bench.machine_file import file_of, machine_of, read_bench, unfinished, with_series, write_bench
 from sdprof.bench.order import BenchOrder
 from sdprof.comparison.bench_summary import reference_of, summarise
-from sdprof.comparison.parity import compare_outputs
+from sdprof.comparison.parity import coarsest, compare_outputs
 from sdprof.comparison.rounds import RoundTimes
 from sdprof.comparison.tolerance import ROUNDING_TOLERANCE
+from sdprof.fixes.registry import fix_meta
 from sdprof.model import Environment
 from sdprof.model.bench import CONTROL_ENTRY, BenchFile, BenchSettings, Entry, Series
 from sdprof.run_folder import RunFolderError
@@ -129,7 +130,7 @@ def _measure(
             competitors.admit(again, CONTROL_ENTRY)
         series = msgspec.structs.replace(
             series,
-            entries=_judged(entries, competitors, reference),
+            entries=_judged(entries, competitors, reference) if order.taking_part.one_result else tuple(entries),
             fresh_workers=competitors.fresh_workers,
         )
         device = str(entries[0].settings.get("device") or settings.device)
@@ -165,7 +166,7 @@ def _judged(entries: list[Entry], competitors: Competitors, reference: str) -> t
         parity = compare_outputs(
             expected,
             load_file(competitors.outputs_file(entry.configuration.id)),
-            numerics="rounding",
+            numerics=coarsest(("rounding", *(fix_meta(fix).numerics for fix in entry.configuration.fixes))),
             precision=dtype if isinstance(dtype, str) and dtype in ROUNDING_TOLERANCE else None,
         )
         judged.append(msgspec.structs.replace(entry, parity=parity))

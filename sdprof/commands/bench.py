@@ -20,7 +20,11 @@ def run(
     context: typer.Context,
     target: Annotated[str, typer.Option("--target", "-t", help="What to bench: sd21.")] = "sd21",
     configs: Annotated[
-        str, typer.Option(help="Set of configurations: seed (the article's five), rivals, recipes, sampler, training.")
+        str,
+        typer.Option(
+            help="Set of configurations: seed (the article's five), rivals, recipes, sampler, samplers, "
+            "image-to-image, inpainting, training."
+        ),
     ] = "seed",
     batch_size: Annotated[str, typer.Option(help="Images at once; several with commas: 1,2,4.")] = "1",
     rounds: Annotated[int, typer.Option(help="Rounds A B C D E; every one is a run of each.", min=1)] = 10,
@@ -31,7 +35,7 @@ def run(
     dtype: Annotated[str | None, typer.Option(help="Autocast type; default: float16 on CUDA, none on a CPU.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of weights and noise.")] = 1,
-    n_iter: Annotated[int, typer.Option(help="Batches of a run.", min=1)] = 2,
+    n_iter: Annotated[int, typer.Option(help="Batches of a run, in the set seed.", min=1)] = 2,
     weights: Annotated[Path | None, typer.Option(help="Checkpoint; default: seeded random weights.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of PyTorch.", min=1)] = None,
     fresh_workers: Annotated[

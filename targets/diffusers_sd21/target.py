@@ -9,6 +9,7 @@ from typing import Any
 
 import diffusers
 import torch
+from diffusers.models.attention_processor import AttnProcessor
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "sd21_original"))  # the sizes, the seeded weights and the text encoder are its own
@@ -53,8 +54,12 @@ def build(options: sdprof.BuildOptions) -> sdprof.Workload:
         with_prompt = get_learned_conditioning(text, options.batch_size * [settings.prompt], device)
     model.to(dtype)
     unet = diffusers_unet(model.model.diffusion_model, size.unet)
+    autoencoder = diffusers_autoencoder(model.first_stage_model, size.autoencoder)
+    if settings.attention == "plain":
+        for each in (unet, autoencoder):
+            each.set_attn_processor(AttnProcessor())
     pipeline = PIPELINES[settings.task](
-        vae=diffusers_autoencoder(model.first_stage_model, size.autoencoder),
+        vae=autoencoder,
         text_encoder=None,
         tokenizer=None,
         unet=unet,
@@ -98,6 +103,7 @@ def build(options: sdprof.BuildOptions) -> sdprof.Workload:
         settings=options,
         parameters={
             "task": settings.task,
+            "attention": settings.attention,
             "sampler": settings.sampler,
             "guidance_scale": settings.scale,
             "prompt": settings.prompt,

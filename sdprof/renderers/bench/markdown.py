@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sdprof.model.bench import BenchFile
-from sdprof.renderers.bench.table import TextRow, conditions_text, text_rows
+from sdprof.renderers.bench.table import TextRow, conditions_text, series_title, text_rows
 from sdprof.renderers.printable import one_line
 
 COLUMNS = (
@@ -26,7 +26,7 @@ def render(machine: BenchFile) -> str:
     if machine.lost:
         parts.append(f"**Not whole:** {_cell(machine.lost)}\n")
     for series in machine.series:
-        parts.append(f"## Batch size {series.settings.batch_size}\n")
+        parts.append(f"## {_cell(series_title(series))}\n")
         parts.append(f"{_cell(conditions_text(series))}.\n")
         if series.summary is not None:
             parts.append(f"{_cell(series.summary.reference_note)}\n")

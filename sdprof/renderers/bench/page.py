@@ -12,7 +12,7 @@ from markupsafe import Markup
 from sdprof.model.bench import CONTROL_ENTRY, BenchFile, Series
 from sdprof.renderers.bench.bar_chart import Bar, bar_chart
 from sdprof.renderers.bench.published import published_gpu, published_seconds
-from sdprof.renderers.bench.table import TextRow, conditions_text, text_rows
+from sdprof.renderers.bench.table import TextRow, conditions_text, series_title, text_rows
 from sdprof.renderers.html import content_security
 from sdprof.renderers.html import series_plot as plot
 from sdprof.renderers.printable import printable
@@ -26,7 +26,7 @@ STYLE = HERE.parent / "html" / "assets" / "report.css"
 class Part:
     """One series on the page."""
 
-    batch_size: int
+    title: str
     conditions: str
     reference_note: str
     bars: Markup
@@ -76,7 +76,7 @@ def _part(machine: BenchFile, series: Series) -> Part:
         )
     lines = _lines(series)
     return Part(
-        batch_size=batch_size,
+        title=series_title(series),
         conditions=conditions_text(series),
         reference_note=series.summary.reference_note if series.summary else "",
         bars=bar_chart(bars, f"Seconds of each configuration at batch size {batch_size}"),

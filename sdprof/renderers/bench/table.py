@@ -49,6 +49,11 @@ def text_rows(machine: BenchFile, series: Series) -> tuple[TextRow, ...]:
     return tuple(lines)
 
 
+def series_title(series: Series) -> str:
+    """Which set of configurations at which batch size: one machine's file may hold several."""
+    return f"{series.settings.target} {series.settings.configurations}, batch size {series.settings.batch_size}"
+
+
 def conditions_text(series: Series) -> str:
     """What all runs of the series have in common, on one line."""
     settings = next((entry.settings for entry in series.entries if entry.settings), {})
@@ -57,7 +62,7 @@ def conditions_text(series: Series) -> str:
         f"{settings.get('height')} × {settings.get('width')}",
         f"{settings.get('steps')} steps",
         f"batch size {series.settings.batch_size}",
-        f"{series.settings.n_iter} iterations",
+        *([f"{series.settings.n_iter} iterations"] if series.settings.n_iter > 1 else []),
         f"{settings.get('dtype')}",
         f"seed {series.settings.seed}",
         f"{series.rounds_done} of {series.rounds_wanted} rounds",
@@ -103,9 +108,16 @@ def _row(machine: BenchFile, series: Series, entry: Entry, row: Row | None, refe
 
 
 def _parity(entry: Entry) -> str:
-    if entry.parity is None:
+    """Whether it is the same, and how far every output is off, with its PSNR where there is any noise."""
+    parity = entry.parity
+    if parity is None:
         return UNKNOWN
-    return f"{'same' if entry.parity.passed else 'NOT the same'} ({entry.parity.max_rel_diff:.1e})"
+    word = "lossy" if parity.passed and not parity.judged else "same" if parity.passed else "NOT the same"
+    off = [
+        f"{each.name} {each.max_abs_diff:.1e}" + (f", {each.psnr_db:.0f} dB" if each.psnr_db is not None else "")
+        for each in parity.outputs
+    ]
+    return f"{word}: {'; '.join(off) or parity.reason}"
 
 
 def _seconds(value: float | None) -> str:

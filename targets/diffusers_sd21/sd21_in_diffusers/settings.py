@@ -13,6 +13,7 @@ CHOICES = {
     "task": ("text-to-image", "image-to-image", "inpainting"),
     "sampler": tuple(SCHEDULERS),
     "parameterization": ("eps", "v"),
+    "attention": ("fused", "plain"),
     "decode": ("0", "1"),
 }
 
@@ -25,6 +26,8 @@ class PipelineSettings:
     sampler: str = "pndm"
     parameterization: str = "eps"
     """What the checkpoint was trained to predict: the noise, or the velocity."""
+    attention: str = "fused"
+    """``fused`` is diffusers' default, ``plain`` what it did before PyTorch 2: product, softmax, product."""
     decode: bool = False
     """Whether a run decodes its latents, too."""
     prompt: str = "A photo"

@@ -21,6 +21,18 @@ def test_the_latents_and_images_are_those_of_the_published_loop(
         assert relative_difference(found[name], wanted[name]) < 1e-5
 
 
+def test_plain_attention_is_a_softmax_and_computes_the_same(build: Build) -> None:
+    found = {}
+    for attention in ("fused", "plain"):
+        workload = build(extra={"attention": attention})
+        with torch.profiler.profile() as profile:
+            found[attention] = workload.run()["latents"]
+        ran = {event.name for event in profile.events()}
+        assert ("aten::scaled_dot_product_attention" in ran) == (attention == "fused")
+        assert ("aten::baddbmm" in ran) == (attention == "plain")
+    assert relative_difference(found["plain"], found["fused"]) < 1e-5
+
+
 def test_euler_takes_the_way_of_ddim(build: Build) -> None:
     # Euler's method in x / alpha over sigma / alpha is DDIM: the UNet sees the same latents at the same timesteps.
     ways = []

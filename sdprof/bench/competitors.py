@@ -140,6 +140,8 @@ class Competitors:
                 threads=settings.threads,
             )
         )
+        if not configuration.fixes:  # what fixes import is not for every configuration
+            self._launcher.learn(built.libraries)
         if built.declined:
             raise WorkerError("fix", " ".join(built.declined.values()))
         if not weights.exists() and not configuration.fixes:  # a fix may have changed them

@@ -181,7 +181,7 @@ def _look_at_machine(order: BenchOrder, scratch: Path, workers: Launcher) -> Env
     ) as worker:
         settings = order.settings[0]
         try:
-            worker.build(
+            built = worker.build(
                 Build(
                     target_file=str(target.path),
                     target_name=target.declaration.name,
@@ -189,6 +189,7 @@ def _look_at_machine(order: BenchOrder, scratch: Path, workers: Launcher) -> Env
                     threads=settings.threads,
                 )
             )
+            workers.learn(built.libraries)
             answer = worker.collect(Collect(collector="environment", folder=str(scratch)))
         except WorkerError as error:
             raise BenchFailedError(error.sentence) from None

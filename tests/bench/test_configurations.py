@@ -26,3 +26,9 @@ def test_the_articles_configurations_have_its_seconds() -> None:
     assert [each.id for each in SEED.configurations] == list("ABCDE")
     seconds = [published_seconds("A100", 1, each.published) for each in SEED.configurations]
     assert seconds == [8.0, 6.7, 5.7, 5.3, 4.1]
+
+
+def test_lossy_recipes_are_named_so() -> None:
+    for each in (configuration for taking_part in SETS for configuration in taking_part.configurations):
+        lossy = any(fix.numerics == "lossy" for fix in in_order(each.fixes))
+        assert lossy == ("lossy" in each.label)

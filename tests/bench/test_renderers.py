@@ -5,8 +5,10 @@ import io
 from html.parser import HTMLParser
 
 import msgspec
+import numpy as np
 import pytest
 
+from sdprof.comparison.parity import compare_outputs
 from sdprof.model.bench import CONTROL_ENTRY, BenchFile
 from sdprof.renderers.bench import csv_table, markdown, merged, page
 from sdprof.renderers.bench.improvement import improvement
@@ -116,6 +118,39 @@ def test_merging_makes_the_articles_table(t4: BenchFile) -> None:
         "| NVIDIA A100 | +50.0% [+50.0, +50.0] (E against B) | +0.0% [+0.0, +0.0] (C against A, not shown) |" in lines
     )
     assert "| Tesla T4 | 2 | 1 | – | 0.800 |" in lines
+
+
+def test_sets_of_configurations_are_not_mixed_in_one_table(t4: BenchFile) -> None:
+    rivals = series({"A": [9.0] * 6, CONTROL_ENTRY: [9.0] * 6}, configurations="rivals")
+    both = machine(*t4.series, rivals, device=t4.device_name)
+    lines = merged.render([both, t4]).splitlines()
+    tables = [line for line in lines if line.startswith("# ")]
+    assert tables == [
+        "# sd21 seed: improvement against the reference",
+        "# sd21 seed: median seconds, batch size 1",
+        "# sd21 rivals: improvement against the reference",
+        "# sd21 rivals: median seconds, batch size 1",
+    ]
+    assert lines.count("| Tesla T4 | 2 | 1 | – | 0.800 |") == 2
+    assert lines.count("| Tesla T4 | 9 |") == 1
+
+
+def test_errors_of_the_output_are_told_and_lossy_ones_not_judged() -> None:
+    made = series(SECONDS)
+    rough = np.full((2, 2), 0.1, dtype=np.float32)
+    images = {"images": np.eye(2, dtype=np.float32)}
+    off = {"images": images["images"] + rough}
+    entries = tuple(
+        msgspec.structs.replace(entry, parity=compare_outputs(images, found, numerics=numerics))
+        for entry, found, numerics in zip(
+            made.entries, (images, off, off), ("rounding", "rounding", "lossy"), strict=True
+        )
+    )
+    text = markdown.render(machine(msgspec.structs.replace(made, entries=entries)))
+    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("|")}
+    assert "same: images 0.0e+00" in rows["A"]
+    assert "NOT the same: images 1.0e-01, 20 dB" in rows["B"]
+    assert "lossy: images 1.0e-01, 20 dB" in rows["E"]
 
 
 def test_what_differs_between_machines_is_said(t4: BenchFile) -> None:

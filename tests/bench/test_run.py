@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sdprof import __version__
@@ -87,6 +88,16 @@ def test_an_interrupted_bench_goes_on_and_a_new_one_is_appended(
 
     assert command(*CALL, "--batch-size", "1", "--rounds", "1").returncode == 0
     assert [each.rounds_done for each in result().series] == [4, 4, 1]
+
+
+def test_other_results_are_not_compared_and_only_the_script_takes_batches(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FAMILIES["loop"], "some", msgspec.structs.replace(FAMILIES["loop"]["some"], one_result=False))
+    assert command(*CALL, "--rounds", "1", "--n-iter", "3").returncode == 0
+    (series,) = result().series
+    assert [entry.parity for entry in series.entries] == [None] * 4
+    assert series.settings.n_iter == 1
 
 
 def test_fresh_workers_start_in_every_turn(command: Command) -> None:

@@ -171,8 +171,8 @@ RECIPES = ConfigurationSet(
         Configuration(id="A", label="original", target="sd21-original"),
         Configuration(id="J", label="fused attention", target="sd21-original", fixes=FUSED),
         *(
-            Configuration(id=id, label=f"fused attention, {label}", target="sd21-original", fixes=(*FUSED, fix))
-            for id, label, fix in (
+            Configuration(id=id, label=f"fused attention, {label}", target="sd21-original", fixes=(*FUSED, *fixes))
+            for id, label, *fixes in (
                 ("K", "channels last", "channels-last"),
                 ("L", "compiled", "compile"),
                 ("M", "compiled with frozen weights", "compile-freezing"),
@@ -181,7 +181,7 @@ RECIPES = ConfigurationSet(
                 ("Q", "half-precision weights", "half-weights"),
                 ("R", "OpenVINO", "openvino"),
                 ("S", "queries, keys and values in one product", "fused-projections"),
-                ("T", "bfloat16 (lossy)", "bfloat16-autocast"),
+                ("T", "bfloat16 (lossy)", "bfloat16-autocast", "half-weights"),
                 ("U", "8-bit linear layers (lossy)", "int8-linear"),
                 ("V", "inner levels in every second step (lossy)", "reused-deep-features"),
             )

@@ -32,7 +32,7 @@ from sdprof.stages.variant_overlays import VariantOverlays
 from sdprof.stages.variants import Diagnosis, VariantStarter, variant_id
 from sdprof.worker.client import WorkerError
 from sdprof.worker.launcher import launcher
-from sdprof.worker.protocol import SIMULATED
+from sdprof.worker.protocol import SIMULATED, Built
 
 
 @dataclass(frozen=True)
@@ -119,33 +119,35 @@ def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress:
                 measurer.open_control()
                 comparer = Comparer(measurer, folder, fixes=to_try, request=request, built=built)
                 measured = comparer.search()
+            chosen = measured.plan.variant
+            measurer.close_but({chosen.id} if chosen is not None and _timed_as_watched(request, built) else ())
+
+            metas = {fix.id: fix for fix in to_try}
+            with stage(progress, "Writing the patch"):
+                offered = offer(
+                    rewritten,
+                    measured,
+                    metas,
+                    rewriter=rewriter,
+                    starter=starter,
+                    folder=folder,
+                    precision=precision_of(built),
+                    device=device,
+                )
+            patched = None
+            if offered.patch is not None:
+                with stage(progress, "Observing the rewritten loop", len(REWRITTEN)):
+                    missing += observer.observe(offered.fixes, REWRITTEN, timed=False)
+                patched = diagnose(folder, variant_id(offered.fixes), peaks=before.facts.peaks)
+
+            after = None
+            if chosen is not None:
+                watched = tuple(name for name in AFTER if patched is None or name not in ("graphs", "transfers"))
+                with stage(progress, "Observing the loop after the fixes", len(watched)):
+                    missing += observer.observe(chosen.fixes, watched, warmed=measurer.hand_over(chosen.id))
+                after = diagnose(folder, chosen.id, peaks=before.facts.peaks)
         finally:
             measurer.close()
-
-        metas = {fix.id: fix for fix in to_try}
-        with stage(progress, "Writing the patch"):
-            offered = offer(
-                rewritten,
-                measured,
-                metas,
-                rewriter=rewriter,
-                starter=starter,
-                folder=folder,
-                precision=precision_of(built),
-                device=device,
-            )
-        patched = None
-        if offered.patch is not None:
-            with stage(progress, "Observing the rewritten loop", len(REWRITTEN)):
-                missing += observer.observe(offered.fixes, REWRITTEN)
-            patched = diagnose(folder, variant_id(offered.fixes), peaks=before.facts.peaks)
-
-        after = None
-        if measured.plan.variant is not None:
-            watched = tuple(name for name in AFTER if patched is None or name not in ("graphs", "transfers"))
-            with stage(progress, "Observing the loop after the fixes", len(watched)):
-                missing += observer.observe(measured.plan.variant.fixes, watched)
-            after = diagnose(folder, measured.plan.variant.id, peaks=before.facts.peaks)
 
     return assemble(
         request,
@@ -160,7 +162,10 @@ def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress:
         left_out=left_out,
         missing=missing,
         calls_per_run=calls_per_run,
-        pictures=read_output_pictures(
-            folder, BASELINE.id, measured.plan.variant.id if measured.plan.variant is not None else None
-        ),
+        pictures=read_output_pictures(folder, BASELINE.id, chosen.id if chosen is not None else None),
     )
+
+
+def _timed_as_watched(request: AuditRequest, built: Built) -> bool:
+    """Whether a timed run has as many steps as one that is watched: then a worker can serve for both."""
+    return built.settings.get("steps") == request.profile_steps

@@ -72,7 +72,9 @@ class EditTrials:
         self._before = before
         self._precision = precision
         self._numbers = itertools.count()
-        self._runs: dict[tuple[Edit, ...], EditRun] = {}
+        self._steps = starter.request.profile_steps
+        self._runs: dict[tuple[tuple[Edit, ...], int], EditRun] = {}
+        """By edits and sampling steps."""
         self._timeout_seconds = LEAST_TIMEOUT_SECONDS
         self._outputs: Outputs = {}
         self._outputs_again: Outputs = {}
@@ -130,36 +132,48 @@ class EditTrials:
         parity = self.run(edits).parity
         return "" if parity is None or parity.passed else parity.reason
 
-    def run(self, edits: tuple[Edit, ...]) -> EditRun:
+    def run(self, edits: tuple[Edit, ...], *, twice_as_long: bool = False) -> EditRun:
         """Run the loop with these edits, once and for all."""
-        if edits not in self._runs:
-            self._runs[edits] = self._run(edits, self._starter.request.profile_steps, self._times)
-        return self._runs[edits]
+        steps = 2 * self._steps if twice_as_long else self._steps
+        if (edits, steps) not in self._runs:
+            self._runs[edits, steps] = self._run(edits, steps, self._times)
+        return self._runs[edits, steps]
 
-    def run_ahead(self, several: Iterable[tuple[Edit, ...]], time_left: Callable[[], bool]) -> None:
-        """Run the loop with each of these sets of edits, two at a time: nothing is timed here."""
-        steps = self._starter.request.profile_steps
+    def run_ahead(
+        self,
+        several: Iterable[tuple[Edit, ...]],
+        time_left: Callable[[], bool],
+        *,
+        twice_as_long: tuple[Edit, ...] = (),
+    ) -> None:
+        """Run the loop with each of these sets of edits, two at a time: nothing is timed here.
 
-        def run(edits: tuple[Edit, ...]) -> None:
-            if edits not in self._runs and time_left():
-                self._runs[edits] = self._run(edits, steps, TimeSheet())
+        :param twice_as_long: edits whose proof will be wanted at two run lengths; run last, at the second of them.
+        """
+        wanted = [(edits, self._steps) for edits in several]
+        if twice_as_long and self._before is not None:
+            wanted.append((twice_as_long, 2 * self._steps))
+
+        def run(which: tuple[tuple[Edit, ...], int]) -> None:
+            if which not in self._runs and time_left():
+                self._runs[which] = self._run(*which, TimeSheet())
 
         with (
             self._times.spent_on("trying rewrites", overhead=False),
             ThreadPoolExecutor(STARTED_AT_ONCE) as pool,
         ):
-            for _ in pool.map(run, several):
+            for _ in pool.map(run, wanted):
                 pass
 
     def has_run(self, edits: tuple[Edit, ...]) -> bool:
         """Whether the loop was run with these edits."""
-        return edits in self._runs
+        return (edits, self._steps) in self._runs
 
     def _run_as_it_is(self) -> None:
         """Output and events of the loop as it is, from runs in the same order as those of a trial."""
         folder = self._folder()
         files = [folder / name for name in ("outputs.safetensors", "outputs-again.safetensors")]
-        worker, _ = self._starter.start(steps=self._starter.request.profile_steps, device=self._device)
+        worker, _ = self._starter.start(steps=self._steps, device=self._device)
         with self._times.spent_on("trying rewrites", overhead=False):
             try:
                 started = time.perf_counter()
@@ -211,7 +225,7 @@ class EditTrials:
         )
         transfers = _read(folder, overlay) if reply is not None else None
         return EditRun(
-            parity=parity if steps == self._starter.request.profile_steps else None,
+            parity=parity if steps == self._steps else None,
             transfers=transfers,
             conflicts=conflicts,
         )
@@ -224,7 +238,7 @@ class EditTrials:
         return worker.collect(Collect(collector="transfers", folder=str(folder), outputs_file=str(outputs)))
 
     def _per_step(self, edits: tuple[Edit, ...], once: TransferProfile) -> float | None:
-        twice = self._run(edits, 2 * self._starter.request.profile_steps, self._times).transfers
+        twice = self.run(edits, twice_as_long=True).transfers
         if twice is None or twice.steps <= once.steps:
             return None
         return (loop_transfers(twice).total - loop_transfers(once).total) / (twice.steps - once.steps)

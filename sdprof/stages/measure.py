@@ -109,12 +109,21 @@ class Measurer:
         """Start the baseline a second time: what it differs from itself by is no gain."""
         self._resident.extend(self._warm([self._open(CONTROL, self._times)]))
 
-    def close(self) -> None:
-        """End all workers."""
-        while self._others:
-            self._others.popitem()[1].worker.close()
+    def close_but(self, variants: Collection[str]) -> None:
+        """End all workers but those of some variants, which stay warm for whoever wants to watch them."""
+        for variant in [each for each in self._others if each not in variants]:
+            self._others.pop(variant).worker.close()
         while self._resident:
             self._resident.pop().worker.close()
+
+    def hand_over(self, variant: str) -> Worker | None:
+        """A variant's warm worker, the caller's to close from now on; None where it is not alive any more."""
+        warmed = self._others.pop(variant, None)
+        return None if warmed is None else warmed.worker
+
+    def close(self) -> None:
+        """End all workers."""
+        self.close_but(())
 
     def measure(self, batch: Batch, policy: RoundPolicy) -> RoundTimes:
         """Measure a batch's variants beside the baseline and its control. What failed is in ``records``."""

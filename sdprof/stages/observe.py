@@ -108,6 +108,8 @@ class Observer:
         steps: int | None = None,
         warm: bool = True,
         device: str | None = None,
+        timed: bool = True,
+        warmed: Worker | None = None,
     ) -> tuple[Missing, ...]:
         """Run the collectors on a variant, each in a run of its own, all in one worker.
 
@@ -117,6 +119,8 @@ class Observer:
         :param warm: whether to run once before the first collector.
         :param device: where all of them run; by default on the request's device, and without a GPU those that need one
             on the simulated one.
+        :param timed: whether any of what is collected will be read as a time; else all may run beside each other.
+        :param warmed: a worker of the variant that has run already, with as many steps; it is closed here.
         """
         steps = steps or self._starter.request.profile_steps
         collectors = tuple(name for name in collectors if name not in self._starter.request.without_collectors)
@@ -128,7 +132,9 @@ class Observer:
                 self._folder.record(_part(variant_id(fixes), name), SAME_SOURCE)
             timeless = []
         start = _Start(variant_id(fixes), fixes, steps, warm, device, self._times)
-        self._observe([name for name in collectors if name not in (*simulated, *timeless, *WITHOUT_TIMES)], start)
+        others = [name for name in collectors if name not in (*simulated, *timeless, *WITHOUT_TIMES)]
+        if timed:
+            self._observe(others, start, warmed)
         # What runs beside another is not booked, for its seconds have passed already: only the wait for its end is.
         unbooked = replace(start, warm=False, times=TimeSheet())
         cold = replace(start, fixes=uncompiled(fixes), warm=False)
@@ -137,15 +143,16 @@ class Observer:
                 beside.submit(self._observe, simulated, replace(unbooked, device=SIMULATED)),
                 beside.submit(self._observe, timeless[1:], replace(unbooked, fixes=cold.fixes)),
             ]
+            if not timed:
+                unfinished.append(beside.submit(self._observe, others, replace(start, times=TimeSheet()), warmed))
             self._observe(timeless[:1], cold)
             with self._times.spent_on("observing: what ran beside graph breaks", overhead=False):
                 for each in unfinished:
                     each.result()
         return self.missing(fixes, collectors)
 
-    def _observe(self, collectors: list[str], start: _Start) -> None:
+    def _observe(self, collectors: list[str], start: _Start, worker: Worker | None = None) -> None:
         wanted = [name for name in collectors if not self._is_done(start.variant, name)]
-        worker: Worker | None = None
         try:
             for name in wanted:
                 self._progress.advance(TITLES[name])

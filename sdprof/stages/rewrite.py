@@ -107,7 +107,7 @@ class Rewriter:
         alone = {fix: tuple(edit for edit in edits if edit.fix == fix) for fix in sorted({edit.fix for edit in edits})}
         if not self._starter.request.quick:
             self._progress.advance("each fix alone")
-            self._trials.run_ahead(alone.values(), time_left)
+            self._trials.run_ahead(alone.values(), time_left, twice_as_long=edits)
         for fix, own in alone.items():
             if not self._trials.has_run(own):
                 continue

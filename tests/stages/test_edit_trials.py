@@ -76,6 +76,15 @@ def test_a_cure_is_sound_and_its_proof_counts_the_whole_loop_at_two_lengths(tria
     assert proof.equal
 
 
+def test_what_was_run_ahead_is_not_run_again(trials: EditTrials, monkeypatch: pytest.MonkeyPatch) -> None:
+    cure = (edit(FILLED, "self.alphas[index].reshape(1, 1, 1, 1).expand(x.shape[0], 1, 1, 1)"),)
+    trials.run_ahead([cure], lambda: True, twice_as_long=cure)
+    monkeypatch.setattr(VariantStarter, "start", lambda *_, **__: pytest.fail("a worker was started"))
+    proof = trials.proof(cure, two_lengths=True)
+    assert proof is not None
+    assert proof.per_step == 1
+
+
 def test_an_edit_that_leaves_its_event_is_in_vain(trials: EditTrials) -> None:
     same = edit(FILLED, "(" + FILLED + ")")
     assert trials((same,)).in_vain == {same: STAYS}

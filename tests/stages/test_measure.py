@@ -132,3 +132,17 @@ def test_each_worker_may_hold_a_copy_of_the_weights(opened, monkeypatch, tmp_pat
     starter.weights_file = tmp_path / "weights"
     starter.weights_file.write_bytes(bytes(200))
     assert opened(starter).room() == 2 + 4
+
+
+def test_a_worker_can_outlive_the_measurement_for_one_who_watches_it(opened):
+    starter = FakeStarter()
+    measurer = opened(starter)
+    measurer.measure(batch(A, B), POLICY)
+    measurer.close_but({"a"})
+    (a,), (b,) = starter.started[("a",)], starter.started[("b",)]
+    assert (a.closed, b.closed) == (False, True)
+    assert all(worker.closed for worker in starter.started[()])
+    assert measurer.hand_over("b") is None
+    assert measurer.hand_over("a") is a
+    measurer.close()
+    assert not a.closed, "it is the watcher's to close now"

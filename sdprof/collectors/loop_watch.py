@@ -87,6 +87,8 @@ class LoopWatch:
         self.loop: LoopMap = watched.loop or loop_collector.collect(watched)
         self.steps_begun = 0
         """Steps in which the hot module was called so far."""
+        self.astray = False
+        """The hot module was called from elsewhere than the loop that was given: what was seen is nowhere in a step."""
         self._watched = watched
         self._visibility = FileVisibility(watched.is_user_file)
         self._trails: dict[tuple[int, ...], _Trail] = {}
@@ -222,6 +224,8 @@ class LoopWatch:
         path = self._path(sys._getframe(1))
         if self.steps_begun == 0:
             self.looping = self._functions_that_loop(path)
+        depth, _ = self._innermost_loop_function([frame.f_code for frame in path])
+        self.astray = self.astray or (self.loop.loop is not None and depth is None)
         if self._step_code is not None:
             path = _down_to(path, self._step_code)
             if path and self._call_path and path[-1] is self._call_path[-1]:

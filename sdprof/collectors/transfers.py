@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sdprof.collectors.cuda_transfers import watch_cuda
 from sdprof.collectors.loop_watch import LoopWatch, Sight
@@ -36,6 +37,8 @@ def collect(watched: WatchedRun) -> TransferProfile:
     with LoopWatch(watched) as watch:
         seen, notes = watch_simulated(watch) if simulated else watch_cuda(watch)
         steps = watch.steps
+    if watched.loop is not None and (watch.astray or steps != watched.loop.steps):
+        return collect(replace(watched, loop=None))
     return TransferProfile(
         device="simulated" if simulated else "cuda",
         steps=steps,

@@ -38,3 +38,10 @@ class LineMap:
             same = first + (line - 1 - start) + 1
             return OriginalLines(same, same, changed=False)
         return OriginalLines(first + 1, end, changed=True)
+
+    def rewritten(self, line: int) -> int | None:
+        """Where a line of the original (from 1) stands in the rewritten text; None where it was changed."""
+        for tag, first, end, start, _ in self._blocks:
+            if tag == "equal" and first <= line - 1 < end:
+                return start + (line - 1 - first) + 1
+        return None

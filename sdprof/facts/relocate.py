@@ -1,4 +1,4 @@
-"""Point at the user's files where artifacts of a rewritten variant point at the copies that ran."""
+"""Point at the user's files where artifacts of a rewritten variant point at the copies that ran, and back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sdprof.facts.line_map import LineMap
-from sdprof.model import FunctionLines, FunctionSite, LineTime, Location, RewrittenFile
+from sdprof.model import FunctionLines, FunctionSite, LineTime, Location, LoopMap, RewrittenFile
 
 Record = TypeVar("Record")
 
@@ -73,6 +73,26 @@ class Relocation:
         """The original's line for a line of a copy; 0 where it was inserted."""
         found = self._maps[copy].original(line)
         return found.first if found is not None else 0
+
+    def in_copies(self, loop: LoopMap) -> LoopMap | None:
+        """The user's loop as it stands in the copies; None where an edit touched a line that tells where it is."""
+        copies = {original: copy for copy, original in self._originals.items()}
+
+        def moved(site: FunctionSite) -> FunctionSite | None:
+            copy = copies.get(site.file)
+            if copy is None:
+                return site
+            first, call = (self._maps[copy].rewritten(line) for line in (site.first_line, site.call_line))
+            if first is None or call is None:
+                return None
+            return msgspec.structs.replace(site, file=copy, first_line=first, call_line=call)
+
+        outer = tuple(map(moved, loop.outer))
+        around = None if loop.loop is None else moved(loop.loop)
+        if None in outer or (around is None and loop.loop is not None):
+            return None
+        # The way on to the hot module may have become another one: whoever wants it looks for it.
+        return msgspec.structs.replace(loop, outer=tuple(filter(None, outer)), loop=around, chain=())
 
     def _any(self, value: Any) -> Any:
         if isinstance(value, Location):

@@ -18,7 +18,7 @@ from sdprof.facts.transfer_change import loop_transfers, moved, place_of, stayin
 from sdprof.fixes.source.compose import compose
 from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.module_source import Sources
-from sdprof.model import Location, Parity, RewriteProof, RewrittenFile, TransferProfile
+from sdprof.model import Location, LoopMap, Parity, RewriteProof, RewrittenFile, TransferProfile
 from sdprof.stages.choose_edits import Trial
 from sdprof.stages.overlay_folder import write_overlay
 from sdprof.stages.own_time import TimeSheet
@@ -56,12 +56,14 @@ class EditTrials:
         *,
         device: str | None,
         before: TransferProfile | None,
+        loop: LoopMap | None,
         precision: str | None,
     ) -> None:
         """Start the loop as it is once, for its outputs.
 
         :param device: the device to run on, None for the request's.
         :param before: copies and waits of the loop as it is, counted on that device; None where they cannot be.
+        :param loop: where the loop is, as far as that is known: looking for it takes a run.
         :raises WorkerError: if the loop does not run on that device.
         """
         self._starter = starter
@@ -70,6 +72,7 @@ class EditTrials:
         self._times = times
         self._device = device
         self._before = before
+        self._loop = loop
         self._precision = precision
         self._numbers = itertools.count()
         self._steps = starter.request.profile_steps
@@ -177,7 +180,7 @@ class EditTrials:
         with self._times.spent_on("trying rewrites", overhead=False):
             try:
                 started = time.perf_counter()
-                reply = self._watched(worker, folder, files[0])
+                reply = self._watched(worker, folder, files[0], self._loop)
                 seconds = time.perf_counter() - started
                 if isinstance(reply, NotCollected):
                     self._before = None
@@ -209,7 +212,7 @@ class EditTrials:
             )
             with times.spent_on("trying rewrites", overhead=False):
                 try:
-                    reply = self._watched(worker, folder, outputs)
+                    reply = self._watched(worker, folder, outputs, self._loop_in(overlay, steps))
                 finally:
                     worker.close()
         except WorkerError as error:
@@ -230,12 +233,19 @@ class EditTrials:
             conflicts=conflicts,
         )
 
-    def _watched(self, worker: Worker, folder: Path, outputs: Path) -> Collected | NotCollected | None:
+    def _loop_in(self, overlay: tuple[RewrittenFile, ...], steps: int) -> LoopMap | None:
+        if self._loop is None or steps != self._steps:
+            return None
+        return Relocation.read(overlay).in_copies(self._loop)
+
+    def _watched(
+        self, worker: Worker, folder: Path, outputs: Path, loop: LoopMap | None
+    ) -> Collected | NotCollected | None:
         """Run the loop for its outputs, and for its copies and waits where they can be counted."""
         if self._before is None:
             worker.run(str(outputs))
             return None
-        return worker.collect(Collect(collector="transfers", folder=str(folder), outputs_file=str(outputs)))
+        return worker.collect(Collect(collector="transfers", folder=str(folder), loop=loop, outputs_file=str(outputs)))
 
     def _per_step(self, edits: tuple[Edit, ...], once: TransferProfile) -> float | None:
         twice = self.run(edits, twice_as_long=True).transfers

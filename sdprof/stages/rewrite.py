@@ -82,8 +82,12 @@ class Rewriter:
         return kept
 
     def fault(self, edits: tuple[Edit, ...]) -> str:
-        """Why these edits do not hold together, in one sentence; empty where they do."""
+        """Why these edits do not hold together, in one sentence; empty where they do.
+
+        They are run at both lengths that their proof will want.
+        """
         try:
+            self._trials.run_ahead([edits], lambda: True, twice_as_long=edits)
             return self._try(edits).fault
         except WorkerError as error:
             return error.sentence
@@ -107,7 +111,7 @@ class Rewriter:
         alone = {fix: tuple(edit for edit in edits if edit.fix == fix) for fix in sorted({edit.fix for edit in edits})}
         if not self._starter.request.quick:
             self._progress.advance("each fix alone")
-            self._trials.run_ahead(alone.values(), time_left, twice_as_long=edits)
+            self._trials.run_ahead(alone.values(), time_left)
         for fix, own in alone.items():
             if not self._trials.has_run(own):
                 continue
@@ -145,6 +149,7 @@ class Rewriter:
                 self._times,
                 device=self._device if counted is not None else None,
                 before=counted,
+                loop=self._before.facts.loop,
                 precision=self._precision,
             )
         return self._started_trials

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import sys
 import sysconfig
 import time
@@ -107,7 +108,7 @@ class Session:
             did=did,
             declined=declined,
             compiled=self._compiled,
-            libraries=installed_modules(before),
+            libraries=installed_modules(before, file.parent),
             import_seconds=imported - started,
             build_seconds=built - imported,
             fix_seconds=fixed - fixing,
@@ -255,15 +256,21 @@ class Session:
         return self._subject
 
 
-def installed_modules(before: frozenset[str]) -> tuple[str, ...]:
-    """Modules imported since then that are installed, not the user's own and not ours, in the order of their import."""
+def installed_modules(before: frozenset[str], home: Path) -> tuple[str, ...]:
+    """Modules imported since then that are installed, not the user's own and not ours, in the order of their import.
+
+    :param home: the target's folder: what lies in it may run as a rewritten copy, also where it is installed.
+    """
     installed = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
+    own = () if str(home) in installed else (f"{home}{os.sep}",)
+    files = {name: getattr(module, "__file__", None) or "" for name, module in list(sys.modules.items())}
     return tuple(
         name
-        for name, module in list(sys.modules.items())
+        for name, file in files.items()
         if name not in before
         and not name.startswith("sdprof")
-        and (getattr(module, "__file__", None) or "").startswith(installed)
+        and file.startswith(installed)
+        and not file.startswith(own)
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from sdprof.model import TransferProfile
+from sdprof.model import FunctionSite, LoopMap, TransferProfile
 from sdprof.worker.client import Worker
 from sdprof.worker.protocol import Build, Collect, Collected, NotCollected
 
@@ -12,11 +12,13 @@ LOOPS = Path(__file__).parents[1] / "loops"
 TARGETS = Path(__file__).parents[2] / "targets"
 
 
-def transfers(folder: Path, target: Path, **options: str | int) -> TransferProfile | NotCollected:
+def transfers(
+    folder: Path, target: Path, loop: LoopMap | None = None, **options: str | int
+) -> TransferProfile | NotCollected:
     with Worker(name="the worker", timeout_seconds=120) as worker:
         request = {"device": "simulated", "seed": 0, **options}
         worker.build(Build(target_file=str(target), target_name=None, options=request))
-        reply = worker.collect(Collect(collector="transfers", folder=str(folder)))
+        reply = worker.collect(Collect(collector="transfers", folder=str(folder), loop=loop))
     if isinstance(reply, Collected):
         return msgspec.json.decode((folder / reply.artifact).read_bytes(), type=TransferProfile)
     assert isinstance(reply, NotCollected)
@@ -62,6 +64,17 @@ def test_tensors_that_are_made_on_the_host_are_told_from_data(tmp_path: Path) ->
         assert (site.made_at is None) == (site.made_by == "")
         if site.made_at is not None:
             assert site.made_at.line == site.where.line
+
+
+def test_a_loop_that_is_elsewhere_than_was_said_is_looked_for_again(tmp_path: Path) -> None:
+    loop = LOOPS / "moves.py"
+    elsewhere = FunctionSite(file=str(loop), module="moves", qualname="nowhere", first_line=1, call_line=2, user=True)
+    told_wrongly = LoopMap(hot_module="model", calls=4, steps=4, loop=elsewhere, chain=())
+    (tmp_path / "wrong").mkdir()
+    profile = transfers(tmp_path / "wrong", loop, told_wrongly, steps=4)
+    assert isinstance(profile, TransferProfile)
+    assert counts(profile, in_loop=True)["H2D"] > 0
+    assert profile == transfers(tmp_path, loop, steps=4)
 
 
 def test_a_target_that_stays_on_the_host_is_told_so(tmp_path: Path, denoise_target: Path) -> None:

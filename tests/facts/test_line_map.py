@@ -30,5 +30,6 @@ def test_every_line_called_unchanged_has_the_same_text(before: list[str], after:
         found = lines.original(number)
         if found is not None and not found.changed:
             assert before[found.first - 1] == text
+            assert lines.rewritten(found.first) == number
         elif found is not None:
             assert 1 <= found.first <= found.last <= len(before)

@@ -64,3 +64,21 @@ def test_places_are_found_however_deep_they_lie() -> None:
     )
     (function,) = RELOCATION.relocated(lines).functions
     assert (function.file, function.first_line, function.lines[0].line) == ("/home/loop.py", 2, 4)
+
+
+def site(line: int, call_line: int, file: str = "/home/loop.py") -> FunctionSite:
+    return FunctionSite(file=file, module="m", qualname="f", first_line=line, call_line=call_line, user=True)
+
+
+def test_the_users_loop_is_found_again_in_the_copy() -> None:
+    loop = LoopMap(hot_module="m", calls=3, steps=3, loop=site(2, 4), chain=(), outer=(site(1, 9, "/home/other.py"),))
+    copied = RELOCATION.in_copies(loop)
+    assert copied is not None
+    assert (copied.loop, copied.outer) == (site(3, 5, "/run/copy.py"), loop.outer)
+    assert RELOCATION.relocated(copied) == loop
+
+
+def test_a_loop_whose_own_line_was_rewritten_is_not_guessed_at() -> None:
+    assert RELOCATION.in_copies(LoopMap(hot_module="m", calls=3, loop=site(2, 3), chain=())) is None
+    without_loop = LoopMap(hot_module="m", calls=1, loop=None, chain=())
+    assert RELOCATION.in_copies(without_loop) == without_loop

@@ -62,7 +62,7 @@ def trials(tmp_path_factory: pytest.TempPathFactory, shared_nursery: Launcher) -
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("sdprof.stages.edit_trials.LEAST_TIMEOUT_SECONDS", 15.0)
         yield EditTrials(
-            starter, Sources(), scratch, TimeSheet(), device=SIMULATED, before=NO_EVENTS, precision="float32"
+            starter, Sources(), scratch, TimeSheet(), device=SIMULATED, before=NO_EVENTS, loop=None, precision="float32"
         )
 
 

@@ -40,7 +40,7 @@ def _finding(seen: list[tuple[GraphRegion, GraphSite]]) -> Finding:
         evidence={
             "guards": "; ".join(dict.fromkeys(site.reason for _, site in seen)),
             "recompiles": "; ".join(
-                f"{site.count} in {region.calls} calls of {name}"
+                f"{site.count} in {region.calls} {'call' if region.calls == 1 else 'calls'} of {name}"
                 for name, (region, site) in zip(regions, seen, strict=True)
             ),
         },

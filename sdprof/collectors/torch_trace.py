@@ -66,7 +66,7 @@ def collect(watched: WatchedRun) -> TraceFile:
         first_step=recording.first_step,
         whole_run=recording.whole_run,
         with_shapes=detailed,
-        with_memory=detailed,
+        with_memory=True,
         with_stacks=detailed,
         with_cuda=watched.device.type == "cuda",
     )
@@ -138,7 +138,7 @@ def _profiler(device: torch.device, detailed: bool) -> Any:
     return profile(
         activities=activities,
         record_shapes=detailed,
-        profile_memory=detailed,
+        profile_memory=True,
         with_stack=detailed,
         with_modules=detailed,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sdprof.model import AuditResult, HotOp, TraceFacts
 from sdprof.renderers import step_time
+from sdprof.renderers.compiler_names import plain_name
 
 OTHER = "other"
 OUTSIDE = "outside of operators"
@@ -98,4 +99,4 @@ def _by_kind(operators: Iterable[HotOp], trace: TraceFacts | None, step_ms: floa
 
 def _costliest(operators: Iterable[HotOp], kind: str, most: int = 3) -> tuple[str, ...]:
     mine = sorted((one for one in operators if kind_of(one.name) == kind), key=lambda one: -one.seconds)
-    return tuple(dict.fromkeys(one.name for one in mine))[:most]
+    return tuple(dict.fromkeys(plain_name(one.name) for one in mine))[:most]

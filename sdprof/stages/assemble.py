@@ -67,6 +67,14 @@ def assemble(
     ms_per_step = 1e3 * baseline_timing.median / calls_per_run if baseline_timing is not None else 0.0
     facts, later = before.facts, after.facts if after is not None else Facts()
     rewritten_facts = patched.facts if patched is not None else later
+    findings = settled_findings(
+        before.findings,
+        fixes,
+        ms_per_step,
+        _seen_again(after),
+        frozenset(fix.id for fix in left_out),
+        patched.findings if patched is not None else None,
+    )
     return AuditResult(
         schema_version=SCHEMA_VERSION,
         sdprof_version=sdprof.__version__,
@@ -75,16 +83,9 @@ def assemble(
         environment=facts.environment or UNKNOWN_ENVIRONMENT,
         variants=variants,
         comparison=conclude.comparison(measured),
-        findings=settled_findings(
-            before.findings,
-            fixes,
-            ms_per_step,
-            _seen_again(after),
-            frozenset(fix.id for fix in left_out),
-            patched.findings if patched is not None else None,
-        ),
+        findings=findings,
         fixes=fixes,
-        waterfall=conclude.waterfall(measured.plan, calls_per_run),
+        waterfall=conclude.waterfall(measured.plan, calls_per_run, findings),
         transfers=transfers(facts, rewritten_facts),
         graphs=_graphs(facts, rewritten_facts if rewritten_facts.graphs is not None else later),
         trace=facts.trace,

@@ -17,6 +17,7 @@ from sdprof.comparison.steadiness import unsteadiness
 from sdprof.model import (
     AuditedTarget,
     Comparison,
+    Finding,
     FixMeta,
     FixResult,
     FixRewrites,
@@ -189,17 +190,30 @@ def _fix_result(decision: FixDecision, meta: FixMeta, measured: Measurements) ->
     )
 
 
-def waterfall(plan: Plan, calls_per_run: int) -> tuple[WaterfallStep, ...]:
-    """The bars of baseline → +fix → …, in milliseconds a step."""
-    return tuple(
-        WaterfallStep(
-            variant=bar.variant,
-            fix=" + ".join(bar.added) or None,
-            ms_per_step=1e3 * bar.seconds / calls_per_run,
-            speedup=bar.speedup,
+def waterfall(plan: Plan, calls_per_run: int, findings: tuple[Finding, ...] = ()) -> tuple[WaterfallStep, ...]:
+    """The bars of baseline → +fix → …, in milliseconds a step.
+
+    A bar is predicted from the one above it: less what the audits said that those findings cost which its fixes, and
+    none before them, remove. No bar is predicted where no such cost was.
+
+    :param findings: with the fixes that remove each.
+    """
+    bars: list[WaterfallStep] = []
+    left = [finding for finding in findings if finding.cost and finding.cost.predicted_ms_per_step is not None]
+    for bar in plan.waterfall:
+        removed = [finding for finding in left if not set(bar.added).isdisjoint(finding.fixes)]
+        left = [finding for finding in left if finding not in removed]
+        saved = sum(finding.cost.predicted_ms_per_step or 0.0 for finding in removed if finding.cost)
+        bars.append(
+            WaterfallStep(
+                variant=bar.variant,
+                fix=" + ".join(bar.added) or None,
+                ms_per_step=1e3 * bar.seconds / calls_per_run,
+                speedup=bar.speedup,
+                predicted_ms_per_step=max(bars[-1].ms_per_step - saved, 0.0) if bars and removed else None,
+            )
         )
-        for bar in plan.waterfall
-    )
+    return tuple(bars)
 
 
 def _label(name: str, fixes: tuple[str, ...]) -> str:

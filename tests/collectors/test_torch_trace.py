@@ -111,6 +111,8 @@ def test_compiled_variants_are_recorded_plainly(watch):
     events = events_of(watched, artifact)
 
     assert not artifact.with_stacks
+    assert artifact.with_memory
+    assert "[memory]" in {event.get("name") for event in events}
     assert len(steps_of(events)) == artifact.steps == 3
     assert "python_function" not in {event.get("cat") for event in events}
 

@@ -21,9 +21,15 @@ def test_rows_of_one_name_are_told_apart_by_their_shapes() -> None:
     assert [(pair.before is not None, pair.after is not None) for pair in pairs] == [(True, False), (True, True)]
 
 
-def test_what_came_stands_last() -> None:
+def test_of_equal_shares_what_came_stands_last() -> None:
     pairs = operators([operator("a", "")], [operator("b", ""), operator("a", "")])
     assert [(pair.either.name, pair.before is None) for pair in pairs] == [("a", False), ("b", True)]
+
+
+def test_what_takes_most_on_either_side_stands_first() -> None:
+    before = [HotOp(name=name, calls=1, seconds=1.0, share=share) for name, share in (("a", 0.4), ("b", 0.1))]
+    after = [HotOp(name=name, calls=1, seconds=1.0, share=share) for name, share in (("b", 0.3), ("c", 0.6))]
+    assert [pair.either.name for pair in operators(before, after)] == ["c", "a", "b"]
 
 
 def test_regions_with_and_without_grad_are_two() -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from sdprof.comparison.plan_structs import BASELINE, CONTROL
+from sdprof.model import Cost, Finding
 from sdprof.stages import conclude
 from tests.stages.made import BUILT, DIFFERENT, REQUEST, SAME, fix, measurements, twice_as_fast
 
@@ -60,6 +61,18 @@ def test_the_waterfall_is_in_milliseconds_a_step() -> None:
     bars = conclude.waterfall(twice_as_fast().plan, calls_per_run=4)
     assert [(bar.variant, bar.fix) for bar in bars] == [(BASELINE.id, None), ("swap", "swap")]
     assert [bar.ms_per_step for bar in bars] == pytest.approx([500.0, 250.0], rel=0.02)
+
+
+def test_a_bar_is_predicted_by_what_its_fixes_remove_and_none_before_them_did() -> None:
+    def costing(predicted: float | None, *fixes: str) -> Finding:
+        cost = Cost(predicted_ms_per_step=predicted)
+        return Finding(id="slow", title="slow", severity="high", status="fixed", cost=cost, fixes=fixes)
+
+    findings = (costing(30.0, "swap", "other"), costing(20.0, "swap"), costing(9.0, "other"), costing(None, "swap"))
+    bars = conclude.waterfall(twice_as_fast().plan, calls_per_run=4, findings=findings)
+    assert bars[0].predicted_ms_per_step is None
+    assert bars[1].predicted_ms_per_step == pytest.approx(bars[0].ms_per_step - 50.0)
+    assert conclude.waterfall(twice_as_fast().plan, 4, findings[2:])[1].predicted_ms_per_step is None
 
 
 def test_where_nothing_won_parity_is_that_of_a_set_that_kept_the_output() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from sdprof.model import GraphRegion, Graphs, HotOp, Transfers, TransferSite
+from sdprof.renderers.compiler_names import merged
 
 Row = TypeVar("Row")
 
@@ -56,6 +57,13 @@ def transfer_sites(transfers: Transfers | None) -> tuple[Pair[TransferSite], ...
 
 
 def operators(before: Sequence[HotOp], after: Sequence[HotOp]) -> tuple[Pair[HotOp], ...]:
-    """Operators by name; by name and shapes where a side lists one name more than once."""
+    """Operators by name, those that take most on either side first.
+
+    By name and shapes where a side lists one name more than once.
+    """
+    before, after = merged(before), merged(after)
     unique = all(len({row.name for row in side}) == len(side) for side in (before, after))
-    return join(before, after, lambda operator: (operator.name, "" if unique else operator.input_shapes))
+    pairs = join(before, after, lambda operator: (operator.name, "" if unique else operator.input_shapes))
+    return tuple(
+        sorted(pairs, key=lambda pair: -max(row.share for row in (pair.before, pair.after) if row is not None))
+    )

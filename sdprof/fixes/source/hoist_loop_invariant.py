@@ -11,8 +11,8 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
+from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.host_copies import Frame
 from sdprof.fixes.source.reading.host_trees import FACTORIES, PURE, RANDOM
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
 from sdprof.fixes.source.reading.moves import Move, move_of

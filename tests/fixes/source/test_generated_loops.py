@@ -59,6 +59,11 @@ FAULTS = (
     "x = x + torch.stack([sigmas[i], halves[i].float()]).sum()\nnotes.append(f'{t:d} {sigmas[i]:.3f}')",
     "r = [sigmas[i], 1.0]\nx = x + torch.tensor(r, device=device).sum()",
     "x = look(x, t, sigmas[i])",
+    "b = torch.full((2,), i, device=device)\nif b[0] > 1:\n    x = x + b[:, None]",
+    "b = torch.full((2,), i * 0.3, device=device)\nx = x * 1.5\nif b[1] == i * 0.3:\n    x = x - 1\n    b = None",
+    "b = (torch.ones(2) * i).to(device)\nb[0] = 3.0\nif b[0] > 1:\n    x = x + b[:, None]",
+    "b = torch.tensor([i] * 2, device=device)\ni = i + 1\nif b.max() > 1:\n    x = x * 2\ni = i - 1",
+    "c = torch.tensor(0.1 * i).to(device)\nif c > 0.1 * i:\n    x = x + c",
 )
 TRAPS = (
     "sigmas[i + 1] = sigmas[i + 1] * 0.9",

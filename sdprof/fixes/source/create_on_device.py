@@ -35,6 +35,8 @@ PLAIN_DTYPES = frozenset({"float32", "int64", "bool"})
 
 WRAPS = frozenset({"from_numpy", "tensor", "as_tensor", "asarray"})
 """What makes a host tensor of a number that the host has already."""
+TYPED = {"FloatTensor": "float32", "DoubleTensor": "float64", "LongTensor": "int64", "IntTensor": "int32"}
+FILLED = "The number goes to the device as an argument of the kernel that fills the tensor: nothing is copied."
 
 
 def concerns(site: SiteEvidence) -> bool:
@@ -45,8 +47,9 @@ def concerns(site: SiteEvidence) -> bool:
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """``torch.arange(n).exp().to(d)`` → ``torch.arange(n, device=d).exp()``, through local names.
 
-    ``torch.tensor([t] * n, device=d)`` → ``torch.full((n,), t, device=d)``; a host tensor of one element is filled in
-    on the device, too: a number travels as an argument of the kernel. ``x[0] = 0.5`` → ``x[0].fill_(0.5)``.
+    ``torch.tensor([t] * n, device=d)`` → ``torch.full((n,), t, device=d)``, and ``x.new_tensor([t])`` →
+    ``x.new_full((1,), t)``; a host tensor of one element is filled in on the device, too: a number travels as an
+    argument of the kernel. ``x[0] = 0.5`` → ``x[0].fill_(0.5)``.
     Arithmetic that moves to the device is rounding, to be confirmed on a GPU.
     """
     source = sources.of(site.where.file)
@@ -58,11 +61,13 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("The copy is not made by a call in this expression")
     if last_name(node.func) in ("tensor", "as_tensor") and is_torch_call(source, node):
         together = stacked(site, source, node, values)
-        if together is not None:
+        if together:
             start, end = source.span(node)
             said = "The numbers are put together on the device: none is read, and nothing is copied."
-            return (_edit(site, source, [Replacement(start=start, end=end, text=together)], said),)
+            return tuple(_edit(site, source, [Replacement(start=start, end=end, text=text)], said) for text in together)
         return (_number_to_full(site, source, node, keyword(node, "device")),)
+    if isinstance(node.func, ast.Attribute) and node.func.attr == "new_tensor":
+        return (_number_to_new_full(site, source, node, node.func.value),)
     move = move_of(source, node, values)
     reasons: list[str] = []
     for attempt in (_tree_on_device, _moved_number):
@@ -114,6 +119,17 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
     host = move.host
     if isinstance(host, ast.Call) and last_name(host.func) in ("tensor", "as_tensor") and not move.converts:
         return _number_to_full(site, source, host, move.device, whole=move.call)
+    if (
+        isinstance(host, ast.Call)
+        and last_name(host.func) in TYPED
+        and not move.converts
+        and is_torch_call(source, host)
+    ):
+        shape, number = _one_number(site, source, host)
+        dtype = f"{torch_of(host)}.{TYPED[last_name(host.func)]}"
+        start, end = source.span(move.call)
+        text = f"{torch_of(host)}.full({shape}, {number}, dtype={dtype}, device={move.device_text})"
+        return _edit(site, source, [Replacement(start=start, end=end, text=text)], FILLED)
     if site.shape is None or any(size != 1 for size in site.shape):
         raise DeclinedError("More than one number is copied")
     owner = host.value if isinstance(host, ast.Subscript) else host
@@ -131,16 +147,43 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
     shape = "()" if site.shape == () else f"{in_parentheses(source, host)}.shape"
     text = f"torch.full({shape}, {in_parentheses(source, host)}.item(), dtype={dtype}, device={move.device_text})"
     start, end = source.span(move.call)
-    said = "The number goes to the device as an argument of the kernel that fills the tensor: nothing is copied."
-    return _edit(site, source, [Replacement(start=start, end=end, text=text)], said)
+    return _edit(site, source, [Replacement(start=start, end=end, text=text)], FILLED)
 
 
 def _number_to_full(
     site: SiteEvidence, source: ModuleSource, call: ast.Call, device: ast.expr | None, whole: ast.Call | None = None
 ) -> Edit:
+    if device is None:
+        raise DeclinedError("Data, device or shape of the tensor were not seen")
+    shape, number = _one_number(site, source, call)
+    torch = torch_of(call)
+    dtype = keyword(call, "dtype")
+    arguments = [shape, number]
+    if dtype is not None:
+        arguments.append(f"dtype={source.code(dtype)}")
+    elif site.dtype not in PLAIN_DTYPES:
+        arguments.append(f"dtype={torch}.{site.dtype}")
+    arguments.append(f"device={source.code(device)}")
+    start, end = source.span(whole or call)
+    return _edit(
+        site, source, [Replacement(start=start, end=end, text=f"{torch}.full({', '.join(arguments)})")], FILLED
+    )
+
+
+def _number_to_new_full(site: SiteEvidence, source: ModuleSource, call: ast.Call, like: ast.expr) -> Edit:
+    """``x.new_tensor([t] * n)`` → ``x.new_full((n,), t)``: both take dtype and device from ``x``."""
+    shape, number = _one_number(site, source, call)
+    others = [f"{each.arg}={source.code(each.value)}" for each in call.keywords if each.arg != "data"]
+    start, end = source.span(call)
+    text = f"{in_parentheses(source, like)}.new_full({', '.join([shape, number, *others])})"
+    return _edit(site, source, [Replacement(start=start, end=end, text=text)], FILLED)
+
+
+def _one_number(site: SiteEvidence, source: ModuleSource, call: ast.Call) -> tuple[str, str]:
+    """(shape, number) of ``tensor(number)``, ``tensor([number])`` or ``tensor([number] * n)``, as text."""
     check_arguments(call, frozenset({"data", "dtype", "device"}))
     value = argument(call, 0, "data")
-    if value is None or device is None or site.shape is None:
+    if value is None or site.shape is None:
         raise DeclinedError("Data, device or shape of the tensor were not seen")
     if site.shape == () and not isinstance(value, ast.List | ast.Tuple):
         shape = "()"
@@ -160,18 +203,7 @@ def _number_to_full(
         raise DeclinedError("More than one number is copied")
     if is_tensor(value, site.stack[0].values, "cuda"):
         raise DeclinedError("The number lies on the device: keep-scalar-on-device is the fix for it")
-    torch = torch_of(call)
-    dtype = keyword(call, "dtype")
-    arguments = [shape, source.code(value)]
-    if dtype is not None:
-        arguments.append(f"dtype={source.code(dtype)}")
-    elif site.dtype not in PLAIN_DTYPES:
-        arguments.append(f"dtype={torch}.{site.dtype}")
-    arguments.append(f"device={source.code(device)}")
-    start, end = source.span(whole or call)
-    text = f"{torch}.full({', '.join(arguments)})"
-    said = "The number goes to the device as an argument of the kernel that fills the tensor: nothing is copied."
-    return _edit(site, source, [Replacement(start=start, end=end, text=text)], said)
+    return shape, source.code(value)
 
 
 def _filled_in_place(site: SiteEvidence, source: ModuleSource, target: ast.Subscript, values: Values) -> Edit:

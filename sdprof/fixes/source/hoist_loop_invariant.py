@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 
-import msgspec
+from msgspec.structs import replace
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
-from sdprof.fixes.source.reading.host_copies import Frame
+from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.host_trees import FACTORIES, PURE, RANDOM
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
 from sdprof.fixes.source.reading.moves import Move, move_of
@@ -62,7 +63,9 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             edits.append(_attribute_moved(site, source, move))
         edits += _kept_move(site, source, move)
     elif last_name(node.func) in ("tensor", "as_tensor") and is_torch_call(source, node):
-        edits += _kept_data(site, source, node)
+        edits += _kept_data(site, source, node, keyword(node, "device"))
+    elif isinstance(node.func, ast.Attribute) and node.func.attr == "new_tensor":
+        edits += _kept_like(site, source, node, node.func.value)
     if not edits:
         raise DeclinedError("What is copied is bound in the loop, and too large to be compared at each visit")
     return tuple(edits)
@@ -245,13 +248,21 @@ def _kept_move(site: SiteEvidence, source: ModuleSource, move: Move) -> list[Edi
     return [_kept(site, source, move.call, arguments)]
 
 
-def _kept_data(site: SiteEvidence, source: ModuleSource, call: ast.Call) -> list[Edit]:
-    device = keyword(call, "device")
+def _kept_data(site: SiteEvidence, source: ModuleSource, call: ast.Call, device: ast.expr | None) -> list[Edit]:
     if device is None or not call.args or site.bytes > MOST_KEPT_BYTES * site.count:
         return []
     others = [f"{each.arg}={source.code(each.value)}" for each in call.keywords if each.arg not in ("device", None)]
     host = f"{source.code(call.func)}({', '.join([source.code(call.args[0]), *others])})"
     return [_kept(site, source, call, [host, source.code(device)])]
+
+
+def _kept_like(site: SiteEvidence, source: ModuleSource, call: ast.Call, like: ast.expr) -> list[Edit]:
+    """``x.new_tensor(data)``, whose dtype and device are those of ``x``."""
+    if dotted(like) is None or len(call.args) != 1 or call.keywords or site.bytes > MOST_KEPT_BYTES * site.count:
+        return []
+    torch, imports = torch_name(source)
+    host = f"{torch}.tensor({source.code(call.args[0])}, dtype={source.code(like)}.dtype)"
+    return [replace(_kept(site, source, call, [host, f"{source.code(like)}.device"]), imports=imports)]
 
 
 def _kept(site: SiteEvidence, source: ModuleSource, node: ast.expr, arguments: list[str]) -> Edit:
@@ -289,4 +300,4 @@ def _index_kept(site: SiteEvidence, frame: Frame, node: ast.Subscript) -> tuple[
         "A helper keeps the index on the device while its content is the same.",
         ("_on_device",),
     )
-    return (msgspec.structs.replace(edit, imports=imports),)
+    return (replace(edit, imports=imports),)

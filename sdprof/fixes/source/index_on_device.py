@@ -9,9 +9,11 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
-from sdprof.fixes.source.reading.host_copies import Frame, make_host, twin
+from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.host_origins import make_host
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
 from sdprof.fixes.source.reading.tensor_calls import is_only_read
+from sdprof.fixes.source.reading.twins import twin
 from sdprof.model import FixMeta
 
 META = FixMeta(

@@ -58,16 +58,16 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     values = site.stack[0].values
     name = last_name(node.func)
     if name in CHOICES and isinstance(node.func, ast.Name):
-        text, said = _chosen(source, node, values)
+        texts, said = _chosen(source, node, values)
     elif name in FILLS:
-        text, said = _filled(source, node, site.dtype, values)
+        texts, said = _filled(source, node, site.dtype, values)
     elif name in COPIES and is_torch_call(source, node):
         together = stacked(site, source, node, values)
-        text, said = (together, STACKED) if together else _copied(source, node, site.dtype, values)
+        texts, said = (together, STACKED) if together else _copied(source, node, site.dtype, values)
     else:
         raise DeclinedError("The number is not read by a call that fills or compares")
     start, end = source.span(node)
-    return (
+    return tuple(
         Edit(
             fix=META.id,
             file=source.path,
@@ -76,11 +76,12 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             numerics="exact",
             proof="data",
             description=said,
-        ),
+        )
+        for text in texts
     )
 
 
-def _filled(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> tuple[str, str]:
+def _filled(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> tuple[tuple[str, ...], str]:
     check_arguments(call, frozenset({"size", "fill_value", "dtype", "device", "input"}))
     name, torch = last_name(call.func), torch_of(call)
     method = name == "new_full"
@@ -107,10 +108,10 @@ def _filled(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> 
     text = f"{cast_text(source, value, dtype, seen, torch)}.expand({shape})"
     if not is_only_read(source, call):
         text += ".clone()"
-    return text, "The number is spread over the shape on the device, where it lies, and never read."
+    return (text,), "The number is spread over the shape on the device, where it lies, and never read."
 
 
-def _copied(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> tuple[str, str]:
+def _copied(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> tuple[tuple[str, ...], str]:
     check_arguments(call, frozenset({"data", "dtype", "device"}))
     value = argument(call, 0, "data")
     device = keyword(call, "device")
@@ -132,17 +133,19 @@ def _copied(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> 
     dtype = _dtype_text(source, call) or (f"{torch_of(call)}.{seen_as}" if was_read else None)
     text = cast_text(source, value, dtype, seen, torch_of(call))
     text += ".clone()" if count is None else f".expand({count}).clone()"
-    return text, "The number is copied on the device, where it lies, and never read."
+    return (text,), "The number is copied on the device, where it lies, and never read."
 
 
-def _chosen(source: ModuleSource, call: ast.Call, values: Values) -> tuple[str, str]:
+def _chosen(source: ModuleSource, call: ast.Call, values: Values) -> tuple[tuple[str, ...], str]:
     if len(call.args) != 2 or call.keywords:
         raise DeclinedError("More than two values are compared")
     if any(is_tensor(each, values, "cuda") is not True for each in call.args):
         raise DeclinedError("It was not seen that both values are tensors on the device")
     name = CHOICES[last_name(call.func)]
     arguments = ", ".join(source.code(each) for each in call.args)
-    return f"torch.{name}({arguments})", "The smaller or larger of the two is chosen on the device (neither being NaN)."
+    return (
+        f"torch.{name}({arguments})",
+    ), "The smaller or larger of the two is chosen on the device (no NaN among them)."
 
 
 def number_read(node: ast.expr) -> ast.expr | None:

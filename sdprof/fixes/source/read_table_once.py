@@ -9,8 +9,13 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.index_on_device import can_stay_on_device
 from sdprof.fixes.source.module_source import Sources
-from sdprof.fixes.source.reading.host_copies import Frame, HostCopy, make_host, merged, tensor_leaves, twin
+from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.host_copy import HostCopy, merged
+from sdprof.fixes.source.reading.host_origins import make_host
+from sdprof.fixes.source.reading.made_from_host import made_from_host
 from sdprof.fixes.source.reading.names import bindings, last_name, scope_of
+from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
+from sdprof.fixes.source.reading.twins import twin
 from sdprof.model import FixMeta
 
 META = FixMeta(
@@ -90,6 +95,9 @@ def _copied(frame: Frame, leaf: ast.expr) -> HostCopy | None:
         start, end = frame.source.span(leaf)
         copy.replacements.append(Replacement(start=start, end=end, text=copy.text))
         return copy
+    made = made_from_host(frame, leaf)
+    if made is not None:
+        return made
     if isinstance(leaf, ast.Subscript):
         return _index_made_host(frame, leaf)
     return make_host(frame, leaf)

@@ -126,6 +126,20 @@ def _bound_by(node: ast.AST, name: str) -> Iterator[Binding]:
         yield Binding("other", node)
 
 
+def unpacked(statement: ast.AST, value: ast.expr, name: str) -> ast.expr | None:
+    """What ``name`` gets of ``a, b = x, y``; the value itself of a plain assignment."""
+    if not isinstance(statement, ast.Assign):
+        return value
+    for target in statement.targets:
+        if isinstance(target, ast.Name) and target.id == name:
+            return value
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            for part, given in zip(target.elts, value.elts, strict=True):
+                if isinstance(part, ast.Name) and part.id == name:
+                    return given
+    return None
+
+
 def stored_names(target: ast.AST) -> set[str]:
     """Plain names that a target binds; none for ``x[0]`` and ``x.y``."""
     if isinstance(target, ast.Name):

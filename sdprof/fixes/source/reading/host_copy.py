@@ -1,0 +1,50 @@
+"""What it takes to have on the host what lies on the device."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from sdprof.fixes.source.edit import Replacement
+from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.names import Scope, dotted, is_free, last_name
+
+
+@dataclass
+class HostCopy:
+    """What it takes to have a value on the host."""
+
+    file: str
+    replacements: list[Replacement] = field(default_factory=list)
+    text: str | None = None
+    """The twin; None where the value was made a host value at its origin, and its name may stay."""
+    computes: bool = False
+    """The host computes something that the device computed before."""
+    said: str = ""
+
+
+def merged(copies: list[HostCopy], *, computes: bool) -> HostCopy | None:
+    """Several copies in one file as one; None where they lie in several."""
+    files = {each.file for each in copies}
+    if len(files) != 1:
+        return None
+    replacements: list[Replacement] = []
+    for each in copies:
+        replacements += [one for one in each.replacements if one not in replacements]
+    said = " ".join(dict.fromkeys(each.said for each in copies))
+    return HostCopy(files.pop(), replacements, None, computes or any(each.computes for each in copies), said)
+
+
+def host_name(scope: Scope, table: ast.expr) -> str | None:
+    """A name for the host copy of a table: the same for the same table, never the same for two."""
+    full = dotted(table) or ""
+    last = full.rpartition(".")[2].lstrip("_")
+    rivals = {dotted(each) for each in ast.walk(scope) if dotted(each) and last_name(each).lstrip("_") == last}
+    wished = f"{last}_on_host" if rivals <= {full} else f"{full.replace('.', '_')}_on_host"
+    return wished if is_free(scope, wished) else None
+
+
+def in_place(source: ModuleSource, node: ast.expr, text: str) -> Replacement:
+    """Another text where the expression stood."""
+    start, end = source.span(node)
+    return Replacement(start=start, end=end, text=text)

@@ -1,0 +1,89 @@
+"""Make a value a host value where it comes from: in its assignment, or in the call that hands it over."""
+
+from __future__ import annotations
+
+import ast
+
+from sdprof.fixes.source.reading.calls import given_as
+from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.host_copy import HostCopy, in_place, merged
+from sdprof.fixes.source.reading.names import Function, bindings, last_name, scope_of, unpacked
+from sdprof.fixes.source.reading.seen import Values, value_of
+from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
+from sdprof.fixes.source.reading.twins import twin
+from sdprof.model import SeenValue
+
+CALLED_BY_OTHER_NAMES = frozenset({"forward", "__call__", "__init__"})
+
+
+def make_host(frame: Frame, node: ast.expr) -> HostCopy | None:
+    """Make the value of a name a host value where it comes from."""
+    if not isinstance(node, ast.Name):
+        return None
+    scope = scope_of(frame.source, node)
+    bound = bindings(scope, node.id)
+    assigned = [each for each in bound if each.kind in ("assignment", "unpacking")]
+    parameter = any(each.kind == "parameter" for each in bound)
+    if len(assigned) == 1 and not parameter and len(bound) == 1 and assigned[0].value is not None:
+        value = assigned[0].value
+        if assigned[0].kind == "unpacking" and isinstance(value, ast.Tuple):
+            value = unpacked(assigned[0].node, value, node.id) or value
+        seen = value_of(node, frame.values)
+        counts = seen is not None and _is_integer(seen) and _tensors_are_integers(value, frame.values)
+        return host_operands(frame, value, counts=counts)
+    if parameter and isinstance(scope, Function):
+        return _from_caller(frame, scope, node.id)
+    return None
+
+
+def host_operands(frame: Frame, value: ast.expr, *, counts: bool = False) -> HostCopy | None:
+    """Compute an expression from host values: each of its operands that has a twin, or can be made a host value.
+
+    :param counts: it takes whole numbers to whole numbers, which come out the same on any device.
+    """
+    own = twin(frame, value) if isinstance(value, Leaf) else None
+    if own is not None and own.text is not None:
+        own.replacements.append(in_place(frame.source, value, own.text))
+        own.text = None
+        return own
+    found: list[HostCopy] = []
+    for leaf in tensor_leaves(value, frame.values):
+        copy = twin(frame, leaf)
+        if copy is not None and copy.text is not None:
+            copy.replacements.append(in_place(frame.source, leaf, copy.text))
+        else:
+            copy = make_host(frame, leaf)
+        if copy is not None:
+            found.append(copy)
+    if not found:
+        return None
+    return merged(found, computes=not (counts or isinstance(value, Leaf)))
+
+
+def _from_caller(frame: Frame, function: Function, parameter: str) -> HostCopy | None:
+    caller = frame.caller()
+    call = caller.source.node_at(caller.where)
+    if not isinstance(call, ast.Call):
+        return None
+    if last_name(call.func) != function.name and function.name not in CALLED_BY_OTHER_NAMES:
+        return None
+    given = given_as(call, function, parameter)
+    if given is None:
+        return None
+    found = host_operands(caller, given)
+    seen = value_of(ast.Name(parameter), frame.values)
+    if found is not None and not (seen is not None and _is_integer(seen)):
+        found.computes = True  # what the function computes from it is computed on the host from now on
+    return found
+
+
+def _is_integer(seen: SeenValue) -> bool:
+    return seen.dtype.startswith(("int", "uint", "bool"))
+
+
+def _tensors_are_integers(node: ast.expr, values: Values) -> bool:
+    """Whether every tensor that is known to take part holds integers."""
+    leaves = tensor_leaves(node, values)
+    seen = [value_of(leaf.value if isinstance(leaf, ast.Subscript) else leaf, values) for leaf in leaves]
+    tensors = [each for each in seen if each is not None and each.kind == "tensor"]
+    return bool(tensors) and all(map(_is_integer, tensors))

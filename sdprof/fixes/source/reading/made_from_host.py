@@ -1,0 +1,223 @@
+"""A tensor that the step makes on the device from what the host knows: the host need not ask the device for it."""
+
+from __future__ import annotations
+
+import ast
+import copy
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.host_copy import HostCopy, in_place
+from sdprof.fixes.source.reading.host_trees import (
+    COMPUTES,
+    COUNTS,
+    MOVES_DATA,
+    NUMBER_FUNCTIONS,
+    NUMBER_MODULES,
+    PURE,
+    REARRANGES,
+)
+from sdprof.fixes.source.reading.moves import move_of
+from sdprof.fixes.source.reading.names import (
+    around,
+    bindings,
+    dotted,
+    dotted_reads,
+    last_name,
+    scope_of,
+    written_in,
+)
+from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
+from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword
+from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
+
+HOLDS_DATA = frozenset({"tensor", "as_tensor", "from_numpy", "FloatTensor", "LongTensor"})
+LIKE = {"new_full": "full", "new_tensor": "tensor", "new_zeros": "zeros", "new_ones": "ones"}
+CASTS = frozenset({"float", "double", "half", "long", "int", "to", "type"})
+
+
+def made_from_host(frame: Frame, node: ast.expr) -> HostCopy | None:
+    """Read ``t``, ``t[0]`` of ``t = torch.full((n,), i, device=d)`` from what it is made of; a whole number is itself.
+
+    None where the name has another origin, where its tensor was written to, or where what it is made of may have
+    changed since.
+    """
+    name = node.value if isinstance(node, ast.Subscript) else node
+    if not isinstance(name, ast.Name) or not isinstance(node, Leaf):
+        return None
+    if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
+        return None
+    source = frame.source
+    bound = bindings(scope_of(source, name), name.id)
+    if len(bound) != 1 or bound[0].kind != "assignment" or bound[0].value is None:
+        return None
+    made = bound[0].value
+    between = _written_between(source, bound[0].node, node)
+    if between is None or name.id in between:
+        return None
+    number = _whole_number(source, made, name, node, frame.values)
+    for single in (True, False):
+        try:
+            version = _HostVersion(source, frame.values, single=single)
+            text = version.of(made) if number is None else number
+        except DeclinedError:
+            continue
+        if single and number is None and not (isinstance(node, ast.Subscript) and _is_row(name, frame.values)):
+            continue
+        if isinstance(node, ast.Subscript) and not single:
+            text = f"{text}[{source.code(node.slice)}]"
+        reads = dotted_reads(ast.parse(text))
+        if any(each in between or any(each.startswith(f"{one}.") for one in between) for each in reads):
+            continue
+        if isinstance(source.parents[node], ast.Attribute) and isinstance(ast.parse(text, mode="eval").body, ast.BinOp):
+            text = f"({text})"
+        computes = version.computes and number is None
+        said = f"{name.id} is made of what the host knows."
+        return HostCopy(source.path, [in_place(source, node, text)], computes=computes, said=said)
+    return None
+
+
+def _is_row(name: ast.Name, values: Values) -> bool:
+    seen = value_of(name, values)
+    return seen is not None and len(seen.shape) == 1
+
+
+def _written_between(source: ModuleSource, assignment: ast.AST, read: ast.expr) -> set[str] | None:
+    """What is bound or written to between an assignment and a read; None unless the one comes before the other."""
+    block = source.parents[assignment]
+    path = [read, *around(source, read, scope_of(source, read))]
+    if block not in path or not isinstance(assignment, ast.Assign) or len(assignment.targets) != 1:
+        return None
+    path = path[: path.index(block) + 1]
+    written: set[str] = set()
+    begun = False
+    for outer, inner in list(zip(path[1:], path[:-1], strict=True))[::-1]:
+        for statements in (each for each in vars(outer).values() if isinstance(each, list)):
+            if inner in statements and isinstance(inner, ast.stmt):
+                first = statements.index(assignment) + 1 if outer is block and assignment in statements else 0
+                begun |= outer is block and 0 < first <= statements.index(inner)
+                for statement in statements[first : statements.index(inner)]:
+                    written |= written_in(statement)
+        if outer is not block and isinstance(outer, ast.stmt) and not isinstance(outer, ast.If | ast.Assign):
+            written |= written_in(outer)  # a loop may come round, and what else a statement does is not looked at
+        elif isinstance(outer, ast.If) and outer is not block:
+            written |= written_in(outer.test)
+        elif isinstance(outer, ast.Assign):
+            written |= written_in(outer.value)
+    return written if begun else None
+
+
+class _HostVersion:
+    """The same expression with its tensors on the host."""
+
+    def __init__(self, source: ModuleSource, values: Values, *, single: bool) -> None:
+        self.source = source
+        self.values = values
+        self.single = single
+        """Of a row of equal elements, one: a tensor without dimensions."""
+        self.computes = False
+        """A tensor of fractions is computed, not only made."""
+
+    def of(self, node: ast.expr) -> str:
+        """The text of it.
+
+        :raises DeclinedError: a part of it lies on the device, is drawn, or is not known to have no effect.
+        """
+        return ast.unparse(self._of(node))
+
+    def _of(self, node: ast.expr) -> ast.expr:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+            return self._of_call(node)
+        if isinstance(node, ast.BinOp):
+            self.computes |= not self._is_known(node)
+            return ast.BinOp(self._of(node.left), node.op, self._of(node.right))
+        if isinstance(node, ast.UnaryOp):
+            return ast.UnaryOp(node.op, self._of(node.operand))
+        if self._is_known(node):
+            return node
+        raise DeclinedError(f"{self.source.code(node)} is not known to the host")
+
+    def _of_call(self, call: ast.Call) -> ast.expr:
+        name = last_name(call.func)
+        if is_torch_call(self.source, call) and name in MOVES_DATA | COUNTS | COMPUTES | HOLDS_DATA:
+            self.computes |= name in COMPUTES
+            return self._one_of(name, self._without_device(call))
+        if isinstance(call.func, ast.Attribute):
+            owner = call.func.value
+            if name in LIKE and value_of(owner, self.values) is not None:
+                made = self._without_device(call)
+                made.func = ast.Attribute(ast.Name("torch"), LIKE[name])
+                if keyword(call, "dtype") is None:
+                    made.keywords.append(ast.keyword("dtype", ast.Attribute(owner, "dtype")))
+                return self._one_of(LIKE[name], made)
+            if name in ("to", "cuda") and not self._casts(call):
+                move = move_of(self.source, call, self.values)
+                if move.dtype_text is None:
+                    return self._of(move.host)
+                cast = ast.parse(move.dtype_text, mode="eval").body
+                return ast.Call(ast.Attribute(self._of(move.host), "to"), [cast], [])
+            if name in (CASTS if self.single else PURE) and all(map(self._is_known, call.args)) and not call.keywords:
+                self.computes |= name not in REARRANGES | CASTS
+                return ast.Call(ast.Attribute(self._of(owner), name), call.args, [])
+        if self._is_known(call):
+            return call
+        raise DeclinedError(f"{self.source.code(call)} is not known to the host")
+
+    def _without_device(self, call: ast.Call) -> ast.Call:
+        made = copy.copy(call)
+        made.keywords = [each for each in call.keywords if each.arg != "device"]
+        given = [*made.args, *(each.value for each in made.keywords)]
+        if self.single:
+            given = [each for each in given if not isinstance(each, ast.Tuple)]
+        if not all(map(self._is_known, given)) or any(each.arg in (None, "out") for each in call.keywords):
+            raise DeclinedError("What the tensor is made of is not known to the host")
+        return made
+
+    def _one_of(self, name: str, made: ast.Call) -> ast.Call:
+        """``full((), i)`` of ``full((n,), i)``, ``tensor(i)`` of ``tensor([i] * n)``."""
+        if not self.single:
+            return made
+        first = made.args[0] if made.args else None
+        if name == "tensor" and isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mult):
+            first = first.left
+        if name == "tensor" and isinstance(first, ast.List) and len(first.elts) == 1:
+            made.args = [first.elts[0]]
+        elif name in ("full", "ones", "zeros") and len(made.args) == (2 if name == "full" else 1):
+            made.args = [ast.Tuple([], ast.Load()), *made.args[1:]]
+        else:
+            raise DeclinedError("Its elements are not all the same")
+        return made
+
+    def _casts(self, call: ast.Call) -> bool:
+        """``.to(torch.float32)`` moves nothing."""
+        given = [*call.args, *(each.value for each in call.keywords)]
+        return len(given) == 1 and (dotted(given[0]) or "").startswith(("torch.float", "torch.int", "torch.bfloat"))
+
+    def _is_known(self, node: ast.expr) -> bool:
+        """Whether the host has it without asking, and asking has no effect."""
+        for each in ast.walk(node):
+            if isinstance(each, ast.Call):
+                owner = last_name(each.func.value) if isinstance(each.func, ast.Attribute) else ""
+                if last_name(each.func) not in NUMBER_FUNCTIONS and owner not in NUMBER_MODULES:
+                    return False
+            elif isinstance(each, ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr | ast.Lambda | ast.Starred):
+                return False
+        if isinstance(node, ast.Name | ast.Attribute) and dotted(node) in self.values:
+            return is_tensor(node, self.values, "cuda") is False
+        return not any(is_tensor(leaf, self.values, "cpu") is not True for leaf in tensor_leaves(node, self.values))
+
+
+def _whole_number(source: ModuleSource, made: ast.expr, name: ast.Name, read: ast.expr, values: Values) -> str | None:
+    """``i``, where a tensor of whole numbers is filled with it and one of them is read as a number."""
+    parent = source.parents[read]
+    if isinstance(parent, ast.Attribute | ast.Subscript) or not isinstance(made, ast.Call):
+        return None
+    tensor, filled = value_of(name, values), made.args[1] if len(made.args) == 2 else None
+    if last_name(made.func) != "full" or tensor is None or filled is None:
+        return None
+    number = value_of(filled, values)
+    alone = tensor.shape == () or isinstance(read, ast.Subscript)
+    if not (alone and tensor.dtype.startswith("int") and number is not None and number.kind == "number"):
+        return None
+    return source.code(filled) if number.dtype == "int" else None

@@ -1,0 +1,129 @@
+"""Write some elements of a tensor by a mask without asking the device how many they are."""
+
+from __future__ import annotations
+
+import ast
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.edit import Edit, Replacement
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.calls import in_parentheses
+from sdprof.fixes.source.reading.functional import torch_name
+from sdprof.fixes.source.reading.names import dotted, statement_of
+from sdprof.fixes.source.reading.seen import Values, value_of
+from sdprof.model import FixMeta, SeenValue
+
+META = FixMeta(
+    id="select-by-mask",
+    title="Choose between tensors by a mask without counting its elements",
+    kind="source",
+    numerics="exact",
+    removes=("sync-in-loop",),
+    order=10,
+)
+ELEMENTWISE = (ast.Add, ast.Sub, ast.Mult, ast.Div)
+"""Rounded one by one as IEEE 754 says: an element's result does not depend on where in the tensor it stands."""
+
+
+def concerns(site: SiteEvidence) -> bool:
+    """Whether the host asked for the number of elements that a mask selects."""
+    return site.kind == "SYNC" and (site.op.startswith("aten::index") or "index_put" in site.op)
+
+
+def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
+    """``x[mask] = y[mask]`` → ``x.copy_(torch.where(mask, y, x))``, in place as before.
+
+    ``y[mask]`` may stand in sums and products with numbers and with other entries of the same mask; a scalar on the
+    device may be written, too. A mask of fewer dimensions selects along the first ones.
+    """
+    source, values = sources.of(site.where.file), site.stack[0].values
+    statement = statement_of(source, source.node_at(site.where))
+    target = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ELEMENTWISE):
+        target = statement.target
+    if not isinstance(target, ast.Subscript) or dotted(target.value) is None:
+        raise DeclinedError("The elements that a mask selects are used by themselves: how many they are matters")
+    assert isinstance(statement, ast.Assign | ast.AugAssign)
+    written, mask = value_of(target.value, values), _mask(target.slice, values)
+    if written is None or mask is None or written.device != "cuda" or mask.device != "cuda":
+        raise DeclinedError("It was not seen that a mask on the device selects from a tensor there")
+    if written.shape[: len(mask.shape)] != mask.shape:
+        raise DeclinedError("The mask has not the shape of the first dimensions of what it selects from")
+    torch, imports = torch_name(source)
+    x, chosen = source.code(target.value), in_parentheses(source, target.slice)
+    missing = len(written.shape) - len(mask.shape)
+    broadcast = f"{chosen}[{', '.join(['...', *['None'] * missing])}]" if missing else source.code(target.slice)
+    other = _everywhere(source, statement.value, target.slice, written, values)
+    start, end = source.span(statement)
+    if isinstance(statement, ast.AugAssign):
+        operator = source.text[source.span(target)[1] : source.span(statement.value)[0]].partition("=")[0].strip()
+        other = f"{x} {operator} {f'({other})' if isinstance(statement.value, ast.BinOp) else other}"
+    return (
+        Edit(
+            fix=META.id,
+            file=source.path,
+            where=site.where,
+            replacements=(
+                Replacement(start=start, end=end, text=f"{x}.copy_({torch}.where({broadcast}, {other}, {x}))"),
+            ),
+            imports=imports,
+            numerics="exact",
+            proof="data",
+            description="Every element is chosen on the device; how many the mask selects is never asked.",
+        ),
+    )
+
+
+def _mask(node: ast.expr, values: Values) -> SeenValue | None:
+    """What was seen of the tensor that a mask is made of, where the mask is one of truth values."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
+        return _mask(node.operand, values)
+    if isinstance(node, ast.Compare) and len(node.comparators) == 1:
+        if isinstance(node.ops[0], ast.Is | ast.IsNot | ast.In | ast.NotIn):
+            return None
+        number = node.comparators[0]
+        seen = value_of(node.left, values)
+        return seen if seen is not None and seen.kind == "tensor" and _is_number(number, values) else None
+    seen = value_of(node, values)
+    return seen if seen is not None and seen.kind == "tensor" and seen.dtype == "bool" else None
+
+
+def _everywhere(source: ModuleSource, value: ast.expr, mask: ast.expr, written: SeenValue, values: Values) -> str:
+    """The value without the mask: computed for every element instead of for those that it selects.
+
+    :raises DeclinedError: something in it is no entry of the same mask, no number and no arithmetic with these.
+    """
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ELEMENTWISE) and not _is_scalar(value, values):
+        start, end = source.span(value)
+        left, right = (_everywhere(source, each, mask, written, values) for each in (value.left, value.right))
+        between = source.text[source.span(value.left)[1] : source.span(value.right)[0]]
+        before, behind = source.text[start : source.span(value.left)[0]], source.text[source.span(value.right)[1] : end]
+        return f"{before}{left}{between}{right}{behind}"
+    if isinstance(value, ast.Subscript) and ast.dump(value.slice) == ast.dump(mask):
+        seen = value_of(value.value, values)
+        if seen is None or (seen.kind, seen.shape, seen.dtype) != ("tensor", written.shape, written.dtype):
+            raise DeclinedError(f"It was not seen that {source.code(value.value)} has the shape and type of the target")
+        return source.code(value.value)
+    if _is_scalar(value, values, written.dtype):
+        return source.code(value)
+    raise DeclinedError("What is written is not what the same mask selects from another tensor")
+
+
+def _is_scalar(node: ast.expr, values: Values, dtype: str = "") -> bool:
+    """A Python number, or a tensor of one on the device of this dtype."""
+    entry = isinstance(node, ast.Subscript) and _is_number(node.slice, values)
+    seen = value_of(node.value if isinstance(node, ast.Subscript) else node, values)
+    on_device = seen is not None and (seen.kind, seen.dtype, seen.device) == ("tensor", dtype, "cuda")
+    return (on_device and seen is not None and len(seen.shape) == entry) or _is_number(node, values)
+
+
+def _is_number(node: ast.expr, values: Values) -> bool:
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, int | float)
+    if isinstance(node, ast.UnaryOp):
+        return _is_number(node.operand, values)
+    if isinstance(node, ast.BinOp):
+        return _is_number(node.left, values) and _is_number(node.right, values)
+    seen = value_of(node, values)
+    return seen is not None and seen.kind == "number"

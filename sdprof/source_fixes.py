@@ -14,6 +14,8 @@ from sdprof.stages.patch import patches
 from sdprof.stages.rewrite import Rewritten, kept_rewrites
 from sdprof.stages.rewrites import audited_texts, changed_since, rewritten_texts
 
+ANY_MAY_WRITE = 0o222
+
 
 class CannotFixError(Exception):
     """The fixes cannot be shown or written: one sentence that says why and what to do."""
@@ -85,7 +87,8 @@ def _text_of(audited: AuditedFile) -> str | None:
 
 
 def _not_writable(file: Path) -> str:
-    if os.access(file, os.W_OK) and os.access(file.resolve().parent, os.W_OK):
+    meant_to_change = file.stat().st_mode & ANY_MAY_WRITE  # root may write to any file, whatever its owner meant
+    if meant_to_change and os.access(file, os.W_OK) and os.access(file.resolve().parent, os.W_OK):
         return ""
     return f"{file} is read-only; make it writable, or apply patch.diff to a copy."
 

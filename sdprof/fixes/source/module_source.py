@@ -59,7 +59,7 @@ class ModuleSource:
         text = self._lines[line - 1] if line <= len(self._lines) else ""
         return self._starts[min(line, len(self._starts)) - 1] + len(text.encode()[:column].decode(errors="replace"))
 
-    def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+    def span(self, node: ast.expr | ast.stmt | ast.arg) -> tuple[int, int]:
         """First and end offset of a node; parentheses around it are no part of it."""
         end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
         return self.offset(node.lineno, node.col_offset), self.offset(end_line, end_column)

@@ -10,6 +10,7 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.index_on_device import can_stay_on_device
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.handed_over import handed_over
 from sdprof.fixes.source.reading.host_copy import HostCopy, merged
 from sdprof.fixes.source.reading.host_origins import make_host
 from sdprof.fixes.source.reading.made_from_host import made_from_host
@@ -65,6 +66,15 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     whole = merged(copies, computes=_computes(frame, node, leaves)) if copies else None
     if whole is not None:
         edits.append(_edit(site, whole))
+    try:
+        given = [handed_over(frame, leaf) for leaf in leaves]
+        together = (
+            merged([each for each in given if each], computes=_computes(frame, node, leaves)) if any(given) else None
+        )
+        if together is not None:
+            edits.append(_edit(site, together))
+    except DeclinedError as declined:
+        unreached = unreached or str(declined)
     plainer = can_stay_on_device(frame, node)  # index-on-device needs no helper
     if not plainer and all(_fits_helper(leaf) for leaf in leaves) and site.where.function != "<module>":
         edits.append(_with_helper(site, frame, leaves, computes=_computes(frame, node, leaves)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from sdprof.model import SeenValue
 from tests.fixes.source.by_hand import rewritten, site_at, tensor
@@ -39,6 +40,7 @@ def after(body: str, expression: str, occurrence: int = 0) -> str:
         ("level = (torch.ones(n) * s).float().to(device)", "level[0] > 0", "(torch.ones(()) * s).float() > 0"),
         ("share = torch.tensor(i / n, device=device)", "share > 0", "torch.tensor(i / n) > 0"),
         ("share = y.new_tensor(s)", "share > 0", "torch.tensor(s, dtype=y.dtype) > 0"),
+        ("level = torch.ones(n, device=device) + s", "2 - level[0]", "2 - (torch.ones(()) + s)"),
         ("t = torch.arange(n).to(device)", "t.max() > 0", "torch.arange(n).max() > 0"),
     ],
 )
@@ -67,3 +69,50 @@ def test_the_host_reads_what_it_knows(made: str, read: str, expected: str) -> No
 def test_what_may_have_changed_is_read_from_the_tensor(body: str) -> None:
     changed = after(body, "t[0] > 0")
     assert changed.startswith("declined") or "if _on_host(t)[0] > 0" in changed or "if _on_host(t[0]) > 0" in changed
+
+
+def handed_over(signature: str, call: str, made: str = "t = torch.full((n,), i, device=device)") -> str:
+    text = f"""
+        import torch
+
+        def step({signature}):
+            if t[0] > 0:
+                return x + 1
+            return x
+
+        def f(x, y, n, s, device):
+            for i in range(n):
+                {made}
+                x = {call}
+            return x
+    """
+    fields = {"kind": "SYNC", "op": "aten::_local_scalar_dense", "shape": (), "values": VALUES}
+    site, sources = site_at(text, "t[0] > 0", function="step", **fields)
+    caller, _ = site_at(text, call, function="f", values=VALUES)
+    return rewritten("read-table-once", replace(site, stack=(*site.stack, *caller.stack)), sources)
+
+
+def test_the_caller_hands_the_number_over() -> None:
+    changed = handed_over("x, t", "step(x, t)")
+    assert "def step(x, t, t_on_host=None):" in changed
+    assert "if (t[0] if t_on_host is None else t_on_host) > 0:" in changed
+    assert "x = step(x, t, t_on_host=i)" in changed
+    assert "def step(x, t, scale=1.0, t_on_host=None):" in handed_over("x, t, scale=1.0", "step(x, t=t)")
+
+
+@pytest.mark.parametrize(
+    ("signature", "call", "made"),
+    [
+        ("x, t, *others", "step(x, t)", "t = torch.full((n,), i, device=device)"),
+        ("x, t, **others", "step(x, t)", "t = torch.full((n,), i, device=device)"),
+        ("x, t, t_on_host=1", "step(x, t)", "t = torch.full((n,), i, device=device)"),
+        ("x, t", "step(*(x, t))", "t = torch.full((n,), i, device=device)"),
+        ("x, t", "step(x, t + 1)", "t = torch.full((n,), i, device=device)"),
+        ("x, t", "step(x, t)", "t = torch.randint(9, (n,), device=device)"),
+        ("x, t", "step(x, t)", "t = torch.full((n,), i, device=device); i = 0"),
+    ],
+)
+def test_a_call_that_cannot_hand_it_over_stays(signature: str, call: str, made: str) -> None:
+    changed = handed_over(signature, call, made)
+    assert "t_on_host=None" not in changed
+    assert "t_on_host=i" not in changed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.names import Function, last_name
 
@@ -38,6 +39,22 @@ def given_as(call: ast.Call, function: Function, parameter: str) -> ast.expr | N
         order = order[1:]
     position = order.index(parameter) if parameter in order else None
     return argument(call, position, parameter)
+
+
+def with_argument(source: ModuleSource, call: ast.Call, text: str) -> Replacement:
+    """An argument added behind the last one of a call."""
+    arguments = [*call.args, *(each.value for each in call.keywords)]
+    if not arguments:
+        end = source.span(call)[1] - 1
+        return Replacement(start=end, end=end, text=text)
+    end = max(source.span(each)[1] for each in arguments)
+    while (
+        source.text[end] == ")"
+        and source.text[:end].count("(") == source.text[: end + 1].count("(")
+        and (end + 1 < source.span(call)[1])
+    ):
+        end += 1  # the last argument stands in parentheses of its own
+    return Replacement(start=end, end=end, text=f", {text}")
 
 
 def calls_to(source: ModuleSource, name: str) -> list[ast.Call]:

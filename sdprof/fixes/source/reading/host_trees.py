@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.calls import with_argument
 from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of, within
 from sdprof.fixes.source.reading.seen import Values, is_tensor
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword
@@ -162,18 +163,7 @@ def with_device(source: ModuleSource, factory: ast.Call, device: str) -> Replace
     if given is not None:
         start, end = source.span(given)
         return Replacement(start=start, end=end, text=device)
-    arguments = [*factory.args, *(each.value for each in factory.keywords)]
-    if not arguments:
-        end = source.span(factory)[1] - 1
-        return Replacement(start=end, end=end, text=f"device={device}")
-    end = max(source.span(each)[1] for each in arguments)
-    while (
-        source.text[end] == ")"
-        and source.text[:end].count("(") == source.text[: end + 1].count("(")
-        and (end + 1 < source.span(factory)[1])
-    ):
-        end += 1  # the last argument stands in parentheses of its own
-    return Replacement(start=end, end=end, text=f", device={device}")
+    return with_argument(source, factory, f"device={device}")
 
 
 def _is_dtype(node: ast.expr) -> bool:

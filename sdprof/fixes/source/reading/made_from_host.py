@@ -30,10 +30,11 @@ from sdprof.fixes.source.reading.names import (
 )
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword
-from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
+from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 
 HOLDS_DATA = frozenset({"tensor", "as_tensor", "from_numpy", "FloatTensor", "LongTensor"})
 LIKE = {"new_full": "full", "new_tensor": "tensor", "new_zeros": "zeros", "new_ones": "ones"}
+OPERATIONS = (ast.BinOp, ast.UnaryOp)
 CASTS = frozenset({"float", "double", "half", "long", "int", "to", "type"})
 
 
@@ -44,37 +45,50 @@ def made_from_host(frame: Frame, node: ast.expr) -> HostCopy | None:
     changed since.
     """
     name = node.value if isinstance(node, ast.Subscript) else node
-    if not isinstance(name, ast.Name) or not isinstance(node, Leaf):
+    if not isinstance(name, ast.Name):
         return None
-    if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
+    parent = frame.source.parents[node]
+    index = node.slice if isinstance(node, ast.Subscript) else None
+    found = value_on_host(frame, name, index, as_number=not isinstance(parent, ast.Attribute | ast.Subscript))
+    if found is None:
+        return None
+    if not isinstance(parent, ast.Compare | ast.Call):
+        found = f"({found[0]})" if isinstance(ast.parse(found[0], mode="eval").body, OPERATIONS) else found[0], found[1]
+    said = f"{name.id} is made of what the host knows."
+    return HostCopy(frame.source.path, [in_place(frame.source, node, found[0])], computes=found[1], said=said)
+
+
+def value_on_host(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: bool) -> tuple[str, bool] | None:
+    """(text, whether the host computes fractions) of the tensor that a name stands for at its place, or of one entry.
+
+    :param as_number: a Python number will do where the tensor holds whole numbers.
+    """
+    if index is not None and not isinstance(index, ast.Constant):
         return None
     source = frame.source
     bound = bindings(scope_of(source, name), name.id)
     if len(bound) != 1 or bound[0].kind != "assignment" or bound[0].value is None:
         return None
     made = bound[0].value
-    between = _written_between(source, bound[0].node, node)
+    between = _written_between(source, bound[0].node, name)
     if between is None or name.id in between:
         return None
-    number = _whole_number(source, made, name, node, frame.values)
-    for single in (True, False):
+    texts: list[tuple[str, bool]] = []
+    if as_number and (number := _whole_number(source, made, name, index, frame.values)):
+        texts.append((number, False))
+    for single in (True, False) if index is not None and _is_row(name, frame.values) else (False,):
         try:
             version = _HostVersion(source, frame.values, single=single)
-            text = version.of(made) if number is None else number
+            text = version.of(made)
         except DeclinedError:
             continue
-        if single and number is None and not (isinstance(node, ast.Subscript) and _is_row(name, frame.values)):
-            continue
-        if isinstance(node, ast.Subscript) and not single:
-            text = f"{text}[{source.code(node.slice)}]"
+        entry = f"[{source.code(index)}]" if index is not None and not single else ""
+        operation = entry and isinstance(made, OPERATIONS)
+        texts.append((f"({text}){entry}" if operation else f"{text}{entry}", version.computes))
+    for text, computes in texts:
         reads = dotted_reads(ast.parse(text))
-        if any(each in between or any(each.startswith(f"{one}.") for one in between) for each in reads):
-            continue
-        if isinstance(source.parents[node], ast.Attribute) and isinstance(ast.parse(text, mode="eval").body, ast.BinOp):
-            text = f"({text})"
-        computes = version.computes and number is None
-        said = f"{name.id} is made of what the host knows."
-        return HostCopy(source.path, [in_place(source, node, text)], computes=computes, said=said)
+        if not any(each in between or any(each.startswith(f"{one}.") for one in between) for each in reads):
+            return text, computes
     return None
 
 
@@ -208,16 +222,17 @@ class _HostVersion:
         return not any(is_tensor(leaf, self.values, "cpu") is not True for leaf in tensor_leaves(node, self.values))
 
 
-def _whole_number(source: ModuleSource, made: ast.expr, name: ast.Name, read: ast.expr, values: Values) -> str | None:
-    """``i``, where a tensor of whole numbers is filled with it and one of them is read as a number."""
-    parent = source.parents[read]
-    if isinstance(parent, ast.Attribute | ast.Subscript) or not isinstance(made, ast.Call):
+def _whole_number(
+    source: ModuleSource, made: ast.expr, name: ast.Name, index: ast.expr | None, values: Values
+) -> str | None:
+    """``i``, where a tensor of whole numbers is filled with it and one of them is read."""
+    if not isinstance(made, ast.Call):
         return None
     tensor, filled = value_of(name, values), made.args[1] if len(made.args) == 2 else None
     if last_name(made.func) != "full" or tensor is None or filled is None:
         return None
     number = value_of(filled, values)
-    alone = tensor.shape == () or isinstance(read, ast.Subscript)
+    alone = tensor.shape == () or index is not None
     if not (alone and tensor.dtype.startswith("int") and number is not None and number.kind == "number"):
         return None
     return source.code(filled) if number.dtype == "int" else None

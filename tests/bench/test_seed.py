@@ -1,7 +1,6 @@
 """The article's five configurations, tiny, on the CPU."""
 
 import importlib.util
-import os
 from pathlib import Path
 
 import pytest
@@ -18,22 +17,13 @@ KERNELS = {
 }
 
 
-ALL_BATCH_SIZES = pytest.param(
-    "1,2,4",
-    marks=pytest.mark.skipif(
-        "SDPROF_SLOW_TESTS" not in os.environ,
-        reason="compiles for minutes, once for each batch size; SDPROF_SLOW_TESTS=1 runs it",
-    ),
-)
-"""On one core, compiling the tiny UNet takes 8 s with a warm cache and 77 s with an empty one; all else of a batch size
-takes 10 s. That batch sizes are done one after another is seen on a small loop, in test_run.py."""
+BATCH_SIZES = "1,2,4"
 
 
 @pytest.mark.skipif(importlib.util.find_spec("xformers") is not None, reason="xFormers is installed")
-@pytest.mark.parametrize("batch_sizes", ["1", ALL_BATCH_SIZES])
-def test_the_five_configurations(tmp_path: Path, batch_sizes: str) -> None:
+def test_the_five_configurations(tmp_path: Path) -> None:
     done = sdprof(
-        *("bench", "--target", "sd21", "--configs", "seed", "--batch-size", batch_sizes, "--rounds", "3"),
+        *("bench", "--target", "sd21", "--configs", "seed", "--batch-size", BATCH_SIZES, "--rounds", "3"),
         *("--size", "tiny", "--steps", "2", "--height", "32", "--width", "32", "--device", "cpu", "--out", "bench"),
         cwd=tmp_path,
         seconds=900,
@@ -41,7 +31,7 @@ def test_the_five_configurations(tmp_path: Path, batch_sizes: str) -> None:
     assert done.returncode == 0, done.stderr
     (file,) = (tmp_path / "bench").glob("*.bench.json")
     machine = read_bench(file)
-    assert [str(series.settings.batch_size) for series in machine.series] == batch_sizes.split(",")
+    assert [str(series.settings.batch_size) for series in machine.series] == BATCH_SIZES.split(",")
     for series in machine.series:
         assert [run.entry for run in series.runs] == ["A", "C", "D", "E", CONTROL_ENTRY] * 3
         assert not any(run.failure for run in series.runs)

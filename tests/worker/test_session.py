@@ -7,18 +7,20 @@ import einops
 
 from sdprof.worker.session import installed_modules
 
-WITHOUT_EINOPS = frozenset(name for name in sys.modules if not name.startswith("einops"))
+
+def without_einops() -> frozenset[str]:
+    return frozenset(name for name in sys.modules if not name.startswith("einops"))
 
 
 def test_installed_libraries_are_told_in_the_order_of_their_import() -> None:
-    told = installed_modules(WITHOUT_EINOPS, Path("/home/me"))
+    told = installed_modules(without_einops(), Path("/home/me"))
     assert set(told) == {name for name in sys.modules if name.startswith("einops")}
     assert list(told) == [name for name in sys.modules if name in told]
 
 
 def test_a_target_that_is_installed_is_its_own_and_no_library() -> None:
-    assert installed_modules(WITHOUT_EINOPS, Path(einops.__file__).parent) == ()
+    assert installed_modules(without_einops(), Path(einops.__file__).parent) == ()
 
 
 def test_a_target_beside_the_libraries_hides_none() -> None:
-    assert "einops" in installed_modules(WITHOUT_EINOPS, Path(einops.__file__).parents[1])
+    assert "einops" in installed_modules(without_einops(), Path(einops.__file__).parents[1])

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sdprof.collectors.composite_operators import is_composite, operator_name
 from sdprof.collectors.host_origins import HostOrigins, origin_of
 from sdprof.collectors.loop_watch import LoopWatch
+from sdprof.collectors.operator_clock import OperatorClock
 from sdprof.collectors.tensors_within import tensors_within
 from sdprof.collectors.transfer_event import FirstVisits, SeenTransfer
 from sdprof.device.event import TransferKind
@@ -29,10 +30,11 @@ class _Copies(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     supports_higher_order_operators = True
 
-    def __init__(self, watch: LoopWatch) -> None:
+    def __init__(self, watch: LoopWatch, clock: OperatorClock) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.seen: list[SeenTransfer] = []
         self._watch = watch
+        self._clock = clock
         self._first_visits = FirstVisits(watch)
 
     def __torch_dispatch__(
@@ -62,13 +64,14 @@ class _Copies(TorchDispatchMode):  # type: ignore[no-untyped-call]
                         shape=tuple(source.shape),
                         pinned=bool((result if source.is_cuda else source).is_pinned()),
                         non_blocking=bool(kwargs.get("non_blocking", False)),
+                        at=self._clock.now,
                         origin=origin if origin is not None and origin.step == sight.step else None,
                     )
                 )
         return output
 
 
-def watch_cuda(watch: LoopWatch) -> tuple[list[SeenTransfer], tuple[str, ...]]:
+def watch_cuda(watch: LoopWatch, clock: OperatorClock) -> tuple[list[SeenTransfer], tuple[str, ...]]:
     """Run once; copies as operators, waits as sync debug mode warns of them."""
     waits: list[SeenTransfer] = []
     first_visits = FirstVisits(watch)
@@ -77,7 +80,7 @@ def watch_cuda(watch: LoopWatch) -> tuple[list[SeenTransfer], tuple[str, ...]]:
         if SYNC_WARNING in str(message):
             sight = watch.look()
             stack = first_visits.stack("SYNC", WAIT, sight)
-            waits.append(SeenTransfer(kind="SYNC", operator=WAIT, bytes=0, sight=sight, stack=stack))
+            waits.append(SeenTransfer(kind="SYNC", operator=WAIT, bytes=0, sight=sight, stack=stack, at=clock.now))
 
     mode = torch.cuda.get_sync_debug_mode()
     with warnings.catch_warnings():
@@ -85,7 +88,7 @@ def watch_cuda(watch: LoopWatch) -> tuple[list[SeenTransfer], tuple[str, ...]]:
         warnings.showwarning = hear
         torch.cuda.set_sync_debug_mode("warn")
         try:
-            with torch.compiler.set_stance("force_eager"), HostOrigins(watch), _Copies(watch) as copies:
+            with torch.compiler.set_stance("force_eager"), HostOrigins(watch), clock, _Copies(watch, clock) as copies:
                 watch.run()
         finally:
             torch.cuda.set_sync_debug_mode(mode)

@@ -28,6 +28,8 @@ class SeenTransfer:
     """At the first visit of its site."""
     dtype: str = ""
     shape: tuple[int, ...] | None = None
+    at: int = 0
+    """Reading of the operator clock."""
     origin: HostOrigin | None = None
     """What made the tensor that went to the device, in the same step of the loop; None where it was there before."""
 

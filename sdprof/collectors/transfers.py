@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from sdprof.collectors.cuda_transfers import watch_cuda
 from sdprof.collectors.loop_watch import LoopWatch, Sight
+from sdprof.collectors.operator_clock import OperatorClock
 from sdprof.collectors.simulated_transfers import watch_simulated
 from sdprof.collectors.transfer_event import SeenTransfer, SiteKey, site_of
 from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
@@ -35,14 +36,15 @@ def collect(watched: WatchedRun) -> TransferProfile:
         )
     simulated = current.running
     with LoopWatch(watched) as watch:
-        seen, notes = watch_simulated(watch) if simulated else watch_cuda(watch)
+        clock = OperatorClock(watch)
+        seen, notes = watch_simulated(watch, clock) if simulated else watch_cuda(watch, clock)
         steps = watch.steps
     if watched.loop is not None and (watch.astray or steps != watched.loop.steps):
         return collect(replace(watched, loop=None))
     return TransferProfile(
         device="simulated" if simulated else "cuda",
         steps=steps,
-        sites=tuple(sites_of(seen)),
+        sites=tuple(sites_of(seen, clock.moment)),
         notes=notes,
         contents_known=simulated,
         origins_known=True,
@@ -50,16 +52,22 @@ def collect(watched: WatchedRun) -> TransferProfile:
     )
 
 
-def sites_of(seen: Iterable[SeenTransfer]) -> list[TransferSite]:
-    """Merge events of one expression; those in the loop apart from those before and after it."""
+def sites_of(
+    seen: Iterable[SeenTransfer], moment: Callable[[int], float | None] = lambda _at: None
+) -> list[TransferSite]:
+    """Merge events of one expression; those in the loop apart from those before and after it.
+
+    :param moment: from a reading of the operator clock to the share of a step.
+    """
     groups: dict[SiteKey, list[SeenTransfer]] = {}
     for event in seen:
         groups.setdefault(site_of(event.kind, event.operator, event.sight), []).append(event)
-    return [_site(events) for events in groups.values()]
+    return [_site(events, moment) for events in groups.values()]
 
 
-def _site(events: list[SeenTransfer]) -> TransferSite:
+def _site(events: list[SeenTransfer], moment: Callable[[int], float | None]) -> TransferSite:
     first = events[0]
+    moments = [moment(event.at) for event in events if event.sight.step is not None]
     # The first visit on each way to the expression has nothing to be compared with.
     compared = [event.same_content for event in events if event.same_content is not None]
     origin = first.origin if all(event.origin is not None for event in events) else None
@@ -72,6 +80,7 @@ def _site(events: list[SeenTransfer]) -> TransferSite:
         in_loop=first.sight.step is not None,
         identical_content=bool(compared) and all(compared),
         steps=tuple(sorted({event.sight.step for event in events if event.sight.step is not None})),
+        moments=tuple(sorted({round(share, 2) for share in moments if share is not None})),
         pinned=all(event.pinned for event in events),
         non_blocking=all(event.non_blocking for event in events),
         callers=_callers(first.sight),

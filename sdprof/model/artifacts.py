@@ -239,6 +239,9 @@ class TransferSite(msgspec.Struct, frozen=True, kw_only=True):
     """Every visit moved the same bytes; never true where contents were not compared."""
     steps: tuple[int, ...] = ()
     """Steps in which it was seen, from 0."""
+    moments: tuple[float, ...] = ()
+    """How much of a step had passed when it was seen, from 0, when the hot module is called, to 1, when it is called
+    again; to the percent, each once. Counted in operators where the run was watched, in host time in a trace."""
     pinned: bool | None = False
     """The host's side of every copy is page-locked; None where that is not told."""
     non_blocking: bool = False

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sdprof.model import Finding, FindingStatus, Severity
+from sdprof.model import Finding, FindingStatus, FixResult, Severity
 from sdprof.renderers.quantities import milliseconds
 
 STATES: dict[FindingStatus, tuple[str, str]] = {
-    "fixed": ("Fixed", "A fix of the chosen set removed it, and the time was gained."),
+    "fixed": ("Fixed", "A fix of the chosen set removed it, and that set gained time."),
     "open": ("Open", "Still there."),
     "hidden": ("Fixed, no time gained", "A fix removes it, and measurement showed no gain on this machine."),
     "declined": ("Declined", "A fix exists and would not act; the reason is given."),
@@ -40,18 +40,28 @@ def finding_groups(findings: Iterable[Finding]) -> tuple[FindingGroup, ...]:
     return tuple(group for group in groups if group.findings)
 
 
-def cost_in_words(finding: Finding) -> str:
-    """What it costs, or what its fix gained, in a few words; empty where nobody knows."""
+def cost_in_words(finding: Finding, fixes: Iterable[FixResult]) -> str:
+    """What it costs, or what its fix gained, in a few words; empty where nobody knows.
+
+    :param fixes: of the whole audit: their intervals tell whether a gain is more than noise.
+    """
     cost = finding.cost
     if cost is None:
         return ""
     if finding.status == "hidden":
         return "no gain shown"
     if cost.obtained_ms_per_step is not None:
-        return f"{milliseconds(cost.obtained_ms_per_step)} per step gained"
+        words = f"{milliseconds(cost.obtained_ms_per_step)} per step by its fix alone"
+        return words if gain_is_shown(finding, fixes) else f"{words}, within the noise"
     if cost.predicted_ms_per_step is not None:
         return f"{milliseconds(cost.predicted_ms_per_step)} per step predicted"
     return ""
+
+
+def gain_is_shown(finding: Finding, fixes: Iterable[FixResult]) -> bool:
+    """Whether the gain of its best fix alone stays clear of none, over the whole interval."""
+    gains = [fix.gain for fix in fixes if fix.id in finding.fixes and fix.gain is not None and not fix.timed_with]
+    return bool(gains) and max(gains, key=lambda gain: gain.median).low > 1
 
 
 def cost_ms_per_step(finding: Finding) -> float:

@@ -30,7 +30,7 @@ def render(result: AuditResult, *, root: str = "") -> str:
             level = LEVELS[finding.severity]
             shown[level] = shown.get(level, 0) + 1
             if shown[level] <= MOST_ANNOTATIONS:
-                lines.append(_command(level, _properties(finding, root), _message(finding)))
+                lines.append(_command(level, _properties(finding, root), _message(finding, result)))
     return "\n".join(lines) + "\n"
 
 
@@ -47,8 +47,9 @@ def _properties(finding: Finding, root: str) -> dict[str, str]:
     return properties
 
 
-def _message(finding: Finding) -> str:
-    return ". ".join(part.rstrip(".") for part in (finding.title, cost_in_words(finding), finding.reason) if part) + "."
+def _message(finding: Finding, result: AuditResult) -> str:
+    cost = cost_in_words(finding, result.fixes)
+    return ". ".join(part.rstrip(".") for part in (finding.title, cost, finding.reason) if part) + "."
 
 
 def _command(level: str, properties: dict[str, str], message: str) -> str:

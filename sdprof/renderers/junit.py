@@ -25,7 +25,7 @@ def render(result: AuditResult) -> str:
     _comparison(suite, result)
     for group in finding_groups(result.findings):
         for finding in group.findings:
-            _finding(suite, finding, result.target.source_roots)
+            _finding(suite, finding, result)
     for gap in result.missing:
         _case(suite, "missing", gap.section, "skipped", f"{gap.reason} {gap.remedy}")
     counts = {
@@ -58,13 +58,14 @@ def _comparison(suite: ET.Element, result: AuditResult) -> None:
         _case(suite, "comparison", "same output", same, f"{head.same.word}. {head.same.sentence}")
 
 
-def _finding(suite: ET.Element, finding: Finding, roots: tuple[str, ...]) -> None:
+def _finding(suite: ET.Element, finding: Finding, result: AuditResult) -> None:
     name = finding.id
     if finding.locations:
-        name += f" at {place(finding.locations[0], roots)}"
+        name += f" at {place(finding.locations[0], result.target.source_roots)}"
     elif finding.region:
         name += f" in {finding.region}"
-    words = [STATES[finding.status][0], finding.title, cost_in_words(finding), finding.reason]
+    cost = cost_in_words(finding, result.fixes)
+    words = [STATES[finding.status][0], finding.title, cost, finding.reason]
     lines = [row.before + row.marked + row.after for where in finding.locations[:1] for row in excerpt(where).lines]
     _case(suite, "findings", name, _outcome(finding), ". ".join(filter(None, words)), "\n".join(lines))
 

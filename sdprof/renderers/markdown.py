@@ -109,23 +109,21 @@ def _findings(result: AuditResult) -> list[str]:
         if group.status == "passed":
             body = "\n".join(f"- {text(finding.title)}" for finding in group.findings)
         else:
-            body = "\n\n".join(
-                _finding(finding, result.target.source_roots) for finding in group.findings[:MOST_FINDINGS]
-            )
+            body = "\n\n".join(_finding(finding, result) for finding in group.findings[:MOST_FINDINGS])
             if len(group.findings) > MOST_FINDINGS:
                 body += f"\n\n{len(group.findings) - MOST_FINDINGS} more are in audit.json."
         parts.append(_folded(f"{group.title}: {len(group.findings)}", body))
     return parts
 
 
-def _finding(finding: Finding, roots: tuple[str, ...]) -> str:
+def _finding(finding: Finding, result: AuditResult) -> str:
     lines = [f"**{text(finding.title)}** ({finding.severity})"]
-    words = cost_in_words(finding)
+    words = cost_in_words(finding, result.fixes)
     if words:
         lines[0] += f", {words}"
     for where in finding.locations[:1]:
         rows = [line.before + line.marked + line.after for line in excerpt(where).lines]
-        lines.append(code(place(where, roots)))
+        lines.append(code(place(where, result.target.source_roots)))
         if rows:
             lines.append(fenced("\n".join(rows), "python"))
     if finding.reason:

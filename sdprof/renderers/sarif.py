@@ -57,7 +57,7 @@ def _run(result: AuditResult, root: str) -> Json:
         "columnKind": "utf16CodeUnits",
         "invocations": [_invocation(result, [finding for finding in findings if not finding.locations])],
         "results": [
-            _result(finding, numbers[finding.id], root, result.target.source_roots)
+            _result(finding, numbers[finding.id], root, result)
             | ({"fixes": [fix]} if fix is not None and set(finding.fixes) & set(patched) else {})
             for finding in placed
         ],
@@ -89,7 +89,7 @@ def _rule(finding: Finding) -> Json:
 
 def _invocation(result: AuditResult, without_place: Iterable[Finding]) -> Json:
     notifications = [
-        {"level": LEVELS[finding.severity], "message": {"text": _message(finding)}} for finding in without_place
+        {"level": LEVELS[finding.severity], "message": {"text": _message(finding, result)}} for finding in without_place
     ]
     notifications += [
         {"level": "note", "message": {"text": _text(f"Missing: {gap.section}. {gap.reason} {gap.remedy}")}}
@@ -101,16 +101,16 @@ def _invocation(result: AuditResult, without_place: Iterable[Finding]) -> Json:
     return invocation
 
 
-def _result(finding: Finding, rule: int, root: str, source_roots: tuple[str, ...]) -> Json:
+def _result(finding: Finding, rule: int, root: str, result: AuditResult) -> Json:
     first, *others = finding.locations
     written: Json = {
         "ruleId": finding.id,
         "ruleIndex": rule,
         "kind": "fail",
         "level": "note" if finding.status in ("hidden", "declined") else LEVELS[finding.severity],
-        "message": {"text": _message(finding)},
+        "message": {"text": _message(finding, result)},
         "locations": [_location(first, root)],
-        "partialFingerprints": {"sdprof/v1": fingerprint(finding, source_roots)},
+        "partialFingerprints": {"sdprof/v1": fingerprint(finding, result.target.source_roots)},
         "properties": {
             "status": finding.status,
             "severity": finding.severity,
@@ -148,8 +148,8 @@ def _location(where: Location, root: str) -> Json:
     return location
 
 
-def _message(finding: Finding) -> str:
-    cost = cost_in_words(finding)
+def _message(finding: Finding, result: AuditResult) -> str:
+    cost = cost_in_words(finding, result.fixes)
     sentences = [
         finding.title.rstrip(".") + (f" ({cost})." if cost else "."),
         finding.explanation,

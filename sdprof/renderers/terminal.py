@@ -130,22 +130,22 @@ def _tally(result: AuditResult) -> Text:
 
 def _findings(result: AuditResult) -> list[RenderableType]:
     shown = [f for group in finding_groups(result.findings) if group.status != "passed" for f in group.findings]
-    return [_finding(finding, result.target.source_roots) for finding in shown[:MOST_FINDINGS]]
+    return [_finding(finding, result) for finding in shown[:MOST_FINDINGS]]
 
 
-def _finding(finding: Finding, roots: tuple[str, ...]) -> Padding:
+def _finding(finding: Finding, result: AuditResult) -> Padding:
     style = {"high": "red", "medium": "yellow"}.get(finding.severity, "")
     head = Text(f"\n{finding.severity}", style=style) + Text(f"  {one_line(finding.title)}", style="bold")
     parts: list[RenderableType] = [head + Text(f"  {STATES[finding.status][0].lower()}", style="dim")]
     if finding.locations:
         where = finding.locations[0]
-        parts.append(Text(place(where, roots), style="cyan", overflow="fold"))
+        parts.append(Text(place(where, result.target.source_roots), style="cyan", overflow="fold"))
         for line in excerpt(where).lines[:3]:
             parts.append(Text(f"  {line.before}{line.marked}{line.after}", no_wrap=True, overflow="ellipsis"))
             if line.marked:
                 carets = " " * (2 + Text(line.before).cell_len) + "^" * max(Text(line.marked).cell_len, 1)
                 parts.append(Text(carets, style="red", no_wrap=True, overflow="crop"))
-    words = cost_in_words(finding)
+    words = cost_in_words(finding, result.fixes)
     if words:
         parts.append(Text(words))
     return Padding(Group(*parts), (0, 0, 0, 2))

@@ -84,7 +84,7 @@ def _findings(result: AuditResult) -> str:
             finding.severity,
             text(finding.title),
             code(place(finding.locations[0], result.target.source_roots)) if finding.locations else "",
-            cost_in_words(finding),
+            cost_in_words(finding, result.fixes),
         )
         for group in finding_groups(result.findings)
         for finding in group.findings

@@ -40,6 +40,11 @@ def test_the_published_loop_has_its_known_copies_and_waits(tmp_path: Path) -> No
     assert counts(profile, in_loop=False) == {"H2D": 8, "D2H": 6, "SYNC": 0}
     (embedding,) = [site for site in profile.sites if site.in_loop and site.kind == "H2D"]
     assert embedding.where.function == "timestep_embedding"
+    # The embedding is made at the beginning of the model's call; the sampler reads its tables once that has returned.
+    assert 0 <= max(embedding.moments) < 0.2
+    reads = [site for site in profile.sites if site.in_loop and site.kind == "SYNC"]
+    assert all(0.8 < moment <= 1 for site in reads for moment in site.moments)
+    assert not any(site.moments for site in profile.sites if not site.in_loop)
     assert embedding.identical_content
     assert (embedding.made_by, embedding.made_at.function) == ("aten::arange", "timestep_embedding")
     assert (profile.contents_known, profile.origins_known, profile.memory_known) == (True, True, True)

@@ -487,8 +487,10 @@ def transfers() -> Transfers:
         "    freqs = torch.exp(-log(period) * arange(0, half) / half).to(device)",
         "timestep_embedding",
     )
-    sync = site("SYNC", "aten::_local_scalar_dense", COEFFICIENT_AT, 33, 132, steps=tuple(range(STEPS)))
-    copy = site("H2D", "aten::_to_copy", arange, 11, 7040, identical_content=True)
+    sync = site(
+        "SYNC", "aten::_local_scalar_dense", COEFFICIENT_AT, 33, 132, steps=tuple(range(STEPS)), moments=(0.97, 0.98)
+    )
+    copy = site("H2D", "aten::_to_copy", arange, 11, 7040, identical_content=True, moments=(0.01,))
     outside = TransferSite(
         kind="D2H",
         op="aten::_to_copy",

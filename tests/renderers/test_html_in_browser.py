@@ -50,6 +50,8 @@ def test_it_can_be_read_without_javascript(browser: Browser, files: dict[str, Pa
         assert page.locator("details.finding").first.locator("pre").first.is_visible()
         assert not page.locator("form.filter").first.is_visible()
         assert not page.locator("#copy-command").is_visible()
+        tree = page.locator("table.tree tbody tr")
+        assert tree.count() == page.locator("table.tree tbody tr:visible").count() > 1
 
 
 def test_a_closed_finding_opens_without_javascript(browser: Browser, files: dict[str, Path]) -> None:
@@ -69,15 +71,24 @@ def test_the_answers_fit_the_first_screen(browser: Browser, files: dict[str, Pat
 
 
 @pytest.mark.parametrize(
-    ("sample", "dark"),
-    [("faster", False), ("faster", True), ("slower", False), ("everything_missing", True), ("no_fixes", False)],
+    ("sample", "dark", "width"),
+    [
+        ("faster", False, 1400),
+        ("faster", True, 1400),
+        ("faster", False, 400),
+        ("slower", False, 1400),
+        ("everything_missing", True, 1400),
+        ("no_fixes", False, 1400),
+    ],
 )
-def test_axe_finds_no_serious_fault(browser: Browser, files: dict[str, Path], sample: str, dark: bool) -> None:
+def test_axe_finds_no_serious_fault(
+    browser: Browser, files: dict[str, Path], sample: str, dark: bool, width: int
+) -> None:
     try:
         from axe_playwright_python.base import AXE_FILE_PATH
     except ImportError:
         give_up("No axe: pip install axe-playwright-python")
-    with opened(browser, files[sample], dark=dark) as watched:
+    with opened(browser, files[sample], dark=dark, width=width) as watched:
         # axe comes in over the debugging protocol, past the page's own policy, which stays in force.
         watched.page.evaluate(Path(AXE_FILE_PATH).read_text(encoding="utf-8"))
         # The frames of the flame graph are all alike: a few stand for a thousand.
@@ -105,13 +116,36 @@ def test_a_heading_sorts_its_table(browser: Browser, files: dict[str, Path]) -> 
     with opened(browser, files["faster"]) as watched:
         page = watched.page
         table = page.locator("#operators table.sortable")
-        calls = table.locator("tbody tr td:nth-child(5)")
+        calls = table.locator("tbody tr td:nth-child(7)")
         table.locator("thead button", has_text="Calls").first.click()
         shown = [int(text.replace(",", "").replace("–", "0")) for text in calls.all_inner_texts()]
         assert len(set(shown)) > 3
         assert shown == sorted(shown, reverse=True)
         table.locator("thead button", has_text="Calls").first.click()
         assert [int(text.replace(",", "").replace("–", "0")) for text in calls.all_inner_texts()] == sorted(shown)
+
+
+def test_the_module_tree_opens_row_by_row(browser: Browser, files: dict[str, Path]) -> None:
+    with opened(browser, files["faster"]) as watched:
+        rows = watched.page.locator("table.tree tbody tr")
+        outermost = watched.page.locator("table.tree tbody tr:visible").count()
+        assert 1 < outermost < rows.count()
+        first = watched.page.locator("table.tree .fold[aria-expanded=false]:visible").first
+        first.click()
+        assert watched.page.locator("table.tree tbody tr:visible").count() > outermost
+        watched.page.locator(".tree-tools button").click()
+        assert watched.page.locator("table.tree tbody tr:visible").count() == rows.count()
+
+
+def test_a_narrow_page_shows_prose_below_the_figures_and_not_beside_them(
+    browser: Browser, files: dict[str, Path]
+) -> None:
+    with opened(browser, files["faster"], width=400) as watched:
+        for table in ("fixes", "regions", "transfers", "variants", "waterfall"):
+            cells = watched.page.locator(f"table.{table} tbody tr:first-child > *:visible")
+            boxes = [cell.bounding_box() for cell in cells.all()]
+            assert len(boxes) > 2
+            assert all(box is not None and box["x"] + box["width"] <= 400 for box in boxes), table
 
 
 def test_the_flame_graph_colours_by_difference(browser: Browser, files: dict[str, Path]) -> None:

@@ -41,7 +41,11 @@ def raw_text_column(name: str, values: Sequence[msgspec.Raw]) -> pl.Series:
     if all(value is NOTHING for value in values):
         return pl.Series(name, [None], dtype=pl.Categorical).new_from_index(0, len(values))
     texts = [bytes(value) or None for value in values]
-    return pl.Series(name, texts, dtype=pl.Binary).cast(pl.String, strict=False).cast(pl.Categorical)
+    try:
+        column = pl.Series(name, texts, dtype=pl.Binary).cast(pl.String)
+    except pl.exceptions.ComputeError:  # damaged: no UTF-8
+        column = pl.Series(name, [text and text.decode("utf-8", "replace") for text in texts], dtype=pl.String)
+    return column.cast(pl.Categorical)
 
 
 def _whole_number(value: Scalar) -> int | None:

@@ -40,7 +40,11 @@ class HotOperator(msgspec.Struct, frozen=True, kw_only=True):
     """The costliest first; empty where the profiler recorded no shapes."""
 
 
-def hot_operators(analysis: Analysis, most_shapes: int = 5) -> tuple[HotOperator, ...]:
+MOST_SHAPES = 64
+"""Of one operator: a UNet's products have some forty, and only all of them together tell its operations."""
+
+
+def hot_operators(analysis: Analysis, most_shapes: int = MOST_SHAPES) -> tuple[HotOperator, ...]:
     """Costliest first: by device time, then by self host time."""
     tree, events = analysis.tree, analysis.device
     operators = np.flatnonzero(tree.kind == OPERATOR)

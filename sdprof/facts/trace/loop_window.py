@@ -43,6 +43,12 @@ class LoopWindow:
         step = np.searchsorted(self.begins, host_times, side="right") - 1
         return np.where(host_times < self.end, step, NONE)
 
+    def moment(self, host_time: int, step: int) -> float:
+        """How much of its step had passed at a time that lies in it, 0 to 1."""
+        begin = int(self.begins[step])
+        length = (int(self.begins[step + 1]) if step + 1 < self.steps else self.end) - begin
+        return min(max((host_time - begin) / length, 0.0), 1.0) if length > 0 else 0.0
+
     def on_device(self, starts: Indices, ends: Indices) -> npt.NDArray[np.bool_]:
         """Which intervals of GPU time lie in the loop."""
         inside: npt.NDArray[np.bool_] = (starts >= self.device_start) & (ends <= self.device_end)

@@ -55,7 +55,7 @@ def transfer_profile(analysis: Analysis, window: LoopWindow) -> TransferProfile 
     for event, step in zip(events, steps, strict=True):
         where = analysis.site(event.host_event).where
         groups.setdefault((event.kind, event.operator, where, step != NONE), []).append((event, step))
-    sites = tuple(_site(analysis, members) for members in groups.values())
+    sites = tuple(_site(analysis, members, window) for members in groups.values())
     return TransferProfile(
         device="cuda",
         steps=window.steps,
@@ -118,7 +118,7 @@ def _operator_name(analysis: Analysis, operator: int) -> str | None:
     return None if _CONTAINER.search(name) else name
 
 
-def _site(analysis: Analysis, members: list[tuple[_Event, int]]) -> TransferSite:
+def _site(analysis: Analysis, members: list[tuple[_Event, int]], window: LoopWindow) -> TransferSite:
     first = members[0][0]
     site = analysis.site(first.host_event)
     pinned = {event.pinned for event, _ in members}
@@ -130,6 +130,9 @@ def _site(analysis: Analysis, members: list[tuple[_Event, int]]) -> TransferSite
         bytes=sum(event.bytes for event, _ in members),
         in_loop=members[0][1] != NONE,
         steps=tuple(sorted({step for _, step in members if step != NONE})),
+        moments=tuple(
+            sorted({round(window.moment(event.host_time, step), 2) for event, step in members if step != NONE})
+        ),
         pinned=pinned.pop() if len(pinned) == 1 else None if None in pinned else False,
         callers=site.callers,
     )

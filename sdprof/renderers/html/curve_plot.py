@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from sdprof.renderers.html.axis import axis
+from sdprof.renderers.html.axis import Axis, axis
 from sdprof.renderers.html.svg import drawing, element, line, percent, text
 
 HEIGHT = 220
@@ -41,9 +41,11 @@ def curve_plot(
     down = axis([y for curve in curves for _, y in curve.points], BOTTOM, TOP, from_zero=True)
     ticks = down.ticks(4, unit)
     grid = [line("0%", down.at(tick), "100%", down.at(tick), "grid") for tick in ticks]
+    along = Axis(0.0, last, 0.0, 1.0)
     feet = [
-        text(percent(share), HEIGHT - 12, write_x(last * share), "tick", anchor)
-        for share, anchor in ((0.0, "start"), (0.25, "middle"), (0.5, "middle"), (0.75, "middle"), (1.0, "end"))
+        text(percent(along.at(tick)), HEIGHT - 12, write_x(tick), "tick", "start" if tick == 0 else "middle")
+        for tick in along.ticks(4)
+        if along.at(tick) < 0.97
     ]
     # A drawing of its own that stretches: percent is not allowed in paths.
     inner = element(
@@ -55,7 +57,7 @@ def curve_plot(
     scale = element(
         "svg",
         {"class": "chart scale", "width": 72, "height": HEIGHT, "aria-hidden": "true"},
-        *(text(66, down.at(tick) + 4, write_y(tick), "tick", "end") for tick in ticks),
+        *(text("92%", down.at(tick) + 4, write_y(tick), "tick", "end") for tick in ticks),
     )
     return Markup('<div class="plot">{}{}</div>').format(scale, plot)
 

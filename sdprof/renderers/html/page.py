@@ -9,10 +9,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from sdprof.model import AuditResult
+from sdprof.model import AuditResult, Location
 from sdprof.renderers import quantities, short_path
 from sdprof.renderers.excerpt import excerpt
-from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups
+from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups, gain_is_shown
 from sdprof.renderers.fix_order import in_reading_order, was_not_tried
 from sdprof.renderers.gaps import gaps_about
 from sdprof.renderers.headline import headline
@@ -28,6 +28,7 @@ from sdprof.renderers.html.roofline import roofline
 from sdprof.renderers.html.sections import sections_of
 from sdprof.renderers.html.share_bar import share_bar
 from sdprof.renderers.html.step_strip import step_strip
+from sdprof.renderers.html.step_timeline import step_timeline
 from sdprof.renderers.html.waterfall import waterfall_rows
 from sdprof.renderers.observed import idle_parts
 from sdprof.renderers.operator_kinds import kind_times
@@ -40,6 +41,10 @@ HERE = Path(__file__).parent
 def render(result: AuditResult) -> str:
     """The whole page as one text, to be written as UTF-8."""
     anchored = [(f"fix-{number}", fix) for number, fix in enumerate(in_reading_order(result.fixes), 1)]
+
+    def place(where: Location) -> str:
+        return short_path.place(where, result.target.source_roots)
+
     style, script = asset("report.css"), asset("report.js")
     return (
         environment()
@@ -55,6 +60,8 @@ def render(result: AuditResult) -> str:
             sections=sections_of(result),
             idle_parts=idle_parts,
             groups=finding_groups(result.findings),
+            cost_of=lambda finding: cost_in_words(finding, result.fixes),
+            gain_is_shown=lambda finding: gain_is_shown(finding, result.fixes),
             fixes=[each for each in anchored if not was_not_tried(each[1])],
             fixes_not_tried=[each for each in anchored if was_not_tried(each[1])],
             fix_anchors={fix.id: anchor for anchor, fix in reversed(anchored)},
@@ -70,10 +77,11 @@ def render(result: AuditResult) -> str:
             operators=before_and_after.operators(result.hot_ops, result.hot_ops_after),
             regions=before_and_after.graph_regions(result.graphs),
             transfers=before_and_after.transfer_sites(result.transfers),
+            timeline=step_timeline(result.transfers, place),
             memory=memory_plot(result),
             step_memory=step_memory_plot(result),
             gaps_about=lambda *words: gaps_about(result, *words),
-            place=lambda where: short_path.place(where, result.target.source_roots),
+            place=place,
         )
     )
 
@@ -103,7 +111,6 @@ def environment() -> Environment:
         quantities.bounds,
         excerpt,
         evidence_rows,
-        cost_in_words,
         share_bar,
         step_strip,
     ):

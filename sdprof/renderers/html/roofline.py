@@ -19,7 +19,7 @@ from sdprof.renderers.html.svg import Attribute, drawing, element, line, percent
 
 HEIGHT = 340
 TOP, BOTTOM = 16.0, 300.0
-LEFT, RIGHT = 0.07, 0.985
+LEFT, RIGHT = 0.01, 0.985
 MOST_POINTS = 250
 
 
@@ -68,7 +68,9 @@ def roofline(result: AuditResult) -> Roofline | None:
     label = f"Roofline of {len(shown)} modules under {quantities.flops(peaks.gemm_flops_per_second)}/s"
     parts = [*_grid(across, down), *_roof(across, down, peaks, ridge), *_dots(shown, across, down, peaks)]
     sides = tuple(side for side in ("before", "after") if any(point.side == side for point in shown))
-    return Roofline(drawing(HEIGHT, label, *parts, css_class="chart roofline"), peaks, len(points) - len(shown), sides)
+    plot = drawing(HEIGHT, label, *parts, css_class="chart roofline series")
+    drawn = Markup('<div class="plot">{}{}</div>').format(_scale(down), plot)
+    return Roofline(drawn, peaks, len(points) - len(shown), sides)
 
 
 def _points(modules: tuple[HotModule, ...], side: Literal["before", "after"]) -> list[Point]:
@@ -91,13 +93,21 @@ def _grid(across: LogAxis, down: LogAxis) -> list[Markup]:
     for tick in down.ticks():
         y = down.at(tick)
         parts.append(line(percent(LEFT), y, percent(RIGHT), y, "grid"))
-        parts.append(text("0", y + 4, quantities.flops(tick).replace("FLOP", "FLOP/s"), "tick"))
     for tick in across.ticks():
         x = percent(across.at(tick))
         parts.append(line(x, TOP, x, BOTTOM, "grid"))
-        parts.append(text(x, BOTTOM + 18, quantities.number(tick), "tick", "middle"))
+        anchor = "end" if tick == across.ticks()[-1] else "middle"
+        parts.append(text(x, BOTTOM + 18, quantities.number(tick), "tick", anchor))
     parts.append(text(percent((LEFT + RIGHT) / 2), BOTTOM + 36, "FLOPs per byte", "tick", "middle"))
     return parts
+
+
+def _scale(down: LogAxis) -> Markup:
+    return element(
+        "svg",
+        {"class": "chart scale rates", "width": 84, "height": HEIGHT, "aria-hidden": "true"},
+        *(text("92%", down.at(tick) + 4, f"{quantities.flops(tick)}/s", "tick", "end") for tick in down.ticks()),
+    )
 
 
 def _roof(across: LogAxis, down: LogAxis, peaks: Peaks, ridge: float) -> list[Markup]:

@@ -58,7 +58,7 @@ def series_plot(
     scale = element(
         "svg",
         {"class": "chart scale", "width": 72, "height": HEIGHT, "aria-hidden": "true"},
-        *(text(66, down.at(tick) + 4, write(tick), "tick", "end") for tick in ticks),
+        *(text("92%", down.at(tick) + 4, write(tick), "tick", "end") for tick in ticks),
     )
     return Markup('<div class="plot">{}{}</div>').format(scale, plot)
 

@@ -245,3 +245,11 @@ def test_duplicate_correlation_ids_link_nothing_and_are_marked(tmp_path):
         "aten::add": 2,
         "(launch not recorded)": 1,
     }
+
+
+def test_shapes_that_are_no_utf8_cost_no_event(tmp_path):
+    event = {**EVENT, "args": {"External id": 1, "Input Dims": [["@"]]}}
+    text = json.dumps({"traceEvents": [event, EVENT]}).encode().replace(b"@", b"\xff")
+    path = tmp_path / "trace.json"
+    path.write_bytes(text)
+    assert read_trace(path).operators["shapes"].to_list() == ['[["\ufffd"]]', None]

@@ -69,6 +69,45 @@
     });
   }
 
+  // The module tree: every module that holds others opens and closes; at first only the outermost is open.
+  for (const table of all("table.tree")) {
+    const rows = [...table.tBodies[0].rows], levels = rows.map((row) => Number(row.dataset.level));
+    const closed = new Set(rows.filter((row, index) => levels[index] > 0 && levels[index + 1] > levels[index]));
+    const buttons = new Map();
+    const tools = table.closest(".scroll").previousElementSibling, everything = find("button", tools);
+    const show = () => {
+      let under = Infinity;
+      rows.forEach((row, index) => {
+        row.hidden = levels[index] > under;
+        if (!row.hidden) under = closed.has(row) ? levels[index] : Infinity;
+        if (buttons.has(row)) buttons.get(row).ariaExpanded = String(!closed.has(row));
+      });
+      everything.textContent = closed.size ? "Open all" : "Close all";
+    };
+    rows.forEach((row, index) => {
+      if (!(levels[index + 1] > levels[index])) return;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "fold";
+      button.ariaLabel = `What ${find("code", row).title} holds`;
+      button.addEventListener("click", () => {
+        if (!closed.delete(row)) closed.add(row);
+        show();
+      });
+      row.cells[0].prepend(button);
+      buttons.set(row, button);
+    });
+    const set = (open) => {
+      closed.clear();
+      if (!open) for (const row of buttons.keys()) if (row !== rows[0]) closed.add(row);
+      show();
+    };
+    everything.addEventListener("click", () => set(closed.size > 0));
+    addEventListener("beforeprint", () => set(true));
+    tools.hidden = closed.size === 0;
+    show();
+  }
+
   // A flame graph: every frame is a nested drawing whose place is given in percent, so zooming is arithmetic.
   for (const block of all(".flameblock")) {
     const flame = find("svg.flame", block), tools = find(".flame-tools", block);

@@ -15,6 +15,7 @@ from sdprof.model import (
     LoopMap,
     MemoryCurve,
     MemoryProfile,
+    Missing,
     ModuleProfile,
     OperatorCensus,
     Peaks,
@@ -73,6 +74,8 @@ class Facts:
     trace: TraceFacts | None = None
     device_trace: TraceFacts | None = None
     """The recorded trace, where it has GPU events."""
+    gaps: tuple[Missing, ...] = ()
+    """What was collected and cannot be read."""
     hot_lines: tuple[HotLine, ...] | None = None
     hot_ops: tuple[HotOp, ...] | None = None
     hot_modules: tuple[HotModule, ...] | None = None

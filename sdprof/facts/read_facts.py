@@ -19,7 +19,9 @@ from sdprof.model import (
     GraphProfile,
     LineProfile,
     LoopMap,
+    MemoryCurve,
     MemoryProfile,
+    Missing,
     ModuleProfile,
     OperatorCensus,
     Peaks,
@@ -37,7 +39,7 @@ class ArtifactError(Exception):
 
 
 def read_facts(folder: Path, *, peaks: Peaks | None = None) -> Facts:
-    """Read whatever artifacts a folder holds.
+    """Read whatever artifacts a folder holds. A trace that cannot be read costs what rests on it, and is told.
 
     :param peaks: the machine's peaks, where they were measured beside another variant.
     :raises ArtifactError: if an artifact is there and damaged.
@@ -46,12 +48,15 @@ def read_facts(folder: Path, *, peaks: Peaks | None = None) -> Facts:
     trace_file = _read(folder / "trace.json", TraceFile)
     lines = _read(folder / "lines.json", LineProfile)
     peaks = _read(folder / "peaks.json", Peaks) or peaks
+    recorded: RecordedTrace | None = None
+    in_step: MemoryCurve | None = None
+    gaps: tuple[Missing, ...] = ()
     try:
         recorded = recorded_trace(folder, trace_file, modules, peaks) if trace_file is not None else None
         has_memory = trace_file is not None and trace_file.with_memory
         in_step = memory_curve(folder / trace_file.file) if trace_file is not None and has_memory else None
     except TraceError as error:
-        raise ArtifactError(f"The recorded trace cannot be read: {error}") from None
+        gaps = (Missing(section="Recorded trace", reason=f"It cannot be read: {error}"),)
     return Facts(
         environment=_read(folder / "environment.json", Environment),
         loop=_read(folder / "loop.json", LoopMap),
@@ -68,6 +73,7 @@ def read_facts(folder: Path, *, peaks: Peaks | None = None) -> Facts:
         hot_ops=recorded.operators if recorded is not None else None,
         hot_lines=hot_lines(lines) if lines is not None else None,
         hot_modules=hot_modules(modules, peaks) if modules is not None else None,
+        gaps=gaps,
     ).with_transfers(_transfers(folder, recorded))
 
 

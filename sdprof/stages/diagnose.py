@@ -31,7 +31,7 @@ def diagnose(folder: RunFolder, variant: str, *, peaks: Peaks | None = None) -> 
     except ArtifactError as error:
         return Diagnosed(Facts(), (), (Missing(section="Findings", reason=str(error)),))
     findings, missing = run_audits(facts, all_audits())
-    return Diagnosed(facts, findings, missing)
+    return Diagnosed(facts, findings, (*facts.gaps, *missing))
 
 
 def _of_the_users_files(facts: Facts, artifacts: Path) -> Facts:

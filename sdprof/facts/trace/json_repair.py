@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _STRING_OR_NUMBER_WORD = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity|nan|inf)\b', re.DOTALL)
+_NAME = re.compile(rb'("name": ")((?:(?!", ")[^\n])*?)(",\s*"(?:pid|ph|cat)":)')
+_LONE_QUOTE = re.compile(rb'(?<!\\)"')
 _ESCAPE = re.compile(rb'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?')
 _CONTROL = re.compile(rb"[\x00-\x1f]")
 
@@ -13,9 +15,16 @@ def repaired_json(text: bytes) -> bytes:
     """The same JSON with bare ``NaN`` and ``inf`` as null, and strings with valid escapes and valid UTF-8.
 
     C++ writers print infinite bandwidths as ``inf``, Python's json writes ``NaN``; file names on Windows come with
-    lone backslashes. A string that ends in a lone backslash cannot be told from an escaped quote and stays broken.
+    lone backslashes; and where a module was imported while the profiler ran, Kineto printed what was left of the name
+    of its code, quotes as they were. A string that ends in a lone backslash cannot be told from an escaped quote and
+    stays broken.
     """
-    return _STRING_OR_NUMBER_WORD.sub(_repaired_token, text.decode("utf-8", "replace").encode())
+    text = _NAME.sub(_repaired_name, text.decode("utf-8", "replace").encode())
+    return _STRING_OR_NUMBER_WORD.sub(_repaired_token, text)
+
+
+def _repaired_name(found: re.Match[bytes]) -> bytes:
+    return found[1] + _LONE_QUOTE.sub(rb"\"", found[2]) + found[3]
 
 
 def _repaired_token(found: re.Match[bytes]) -> bytes:

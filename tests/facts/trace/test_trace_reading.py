@@ -253,3 +253,13 @@ def test_shapes_that_are_no_utf8_cost_no_event(tmp_path):
     path = tmp_path / "trace.json"
     path.write_bytes(text)
     assert read_trace(path).operators["shapes"].to_list() == ['[["\ufffd"]]', None]
+
+
+def test_a_name_with_quotes_in_it_is_mended(tmp_path):
+    broken, whole = ({**EVENT, "name": name} for name in ("@", 'say "hello"'))
+    text = json.dumps({"traceEvents": [broken, whole, EVENT]}, indent=2).replace("@", 'torch/lazy.py(0): "')
+    path = tmp_path / "trace.json"
+    path.write_text(text)
+    trace = read_trace(path)
+    assert trace.operators["name"].to_list() == ['torch/lazy.py(0): "', 'say "hello"', "aten::add"]
+    assert len(trace.gaps) == 1

@@ -317,12 +317,18 @@
       const layers = [...new Set(table.rows.map((row) => row[layer]))];
       const svg = this.canvas({ ...options, title: "" });
       const scale = this.width / (last - first || 1);
+      // A trace has tens of thousands of calls, a screen a thousand columns: what would be drawn into a column that is
+      // taken is left out. Tooltips are HTML to be parsed, so only those that are asked for.
+      const taken = new Map();
       for (const row of table.rows) {
         const width = Math.max((row[end] - row[start]) * scale, 0.5);
-        const [x, y] = [(row[start] - first) * scale, layers.indexOf(row[layer]) * 40];
+        const [x, layerIndex] = [(row[start] - first) * scale, layers.indexOf(row[layer])];
+        if (width < 1 && Math.floor(x) === taken.get(layerIndex)) continue;
+        taken.set(layerIndex, Math.floor(x + width));
+        const y = layerIndex * 40;
         const hash = [...String(row[name]).replace(/_\d+$/, "")].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) >>> 0, 7);
-        const box = make("rect", { x, y, width, height: 36, fill: PALETTE[hash % PALETTE.length], stroke: "#fff", "stroke-width": 0.5 });
-        box.append(make("title", {}, tooltip >= 0 ? plain(row[tooltip]) : shown(row[name])));
+        const box = make("rect", { x, y, width, height: 36, fill: PALETTE[hash % PALETTE.length], stroke: "#fff", "stroke-width": Math.min(0.5, width / 8) });
+        box.addEventListener("pointerenter", () => box.append(make("title", {}, tooltip >= 0 ? plain(row[tooltip]) : shown(row[name]))), { once: true });
         svg.append(box);
         if (width > 7 * String(row[name]).length) svg.append(make("text", { x: x + 4, y: y + 22, fill: "#fff", "pointer-events": "none" }, row[name]));
       }

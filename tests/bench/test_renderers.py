@@ -2,6 +2,8 @@
 
 import csv
 import io
+import itertools
+import re
 from html.parser import HTMLParser
 
 import msgspec
@@ -148,9 +150,9 @@ def test_errors_of_the_output_are_told_and_lossy_ones_not_judged() -> None:
     )
     text = markdown.render(machine(msgspec.structs.replace(made, entries=entries)))
     rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("|")}
-    assert "same: images 0.0e+00" in rows["A"]
-    assert "NOT the same: images 1.0e-01, 20 dB" in rows["B"]
-    assert "lossy: images 1.0e-01, 20 dB" in rows["E"]
+    assert "same: images equal" in rows["A"]
+    assert "NOT the same: images 0.100, 20 dB" in rows["B"]
+    assert "lossy: images 0.100, 20 dB" in rows["E"]
 
 
 def test_what_differs_between_machines_is_said(t4: BenchFile) -> None:
@@ -160,3 +162,11 @@ def test_what_differs_between_machines_is_said(t4: BenchFile) -> None:
     assert "iterations is 2 on Tesla T4; 1 on NVIDIA A100" in text
     assert "sdprof is 0.1.0 on Tesla T4; 9.0 on NVIDIA A100" in text
     assert "Not the same everywhere" not in merged.render([t4, t4])
+
+
+def test_lines_have_their_names_where_colours_run_out() -> None:
+    page_text = page.render(machine(series(SECONDS)))
+    names = re.findall(r'<text x="94.20%" y="([0-9.]+)" class="tick">([^<]+)</text>', page_text)
+    assert {name for _, name in names} == {"A", "B", "E", "A/A"}
+    heights = sorted(float(y) for y, _ in names)
+    assert all(below - above >= 10 for above, below in itertools.pairwise(heights))

@@ -11,9 +11,9 @@ def improvement(speedup: float) -> float:
     return 1 - 1 / speedup
 
 
-def improvement_text(speedup: Interval | None) -> str:
-    """``+12.3% [+10.1, +14.0]``; a dash where there were too few rounds."""
+def improvement_text(speedup: Interval | None, rounds: int) -> str:
+    """``+12.3% [+10.1, +14.0]``; where there is no interval, why."""
     if speedup is None:
-        return UNKNOWN
+        return "too few rounds" if rounds else UNKNOWN
     middle, low, high = (improvement(value) * 100 for value in (speedup.median, speedup.low, speedup.high))
     return f"{middle:+.1f}% [{low:+.1f}, {high:+.1f}]".replace("-", "−")

@@ -101,7 +101,7 @@ def _cell(series: Series | None) -> str:
         return UNKNOWN
     row = rows[candidates[-1]]
     shown = "" if row.verdict in ("faster", "slower") else ", not shown"
-    return f"{improvement_text(row.speedup)} ({row.id} against {series.summary.reference}{shown})"
+    return f"{improvement_text(row.speedup, row.rounds)} ({row.id} against {series.summary.reference}{shown})"
 
 
 def _rows(series: Series) -> dict[str, Row]:

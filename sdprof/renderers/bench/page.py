@@ -15,6 +15,7 @@ from sdprof.renderers.bench.published import published_gpu, published_seconds
 from sdprof.renderers.bench.table import TextRow, conditions_text, series_title, text_rows
 from sdprof.renderers.html import content_security
 from sdprof.renderers.html import series_plot as plot
+from sdprof.renderers.html.breakable import breakable
 from sdprof.renderers.printable import printable
 from sdprof.renderers.quantities import seconds
 
@@ -49,6 +50,7 @@ def render(machine: BenchFile) -> str:
         lstrip_blocks=True,
         finalize=_finalize,
     )
+    environment.filters["breakable"] = breakable
     return environment.get_template("page.html.j2").render(
         machine=machine,
         parts=[_part(machine, series) for series in machine.series],
@@ -83,7 +85,7 @@ def _part(machine: BenchFile, series: Series) -> Part:
         published=gpu if any(bar.published is not None for bar in bars) else None,
         rows=text_rows(machine, series),
         lines=plot.series_plot(
-            lines, label=f"Seconds by round at batch size {batch_size}", write=seconds, counted="round"
+            lines, label=f"Seconds by round at batch size {batch_size}", write=seconds, counted="round", named=True
         ),
         legend=lines,
         flags=series.summary.flags if series.summary else (),
@@ -97,7 +99,11 @@ def _lines(series: Series) -> tuple[plot.Series, ...]:
     for run in series.runs:
         if run.seconds is not None:
             values.setdefault(run.entry, {})[run.round] = run.seconds
-    return tuple(plot.Series(name, styles.get(name, "c5"), points) for name, points in values.items() if points)
+    return tuple(
+        plot.Series(name, styles.get(name, "c5"), points, short="A/A" if name == CONTROL_ENTRY else name)
+        for name, points in values.items()
+        if points
+    )
 
 
 def _finalize(value: Any) -> Any:

@@ -37,7 +37,7 @@ def text_rows(machine: BenchFile, series: Series) -> tuple[TextRow, ...]:
                 id="A/A",
                 label=f"{reference} again, in a second worker",
                 seconds=UNKNOWN,
-                improvement=improvement_text(series.summary.control),
+                improvement=improvement_text(series.summary.control, series.summary.control.rounds),
                 verdict="control",
                 rounds=str(series.summary.control.rounds),
                 first_run=UNKNOWN,
@@ -97,7 +97,7 @@ def _row(machine: BenchFile, series: Series, entry: Entry, row: Row | None, refe
         id=configuration.id,
         label=configuration.label,
         seconds=f"{number(row.median_seconds)}{bounds}",
-        improvement="reference" if configuration.id == reference else improvement_text(row.speedup),
+        improvement="reference" if configuration.id == reference else improvement_text(row.speedup, row.rounds),
         verdict=row.verdict or UNKNOWN,
         rounds=str(row.rounds),
         first_run=number(entry.first_run_seconds),
@@ -114,7 +114,8 @@ def _parity(entry: Entry) -> str:
         return UNKNOWN
     word = "lossy" if parity.passed and not parity.judged else "same" if parity.passed else "NOT the same"
     off = [
-        f"{each.name} {each.max_abs_diff:.1e}" + (f", {each.psnr_db:.0f} dB" if each.psnr_db is not None else "")
+        f"{each.name} {number(each.max_abs_diff) if each.max_abs_diff else 'equal'}"
+        + (f", {each.psnr_db:.0f} dB" if each.psnr_db is not None else "")
         for each in parity.outputs
     ]
     return f"{word}: {'; '.join(off) or parity.reason}"

@@ -11,7 +11,7 @@ from sdprof.renderers import html
 from tests.renderers.samples import HOSTILE, SAMPLES, faster
 
 LARGEST_BYTES = 1_500_000
-VOID = {"meta", "br", "input", "link", "img", "hr"}
+VOID = {"meta", "br", "wbr", "input", "link", "img", "hr"}
 
 
 class Page(HTMLParser):

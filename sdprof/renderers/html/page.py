@@ -17,6 +17,7 @@ from sdprof.renderers.fix_order import in_reading_order, was_not_tried
 from sdprof.renderers.gaps import gaps_about
 from sdprof.renderers.headline import headline
 from sdprof.renderers.html import before_and_after, content_security
+from sdprof.renderers.html.breakable import breakable
 from sdprof.renderers.html.evidence import evidence_rows
 from sdprof.renderers.html.flame_graph import flame_graphs
 from sdprof.renderers.html.line_heat import line_heat
@@ -109,6 +110,7 @@ def environment() -> Environment:
         quantities.percent,
         quantities.times,
         quantities.bounds,
+        breakable,
         excerpt,
         evidence_rows,
         share_bar,

@@ -24,10 +24,10 @@ META = FixMeta(
 
 def apply(subject: Subject) -> tuple[str, ...]:
     """``Module.compile`` on the hot module of the loop, in place; the first run compiles."""
-    from sdprof.fixes.machinery.compiling import require_compiler
+    from sdprof.fixes.machinery.compiling import prepare_compiler
     from sdprof.fixes.machinery.trial import hot_module_of_the_loop
 
-    require_compiler(subject.device)
+    prepare_compiler(subject.device)
     name, module = hot_module_of_the_loop(subject)
     module.compile()
     return (f"{name} is compiled as a whole by torch.compile with its default backend.",)

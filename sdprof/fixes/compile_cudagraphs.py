@@ -31,12 +31,12 @@ def apply(subject: Subject) -> tuple[str, ...]:
     import torch
     from torch.utils._pytree import tree_map
 
-    from sdprof.fixes.machinery.compiling import require_compiler
+    from sdprof.fixes.machinery.compiling import prepare_compiler
     from sdprof.fixes.machinery.trial import hot_module_of_the_loop
 
     if subject.device.type != "cuda":
         raise DeclinedError("CUDA graphs exist on CUDA devices only")
-    require_compiler(subject.device)
+    prepare_compiler(subject.device)
     name, module = hot_module_of_the_loop(subject)
     compiled = torch.compile(module.forward, mode="reduce-overhead")
 

@@ -32,12 +32,12 @@ def apply(subject: Subject) -> tuple[str, ...]:
     import torch
     import torch._inductor.config as inductor
 
-    from sdprof.fixes.machinery.compiling import require_compiler
+    from sdprof.fixes.machinery.compiling import prepare_compiler
     from sdprof.fixes.machinery.trial import hot_module_of_the_loop
 
     if subject.device.type != "cpu":
         raise DeclinedError("Freezing packs weights for oneDNN, which runs on the CPU")
-    require_compiler(subject.device)
+    prepare_compiler(subject.device)
     name, module = hot_module_of_the_loop(subject)
     inductor.freezing = True
     module.requires_grad_(False)

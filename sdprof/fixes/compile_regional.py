@@ -31,10 +31,10 @@ def apply(subject: Subject) -> tuple[str, ...]:
     import torch
 
     from sdprof.fixes.machinery.blocks import repeated_blocks
-    from sdprof.fixes.machinery.compiling import require_compiler
+    from sdprof.fixes.machinery.compiling import prepare_compiler
     from sdprof.fixes.machinery.trial import hot_module_of_the_loop
 
-    require_compiler(subject.device)
+    prepare_compiler(subject.device)
     name, hot_module = hot_module_of_the_loop(subject)
     blocks = repeated_blocks(hot_module, subject.modules)
     if not blocks:

@@ -12,9 +12,10 @@ def fresh_dynamo():
     import torch._inductor.config as inductor
 
     torch._dynamo.reset()
-    freezing = inductor.freezing
+    freezing, marked = inductor.freezing, inductor.unsafe_marked_cacheable_functions
     yield
     inductor.freezing = freezing
+    inductor.unsafe_marked_cacheable_functions = marked
     torch._dynamo.reset()
 
 
@@ -76,3 +77,30 @@ def test_the_largest_repeated_blocks_are_chosen():
     assert repeated_blocks(net, None) == {ConvBlock: tuple(m for m in net.modules() if isinstance(m, ConvBlock))}
     del net.middle
     assert list(repeated_blocks(net, None)) in ([Level], [ConvBlock])
+
+
+class WithoutAutocast(torch.nn.Module):
+    """A product in single precision in the midst of a region in half precision, as attention is often kept."""
+
+    def __init__(self, dtype):
+        super().__init__()
+        self.linear = torch.nn.Linear(8, 8)
+        self.dtype = dtype
+
+    def forward(self, x):
+        with torch.autocast("cpu", enabled=self.dtype is not None, dtype=self.dtype or torch.bfloat16):
+            return self.linear(x)
+
+
+def test_caches_keep_an_autocast_region_and_tell_it_from_another(loop_of, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    made = []
+    for dtype in (torch.bfloat16, None, torch.bfloat16):
+        torch._dynamo.reset()
+        loop = loop_of(WithoutAutocast(dtype), torch.randn(2, 8))
+        apply_fixes(loop.subject, ["compile"])
+        torch._dynamo.utils.counters.clear()
+        output = loop.run()
+        counted = torch._dynamo.utils.counters["aot_autograd"]
+        made.append((output[0].dtype, counted["autograd_cache_miss"], counted["autograd_cache_hit"]))
+    assert made == [(torch.bfloat16, 1, 0), (torch.float32, 1, 0), (torch.bfloat16, 0, 1)]

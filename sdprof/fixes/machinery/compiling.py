@@ -1,4 +1,4 @@
-"""What torch.compile needs before it can compile anything."""
+"""What torch.compile needs before it compiles anything."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from sdprof.fixes.declined import DeclinedError
 
 LEAST_CAPABILITY = (7, 0)
 """Triton generates code for Volta and later."""
+AUTOCAST_CALLS = ("_enter_autocast", "_exit_autocast")
+"""Functions of torch.amp.autocast_mode that stand in a graph for an autocast region within it."""
+
+
+def prepare_compiler(device: torch.device) -> None:
+    """Decline where torch.compile cannot work; let its caches on disk keep all that they safely can.
+
+    :raises DeclinedError: as :func:`require_compiler`.
+    """
+    require_compiler(device)
+    _keep_autocast_in_caches()
 
 
 def require_compiler(device: torch.device) -> None:
@@ -36,3 +47,17 @@ def require_compiler(device: torch.device) -> None:
 
         if not has_triton():
             raise DeclinedError("torch.compile needs Triton on CUDA, and it is not installed or not usable on this GPU")
+
+
+def _keep_autocast_in_caches() -> None:
+    """Let the caches on disk keep graphs with an autocast region in them.
+
+    AOTAutogradCache refuses such graphs only because the two functions are private; their arguments are constants of
+    the graph, so its key tells two regions apart. Without it a block that switches autocast off around its attention
+    is lowered anew in every process.
+    """
+    from torch._inductor import config
+
+    marked = {f"torch.amp.autocast_mode.{name}": torch.__version__ for name in AUTOCAST_CALLS}
+    if hasattr(config, "unsafe_marked_cacheable_functions"):
+        config.unsafe_marked_cacheable_functions = {**config.unsafe_marked_cacheable_functions, **marked}

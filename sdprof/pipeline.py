@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from sdprof.comparison.plan_structs import BASELINE
-from sdprof.model import AuditResult
+from sdprof.model import AuditResult, Missing
 from sdprof.renderers.read_audit import read_audit
 from sdprof.run_folder import RunFolder, RunFolderError
 from sdprof.stages.assemble import assemble
@@ -18,7 +19,7 @@ from sdprof.stages.failure import FAILURE_FILE, failed, unexpected
 from sdprof.stages.fixes_to_try import fixes_to_try, with_edits
 from sdprof.stages.measure import Measurer
 from sdprof.stages.observe import AFTER, BEFORE, REWRITTEN, Observer
-from sdprof.stages.offer import offer
+from sdprof.stages.offer import Offer, PatchMaker
 from sdprof.stages.output_pictures import read_output_pictures
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress, stage
@@ -33,6 +34,10 @@ from sdprof.stages.variants import Diagnosis, VariantStarter, variant_id
 from sdprof.worker.client import WorkerError
 from sdprof.worker.launcher import launcher
 from sdprof.worker.protocol import SIMULATED, Built
+
+WATCHED_AND_PROVEN = 6
+"""Workers alive at once where a patch is proven, at two run lengths, while the loop with it is watched; and one more
+that was timed."""
 
 
 @dataclass(frozen=True)
@@ -107,37 +112,36 @@ def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress:
                     progress,
                     device=observer.transfer_device,
                     precision=precision_of(built),
+                    as_it_is=observer.counted_run(),
                 )
                 rewritten = rewriter.rewrite(fixes)
                 overlays.rewrites = rewritten.rewrites
                 missing += rewritten.missing
-            to_try, not_rewriting = with_edits(fixes, rewritten)
+            to_try, not_rewriting = with_edits(fixes, rewritten, request.only_fixes)
             left_out += not_rewriting
             to_try = timed_as_one(to_try, device)
 
             with stage(progress, "Trying the fixes"):
-                measurer.open_control()
                 comparer = Comparer(measurer, folder, fixes=to_try, request=request, built=built)
                 measured = comparer.search()
             chosen = measured.plan.variant
             measurer.close_but({chosen.id} if chosen is not None and _timed_as_watched(request, built) else ())
 
             metas = {fix.id: fix for fix in to_try}
-            with stage(progress, "Writing the patch"):
-                offered = offer(
-                    rewritten,
-                    measured,
-                    metas,
+            with stage(progress, "Proving the patch", len(REWRITTEN)):
+                maker = PatchMaker(
+                    rewritten=rewritten,
+                    measured=measured,
+                    metas=metas,
                     rewriter=rewriter,
                     starter=starter,
                     folder=folder,
                     precision=precision_of(built),
-                    device=device,
                 )
+                offered, missing_there = _offered(maker, device, observer, measurer.spare_copies(), times)
             patched = None
             if offered.patch is not None:
-                with stage(progress, "Observing the rewritten loop", len(REWRITTEN)):
-                    missing += observer.observe(offered.fixes, REWRITTEN, timed=False)
+                missing += missing_there
                 patched = diagnose(folder, variant_id(offered.fixes), peaks=before.facts.peaks)
 
             after = None
@@ -164,6 +168,27 @@ def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress:
         calls_per_run=calls_per_run,
         pictures=read_output_pictures(folder, BASELINE.id, chosen.id if chosen is not None else None),
     )
+
+
+def _offered(
+    maker: PatchMaker, device: str, observer: Observer, spare_copies: int | None, times: TimeSheet
+) -> tuple[Offer, tuple[Missing, ...]]:
+    """The patch, and what could not be observed of the loop with it.
+
+    Nothing is timed here: where there is memory for it, the rewritten loop is watched while it is proven.
+    """
+    fixes, reasons = maker.worth_offering(device)
+    if fixes and (spare_copies is None or spare_copies >= WATCHED_AND_PROVEN):
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            watched = beside.submit(observer.aside().observe, fixes, REWRITTEN, timed=False)
+            offered = maker.offer(fixes, reasons)
+            with times.spent_on("observing: the rewritten loop", overhead=False):
+                missing = watched.result()
+        if offered.fixes == fixes:
+            return offered, missing
+    else:
+        offered = maker.offer(fixes, reasons)
+    return offered, observer.observe(offered.fixes, REWRITTEN, timed=False) if offered.patch is not None else ()
 
 
 def _timed_as_watched(request: AuditRequest, built: Built) -> bool:

@@ -20,6 +20,7 @@ from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.module_source import Sources
 from sdprof.model import Location, LoopMap, Parity, RewriteProof, RewrittenFile, TransferProfile
 from sdprof.stages.choose_edits import Trial
+from sdprof.stages.counted_run import CountedRun, outputs_files
 from sdprof.stages.overlay_folder import write_overlay
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.variants import STARTED_AT_ONCE, VariantStarter
@@ -58,12 +59,14 @@ class EditTrials:
         before: TransferProfile | None,
         loop: LoopMap | None,
         precision: str | None,
+        as_it_is: CountedRun | None = None,
     ) -> None:
-        """Start the loop as it is once, for its outputs.
+        """Take the outputs of the loop as it is from the run that was counted, or start it once for them.
 
         :param device: the device to run on, None for the request's.
         :param before: copies and waits of the loop as it is, counted on that device; None where they cannot be.
         :param loop: where the loop is, as far as that is known: looking for it takes a run.
+        :param as_it_is: the run that ``before`` was counted in, where it ran as a trial does.
         :raises WorkerError: if the loop does not run on that device.
         """
         self._starter = starter
@@ -81,7 +84,10 @@ class EditTrials:
         self._timeout_seconds = LEAST_TIMEOUT_SECONDS
         self._outputs: Outputs = {}
         self._outputs_again: Outputs = {}
-        self._run_as_it_is()
+        if as_it_is is None:
+            self._run_as_it_is()
+        else:
+            self._compare_with(as_it_is)
 
     def __call__(self, edits: tuple[Edit, ...]) -> Trial:
         """Whether these edits hold together.
@@ -175,23 +181,28 @@ class EditTrials:
     def _run_as_it_is(self) -> None:
         """Output and events of the loop as it is, from runs in the same order as those of a trial."""
         folder = self._folder()
-        files = [folder / name for name in ("outputs.safetensors", "outputs-again.safetensors")]
+        outputs, again = outputs_files(folder)
         worker, _ = self._starter.start(steps=self._steps, device=self._device)
         with self._times.spent_on("trying rewrites", overhead=False):
             try:
                 started = time.perf_counter()
-                reply = self._watched(worker, folder, files[0], self._loop)
+                reply = self._watched(worker, folder, outputs, self._loop)
                 seconds = time.perf_counter() - started
                 if isinstance(reply, NotCollected):
                     self._before = None
-                    worker.run(str(files[0]))
-                worker.run(str(files[1]))
+                    worker.run(str(outputs))
+                worker.run(str(again))
             finally:
                 worker.close()
-        self._outputs, self._outputs_again = (load_file(file) for file in files)
         if isinstance(reply, Collected):
             self._before = _read(folder, ())
-        self._timeout_seconds = min(self._starter.request.timeout_seconds, LEAST_TIMEOUT_SECONDS + SLOWEST * seconds)
+        self._compare_with(CountedRun(outputs=outputs, outputs_again=again, seconds=seconds))
+
+    def _compare_with(self, as_it_is: CountedRun) -> None:
+        self._outputs, self._outputs_again = load_file(as_it_is.outputs), load_file(as_it_is.outputs_again)
+        self._timeout_seconds = min(
+            self._starter.request.timeout_seconds, LEAST_TIMEOUT_SECONDS + SLOWEST * as_it_is.seconds
+        )
 
     def _run(self, edits: tuple[Edit, ...], steps: int, times: TimeSheet) -> EditRun:
         folder = self._folder()

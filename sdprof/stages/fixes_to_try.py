@@ -39,10 +39,14 @@ def fixes_to_try(
     return tuple(tried), tuple(left_out)
 
 
-def with_edits(fixes: tuple[FixMeta, ...], rewritten: Rewritten) -> tuple[tuple[FixMeta, ...], tuple[FixResult, ...]]:
-    """The fixes without those that were to rewrite source and found nothing to rewrite; and those, with the reason.
+def with_edits(
+    fixes: tuple[FixMeta, ...], rewritten: Rewritten, asked_for: tuple[str, ...] = ()
+) -> tuple[tuple[FixMeta, ...], tuple[FixResult, ...]]:
+    """The fixes without those that found no source to rewrite, or that a rewrite makes needless; and those, with why.
 
     A source fix does to the numbers what its edits here do: some of its kind may be exact, and others not.
+
+    :param asked_for: ids of fixes that are tried whatever a rewrite does.
     """
     able: list[FixMeta] = []
     unable: list[FixResult] = []
@@ -54,7 +58,25 @@ def with_edits(fixes: tuple[FixMeta, ...], rewritten: Rewritten) -> tuple[tuple[
             able.append(msgspec.structs.replace(fix, numerics=coarsest(edit.numerics for edit in edits)))
         else:
             unable.append(_without_edits(fix, rewritten.by_fix.get(fix.id)))
+    for fix in [fix for fix in able if fix.id not in asked_for]:
+        rewrite = next((other for other in able if _does_the_same_in_source(other, fix, rewritten)), None)
+        if rewrite is not None:
+            able.remove(fix)
+            unable.append(not_tried(fix, f"{rewrite.id} does the same to the source, and both keep every bit."))
     return tuple(able), tuple(unable)
+
+
+def _does_the_same_in_source(rewrite: FixMeta, fix: FixMeta, rewritten: Rewritten) -> bool:
+    """Whether nothing is left to compare: the same findings gone from the same places, with the same bits."""
+    told = rewritten.by_fix.get(rewrite.id)
+    return (
+        rewrite.kind == "source" != fix.kind
+        and rewrite.group == fix.group is not None
+        and rewrite.removes == fix.removes
+        and rewrite.numerics == fix.numerics == "exact"
+        and told is not None
+        and not any(site.declined for site in told.sites)
+    )
 
 
 def _without_edits(fix: FixMeta, told: FixRewrites | None) -> FixResult:

@@ -79,6 +79,7 @@ class Measurer:
         self._resident: list[WarmWorker] = []
         self._others: dict[str, WarmWorker] = {}
         """Alive beside the baseline's, by variant; the one that was used last comes last."""
+        self._control_started = False
         self._most_alive: int | None = None
         self.records: dict[str, VariantRecord] = {}
 
@@ -105,10 +106,6 @@ class Measurer:
             raise
         return built
 
-    def open_control(self) -> None:
-        """Start the baseline a second time: what it differs from itself by is no gain."""
-        self._resident.extend(self._warm([self._open(CONTROL, self._times)]))
-
     def close_but(self, variants: Collection[str]) -> None:
         """End all workers but those of some variants, which stay warm for whoever wants to watch them."""
         for variant in [each for each in self._others if each not in variants]:
@@ -126,12 +123,18 @@ class Measurer:
         self.close_but(())
 
     def measure(self, batch: Batch, policy: RoundPolicy) -> RoundTimes:
-        """Measure a batch's variants beside the baseline and its control. What failed is in ``records``."""
+        """Measure a batch's variants beside the baseline and its control. What failed is in ``records``.
+
+        The control is started with the first batch: what the baseline differs from itself by is no gain.
+        """
         variants = [variant for variant in batch.variants if variant.fixes]
         for variant in variants:
             if variant.id in self._others:
                 self._others[variant.id] = self._others.pop(variant.id)
         new = [variant for variant in variants if variant.id not in self._others]
+        if not self._control_started:
+            self._control_started = True
+            new.insert(0, CONTROL)
         if self._fit(new):
             self._keep(self._warm(self._open_together(new)))
         else:
@@ -147,10 +150,17 @@ class Measurer:
         Each may need what the baseline has of its own, and a copy of the weights: packed, frozen or converted.
         """
         if self._most_alive is None:
-            weights = self._starter.weights_file
-            copied_bytes = weights.stat().st_size if weights.exists() else 0
-            self._most_alive = len(self._resident) + int(free_bytes() / (self._own_bytes() + copied_bytes))
+            self._most_alive = len(self._resident) + int(free_bytes() / (self._own_bytes() + self._weights_bytes()))
         return self._most_alive
+
+    def spare_copies(self) -> int | None:
+        """How many workers that only run, for nothing is timed, may copy the weights; None for any number."""
+        weights_bytes = self._weights_bytes()
+        return int(free_bytes() / weights_bytes) if weights_bytes else None
+
+    def _weights_bytes(self) -> int:
+        weights = self._starter.weights_file
+        return weights.stat().st_size if weights.exists() else 0
 
     def _make_room(self, wanted: Collection[str], *, still_to_open: int) -> None:
         """End the workers that were idle longest until there is room for one more."""
@@ -177,7 +187,11 @@ class Measurer:
         return opened
 
     def _keep(self, warmed: Iterable[WarmWorker]) -> None:
-        self._others.update({each.id: each for each in warmed})
+        for each in warmed:
+            if each.id == CONTROL.id:
+                self._resident.append(each)
+            else:
+                self._others[each.id] = each
 
     def _own_bytes(self) -> int:
         return private_bytes(self._resident[0].worker.process_id)

@@ -13,6 +13,7 @@ import msgspec
 
 from sdprof.model import LoopMap, Missing
 from sdprof.run_folder import Part, RunFolder
+from sdprof.stages.counted_run import CountedRun, outputs_files
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress
 from sdprof.stages.variants import VariantStarter, uncompiled, variant_id
@@ -81,6 +82,8 @@ class _Start:
     device: str | None
     """Where that differs from the request's."""
     times: TimeSheet
+    keeps_outputs: bool = False
+    """Whether rewrites of the loop, which are run and counted in the same way, are to be compared with this run."""
 
 
 class Observer:
@@ -94,6 +97,10 @@ class Observer:
         self._folder = folder
         self._times = times
         self._progress = progress
+
+    def aside(self) -> Observer:
+        """One whose seconds are not booked, for they pass beside something that is."""
+        return Observer(self._starter, self._folder, TimeSheet(), self._progress, on_cuda=self._on_cuda)
 
     @property
     def transfer_device(self) -> str | None:
@@ -138,9 +145,10 @@ class Observer:
         # What runs beside another is not booked, for its seconds have passed already: only the wait for its end is.
         unbooked = replace(start, warm=False, times=TimeSheet())
         cold = replace(start, fixes=uncompiled(fixes), warm=False)
+        aside = replace(unbooked, device=SIMULATED, keeps_outputs=not fixes)
         with ThreadPoolExecutor(max_workers=1) as beside:
             unfinished = [
-                beside.submit(self._observe, simulated, replace(unbooked, device=SIMULATED)),
+                beside.submit(self._observe, simulated, aside),
                 beside.submit(self._observe, timeless[1:], replace(unbooked, fixes=cold.fixes)),
             ]
             if not timed:
@@ -160,7 +168,7 @@ class Observer:
                     worker = self._start(start, wanted[wanted.index(name) :])
                     if worker is None:
                         break
-                if not self._collect(worker, start.variant, name, start.times):
+                if not self._collect(worker, name, start):
                     worker.close()
                     worker = None
         finally:
@@ -173,6 +181,18 @@ class Observer:
         reply = worker.collect(Collect(collector="loop", folder=str(folder)))
         loop = self._loop(folder) if isinstance(reply, Collected) else None
         return max(1, loop.calls) if loop is not None else 1
+
+    def counted_run(self) -> CountedRun | None:
+        """The observed run that the loop's rewrites can be compared with; None where it ran in another way than they.
+
+        On a GPU events are counted in a worker that has run before.
+        """
+        baseline = variant_id(())
+        part = self._folder.state(_part(baseline, "transfers"))
+        outputs, again = outputs_files(self._folder.artifacts(baseline))
+        if part is None or part.state != "done" or not (outputs.exists() and again.exists()):
+            return None
+        return CountedRun(outputs=outputs, outputs_again=again, seconds=part.seconds)
 
     def missing(self, fixes: tuple[str, ...], collectors: tuple[str, ...]) -> tuple[Missing, ...]:
         """What could not be collected of a variant, and why."""
@@ -201,20 +221,25 @@ class Observer:
             return None
         return worker
 
-    def _collect(self, worker: Worker, variant: str, name: str, times: TimeSheet) -> bool:
+    def _collect(self, worker: Worker, name: str, start: _Start) -> bool:
         """Run one collector; False where the worker cannot be used any more."""
+        variant, times = start.variant, start.times
         artifacts = self._folder.artifacts(variant)
         request = self._starter.request
+        outputs, again = outputs_files(artifacts)
         order = Collect(
             collector=name,
             folder=str(artifacts),
             loop=self._loop(artifacts),
             lines=request.lines,
             options={**OPTIONS, **request.collector_options},
+            outputs_file=str(outputs) if start.keeps_outputs else None,
         )
         try:
             with times.spent_on(f"observing: {TITLES[name].lower()}", overhead=False):
                 reply = worker.collect(order)
+                if start.keeps_outputs and isinstance(reply, Collected):
+                    worker.run(str(again))
         except WorkerError as error:
             self._folder.record(_part(variant, name), Part(state="failed", reason=_sentence(error)))
             return False

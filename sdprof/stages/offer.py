@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 from safetensors.numpy import load_file
@@ -10,7 +11,7 @@ from safetensors.numpy import load_file
 from sdprof.comparison.parity import coarsest, compare_outputs
 from sdprof.comparison.plan_structs import BASELINE, CONTROL, FixDecision
 from sdprof.comparison.verdict import judge
-from sdprof.model import FixMeta, Parity, Patch, RewriteProof
+from sdprof.model import FixMeta, Parity, Patch
 from sdprof.run_folder import RunFolder
 from sdprof.stages.conclude import Measurements
 from sdprof.stages.measure import outputs_file
@@ -38,45 +39,89 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
         return self.patch.fixes if self.patch is not None else ()
 
 
-def offer(
-    rewritten: Rewritten,
-    measured: Measurements,
-    metas: Mapping[str, FixMeta],
-    *,
-    rewriter: Rewriter,
-    starter: VariantStarter,
-    folder: RunFolder,
-    precision: str | None,
-    device: str,
-) -> Offer:
-    """Choose the fixes of the patch, prove them once more all together, and write the patch.
+@dataclass(frozen=True, kw_only=True)
+class PatchMaker:
+    """Chooses, proves and writes the patch of an audit."""
 
-    A fix is in where it is part of the plan, and also where it is proven and its gain cannot be shown by time here: it
-    keeps the bits or takes copies or waits out of the loop, and was not shown to be slower, where time can show that.
+    rewritten: Rewritten
+    measured: Measurements
+    metas: Mapping[str, FixMeta]
+    rewriter: Rewriter
+    starter: VariantStarter
+    folder: RunFolder
+    precision: str | None
 
-    :param device: type of the device that was timed.
-    """
-    reasons = {
-        decision.id: _kept_out(decision, metas[decision.id], measured, device)
-        for decision in measured.plan.decisions
-        if decision.id in rewritten.rewrites.fixes
-    }
-    fixes = tuple(fix for fix, reason in reasons.items() if not reason)
-    fixes = tuple(fix.id for fix in sorted((metas[fix] for fix in fixes), key=lambda meta: (meta.order, meta.id)))
-    while fixes:
-        fault = rewriter.fault(rewritten.rewrites.of(fixes))
-        fault = fault or _fault_together(fixes, metas, measured, starter, folder, precision)
-        if not fault:
-            break
-        reasons[fixes[-1]] = f"Rolled back, for with the others it does not hold: {fault}"
-        fixes = fixes[:-1]
-    if not fixes:
-        return Offer(reasons={fix: reason for fix, reason in reasons.items() if reason})
-    proof = rewriter.proof(rewritten.rewrites.of(fixes))
-    return Offer(
-        patch=_written(fixes, rewritten, metas, proof, folder),
-        reasons={fix: reason for fix, reason in reasons.items() if reason},
-    )
+    def worth_offering(self, device: str) -> tuple[tuple[str, ...], dict[str, str]]:
+        """The source fixes that a patch should have, in order, and why the others are not for it.
+
+        A fix is in where it is part of the plan, and also where it is proven and its gain cannot be shown by time here:
+        it keeps the bits or takes copies or waits out of the loop, and was not shown to be slower, where time can show
+        that.
+
+        :param device: type of the device that was timed.
+        """
+        reasons = {
+            decision.id: _kept_out(decision, self.metas[decision.id], self.measured, device)
+            for decision in self.measured.plan.decisions
+            if decision.id in self.rewritten.rewrites.fixes
+        }
+        fixes = [self.metas[fix] for fix, reason in reasons.items() if not reason]
+        in_order = sorted(fixes, key=lambda meta: (meta.order, meta.id))
+        return tuple(fix.id for fix in in_order), {fix: reason for fix, reason in reasons.items() if reason}
+
+    def offer(self, fixes: tuple[str, ...], reasons: Mapping[str, str]) -> Offer:
+        """Prove fixes once more all together, and write the patch; the last one goes until the others hold.
+
+        :param reasons: why other source fixes are not in it.
+        """
+        reasons = dict(reasons)
+        while fixes:
+            fault = self.rewriter.fault(self.rewritten.rewrites.of(fixes)) or self._fault_together(fixes)
+            if not fault:
+                break
+            reasons[fixes[-1]] = f"Rolled back, for with the others it does not hold: {fault}"
+            fixes = fixes[:-1]
+        return Offer(patch=self._written(fixes) if fixes else None, reasons=reasons)
+
+    def _fault_together(self, fixes: tuple[str, ...]) -> str:
+        """Why these fixes cannot be offered together: the output on the device that was timed."""
+        parity = self.measured.parity.get(variant_id(fixes)) or self._parity(fixes)
+        if isinstance(parity, str):
+            return parity
+        return "" if parity.passed else f"parity failed: {parity.reason}"
+
+    def _parity(self, fixes: tuple[str, ...]) -> Parity | str:
+        file = outputs_file(self.folder, variant_id(fixes))
+        try:
+            worker, _ = self.starter.start(fixes)
+            with worker:
+                worker.run(str(file))
+        except WorkerError as error:
+            return error.sentence
+        again = outputs_file(self.folder, CONTROL.id)
+        return compare_outputs(
+            load_file(outputs_file(self.folder, BASELINE.id)),
+            load_file(file),
+            numerics=coarsest(self.metas[fix].numerics for fix in fixes),
+            precision=self.precision,
+            baseline_again=load_file(again) if again.exists() else None,
+        )
+
+    def _written(self, fixes: tuple[str, ...]) -> Patch:
+        edits = self.rewritten.rewrites.of(fixes)
+        files = self.rewritten.rewrites.files
+        texts = rewritten_texts(edits, audited_texts(self.folder, files))
+        by_root = patches(texts, files)
+        for name, text in zip(_names(tuple(by_root)), by_root.values(), strict=True):
+            self.folder.write(name, text.encode())
+        return Patch(
+            fixes=fixes,
+            files=tuple(each for each in files if each.file in texts),
+            text="".join(by_root.values()),
+            numerics=coarsest(self.metas[fix].numerics for fix in fixes),
+            proof=self.rewriter.proof(edits),
+            note=CONFIRM if any(edit.proof == "arithmetic" for edit in edits) else "",
+        )
 
 
 def _kept_out(decision: FixDecision, meta: FixMeta, measured: Measurements, device: str) -> str:
@@ -96,68 +141,6 @@ def _kept_out(decision: FixDecision, meta: FixMeta, measured: Measurements, devi
     if meta.numerics == "exact" or TRANSFER_FINDINGS & set(meta.removes):
         return ""
     return "Not offered: it changes the rounding, and no gain was shown."
-
-
-def _fault_together(
-    fixes: tuple[str, ...],
-    metas: Mapping[str, FixMeta],
-    measured: Measurements,
-    starter: VariantStarter,
-    folder: RunFolder,
-    precision: str | None,
-) -> str:
-    """Why these fixes cannot be offered together: the output on the device that was timed."""
-    variant = variant_id(fixes)
-    parity = measured.parity.get(variant) or _parity(fixes, metas, starter, folder, precision)
-    if isinstance(parity, str):
-        return parity
-    return "" if parity.passed else f"parity failed: {parity.reason}"
-
-
-def _parity(
-    fixes: tuple[str, ...],
-    metas: Mapping[str, FixMeta],
-    starter: VariantStarter,
-    folder: RunFolder,
-    precision: str | None,
-) -> Parity | str:
-    file = outputs_file(folder, variant_id(fixes))
-    try:
-        worker, _ = starter.start(fixes)
-        with worker:
-            worker.run(str(file))
-    except WorkerError as error:
-        return error.sentence
-    again = outputs_file(folder, CONTROL.id)
-    return compare_outputs(
-        load_file(outputs_file(folder, BASELINE.id)),
-        load_file(file),
-        numerics=coarsest(metas[fix].numerics for fix in fixes),
-        precision=precision,
-        baseline_again=load_file(again) if again.exists() else None,
-    )
-
-
-def _written(
-    fixes: tuple[str, ...],
-    rewritten: Rewritten,
-    metas: Mapping[str, FixMeta],
-    proof: RewriteProof | None,
-    folder: RunFolder,
-) -> Patch:
-    edits = rewritten.rewrites.of(fixes)
-    texts = rewritten_texts(edits, audited_texts(folder, rewritten.rewrites.files))
-    by_root = patches(texts, rewritten.rewrites.files)
-    for name, text in zip(_names(tuple(by_root)), by_root.values(), strict=True):
-        folder.write(name, text.encode())
-    return Patch(
-        fixes=fixes,
-        files=tuple(each for each in rewritten.rewrites.files if each.file in texts),
-        text="".join(by_root.values()),
-        numerics=coarsest(metas[fix].numerics for fix in fixes),
-        proof=proof,
-        note=CONFIRM if any(edit.proof == "arithmetic" for edit in edits) else "",
-    )
 
 
 def _names(roots: tuple[str, ...]) -> list[str]:

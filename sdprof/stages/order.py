@@ -11,7 +11,7 @@ from sdprof.stages.request_check import checked_request
 from sdprof.target_index import TargetFile
 
 QUICK_BUDGET_SECONDS = 40.0
-DEFAULT_BUDGET_SECONDS = 140.0
+DEFAULT_BUDGET_SECONDS = 120.0
 QUICK_GRAPH_SECONDS = 6.0
 THREADS_OF_TINY = 1
 """A quick audit's: two threads that wait for each other made the tiny loop take 0.4 s where one takes 0.2 s."""

@@ -17,6 +17,7 @@ from sdprof.fixes.source.registry import Proposals, propose
 from sdprof.model import FixMeta, FixRewrites, Missing, RewriteProof, RewrittenSite
 from sdprof.run_folder import RunFolder
 from sdprof.stages.choose_edits import Trial, choose_edits
+from sdprof.stages.counted_run import CountedRun
 from sdprof.stages.diagnose import Diagnosed
 from sdprof.stages.edit_trials import EditTrials
 from sdprof.stages.own_time import TimeSheet
@@ -54,6 +55,7 @@ class Rewriter:
         *,
         device: str | None,
         precision: str | None,
+        as_it_is: CountedRun | None,
     ) -> None:
         """Run nothing yet.
 
@@ -67,6 +69,7 @@ class Rewriter:
         self._progress = progress
         self._device = device
         self._precision = precision
+        self._as_it_is = as_it_is
         self._sources = Sources()
         self._started_trials: EditTrials | None = None
         self._numbers = itertools.count(1)
@@ -151,6 +154,7 @@ class Rewriter:
                 before=counted,
                 loop=self._before.facts.loop,
                 precision=self._precision,
+                as_it_is=self._as_it_is if counted is not None else None,
             )
         return self._started_trials
 

@@ -1,14 +1,17 @@
 """Trials of hand-made edits in real workers on the simulated device: what is sound, and each way of not being so."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.module_source import Sources
 from sdprof.model import Location, TransferProfile
 from sdprof.run_folder import Manifest, RunFolder
+from sdprof.stages.counted_run import OUTPUTS_FILES, CountedRun
 from sdprof.stages.edit_trials import STAYS, EditTrials
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.request import AuditRequest
@@ -129,3 +132,28 @@ def test_of_two_edits_of_one_expression_the_later_is_in_vain(trials: EditTrials)
     trial = trials((first, second))
     assert list(trial.in_vain) == [second]
     assert FILE.read_text() == TEXT
+
+
+def test_the_outputs_of_the_counted_run_serve_for_those_of_the_loop_as_it_is(
+    trials: EditTrials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observed = CountedRun(outputs=tmp_path / "first", outputs_again=tmp_path / "again", seconds=1.0)
+    outputs = load_file(trials._scratch / "trial-0" / OUTPUTS_FILES[0])
+    save_file(outputs, observed.outputs)
+    save_file({name: value + 1 for name, value in outputs.items()}, observed.outputs_again)
+    monkeypatch.setattr(EditTrials, "_run_as_it_is", lambda _: pytest.fail("it ran again"))
+    told = EditTrials(
+        trials._starter,
+        Sources(),
+        tmp_path,
+        TimeSheet(),
+        device=SIMULATED,
+        before=NO_EVENTS,
+        loop=None,
+        precision="float32",
+        as_it_is=observed,
+    )
+    parity = told.run((edit(FILLED, FILLED),)).parity
+    assert parity is not None
+    assert parity.max_abs_diff == 0
+    assert "two runs of the baseline differ" in parity.reason

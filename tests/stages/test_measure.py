@@ -62,7 +62,6 @@ def opened(tmp_path):
         manifest = Manifest(sdprof_version="0", created="2026-01-01T00:00:00+00:00", request={})
         measurer = Measurer(starter, RunFolder.create(tmp_path / "run", manifest), TimeSheet(), Silent())
         measurer.open_baseline()
-        measurer.open_control()
         return measurer
 
     return open_
@@ -131,7 +130,7 @@ def test_each_worker_may_hold_a_copy_of_the_weights(opened, monkeypatch, tmp_pat
     starter = FakeStarter()
     starter.weights_file = tmp_path / "weights"
     starter.weights_file.write_bytes(bytes(200))
-    assert opened(starter).room() == 2 + 4
+    assert opened(starter).room() == 1 + 4
 
 
 def test_a_worker_can_outlive_the_measurement_for_one_who_watches_it(opened):

@@ -21,11 +21,17 @@ class FakeWorker:
 
     def run(self, outputs_file: str | None = None) -> Ran:
         self.did.append("run")
+        self.keep(outputs_file)
         return Ran(seconds=1.0, peak_memory_bytes=1)
 
     def collect(self, order: Collect) -> Collected:
         self.did.append(order.collector)
+        self.keep(order.outputs_file)
         return Collected(artifact=order.collector, seconds=1.0)
+
+    def keep(self, outputs_file: str | None) -> None:
+        if outputs_file is not None:
+            Path(outputs_file).touch()
 
     def close(self) -> None:
         self.did.append("close")
@@ -82,3 +88,22 @@ def test_what_was_watched_is_not_watched_again(observer, starter):
     observer.observe((), ("loop",), warmed=warmed)
     assert warmed.did == ["close"]
     assert len(starter.started) == 1
+
+
+def test_the_run_that_was_counted_as_it_is_leaves_what_its_rewrites_are_compared_with(observer, starter):
+    assert observer.counted_run() is None
+    observer.observe((), ("transfers", "graphs"))
+    did = {tuple(worker.did): device for device, worker in starter.started}
+    assert did == {("transfers", "run", "close"): "simulated", ("graphs", "close"): None}
+    counted = observer.counted_run()
+    assert counted.seconds == 1.0
+    assert counted.outputs.exists()
+    assert counted.outputs != counted.outputs_again
+
+
+def test_where_copies_are_counted_in_a_warm_worker_the_loop_as_it_is_is_run_again(tmp_path, starter):
+    folder = RunFolder.create(tmp_path / "run", Manifest(sdprof_version="0", created="", request={}))
+    observer = Observer(starter, folder, TimeSheet(), Silent(), on_cuda=True)
+    observer.observe((), ("loop", "transfers"))
+    assert [worker.did for _, worker in starter.started] == [["run", "loop", "transfers", "close"]]
+    assert observer.counted_run() is None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sdprof.audits.found import found
 from sdprof.facts.facts import Facts
-from sdprof.model import AuditMeta, Finding
+from sdprof.model import AuditMeta, Finding, Location, OperatorSite
 
 META = AuditMeta(
     id="checkpoint-in-inference",
@@ -28,15 +28,18 @@ def audit(facts: Facts) -> Iterator[Finding]:
     """
     census = facts.operators
     assert census is not None
+    by_expression: dict[tuple[str, Location], list[OperatorSite]] = {}
     for site in census.sites:
         if site.op.startswith(AUTOGRAD_FUNCTION):
-            yield found(
-                META,
-                locations=(site.where,),
-                count_per_step=site.calls_per_step,
-                evidence={
-                    "autograd_function": site.op.removeprefix(AUTOGRAD_FUNCTION),
-                    "module_class": site.module_class,
-                },
-                explanation="Call the block itself when grad is off.",
-            )
+            by_expression.setdefault((site.op, site.where), []).append(site)
+    for (op, where), sites in by_expression.items():
+        yield found(
+            META,
+            locations=(where,),
+            count_per_step=sum(site.calls_per_step for site in sites),
+            evidence={
+                "autograd_function": op.removeprefix(AUTOGRAD_FUNCTION),
+                "module_class": ", ".join(dict.fromkeys(site.module_class for site in sites)),
+            },
+            explanation="Call the block itself when grad is off.",
+        )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sdprof.audits.found import found
 from sdprof.facts.facts import Facts
+from sdprof.facts.graph_regions import told_together
 from sdprof.model import AuditMeta, Finding, GraphRegion, GraphSite
 
 META = AuditMeta(
@@ -47,7 +48,7 @@ def _finding(seen: list[tuple[GraphRegion, GraphSite]]) -> Finding:
     return found(
         META,
         locations=(site.where,),
-        region=", ".join(dict.fromkeys(f"{region.name}{' with grad' if region.grad else ''}" for region, _ in seen)),
+        region=told_together(region for region, _ in seen),
         # Sampling runs without grad: a break that only training sees costs a sampler nothing.
         severity="medium" if without_grad else "low",
         evidence={

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sdprof.audits.found import found
 from sdprof.facts.facts import Facts
+from sdprof.facts.graph_regions import told, told_together
 from sdprof.model import AuditMeta, Finding, GraphRegion, GraphSite
 
 META = AuditMeta(
@@ -30,18 +31,17 @@ def audit(facts: Facts) -> Iterator[Finding]:
 
 
 def _finding(seen: list[tuple[GraphRegion, GraphSite]]) -> Finding:
-    regions = [f"{region.name}{' with grad' if region.grad else ''}" for region, _ in seen]
     return found(
         META,
         locations=tuple(site.where for _, site in seen[:1] if site.where.file),
-        region=", ".join(dict.fromkeys(regions)),
+        region=told_together(region for region, _ in seen),
         # Sampling runs without grad: what only training compiles again costs a sampler nothing.
         severity=None if any(not region.grad for region, _ in seen) else "low",
         evidence={
             "guards": "; ".join(dict.fromkeys(site.reason for _, site in seen)),
             "recompiles": "; ".join(
-                f"{site.count} in {region.calls} {'call' if region.calls == 1 else 'calls'} of {name}"
-                for name, (region, site) in zip(regions, seen, strict=True)
+                f"{site.count} in {region.calls} {'call' if region.calls == 1 else 'calls'} of {told(region)}"
+                for region, site in seen
             ),
         },
         explanation=(

@@ -170,7 +170,7 @@ class _Search:
         unshown = [step for step in left if step.fix not in self.shown_alone]
         unshown.sort(key=lambda step: -self.gains[step.fix].median)
         for step in unshown[MOST_UNSHOWN:]:
-            self.reasons[step.fix] = f"not-shown alone, and others promise more: {as_text(self.gains[step.fix])}"
+            self.reasons[step.fix] = f"not shown alone, and others promise more: {as_text(self.gains[step.fix])}"
         return [step for step in left if step.fix not in self.reasons]
 
     def one_of_each_pair(self, left: Sequence[Step]) -> list[Step]:
@@ -183,7 +183,7 @@ class _Search:
                 continue
             self.runners_up.setdefault(rival.fix, []).append(step)
             self.reasons[step.fix] = (
-                f"{rival.fix}, which it excludes, was faster alone: {as_text(self.gains[rival.fix])} against "
+                f"excludes {rival.fix}, which was faster alone: {as_text(self.gains[rival.fix])} against "
                 f"{as_text(self.gains[step.fix])}"
             )
         return [step for step in left if step.fix not in self.reasons]
@@ -246,7 +246,7 @@ class _Search:
         found: list[str] = []
         for each in ladder:
             gain = measured.times.pairs(each.before.id, each.variant.id).interval()
-            below = f"on top of {each.before.id}"
+            below = f"on top of {each.before.in_words}"
             if gain is not None:
                 self.step_gains[each.step] = gain
             fault = measured.why_unusable(each.variant.id)

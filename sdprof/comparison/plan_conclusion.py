@@ -106,7 +106,7 @@ def _judgement(
     return Judgement(
         verdict="not-shown",
         explanation=(
-            f"No set of fixes was shown to beat the baseline; {nearest.variant.id} came nearest with "
+            f"No set of fixes was shown to beat the baseline; {nearest.variant.in_words} came nearest with "
             f"{as_text(speedup)} times its speed."
         ),
     )
@@ -141,12 +141,12 @@ def _reason(
     own = next((each for each in sets if fix in each.variant.fixes), None)
     reached = speedups[own.variant.id] if own else None
     if own is None or reached is None:
-        return "not-shown: no set with it was measured"
+        return "not shown: no set with it was measured"
     if chosen is None:
-        return f"not-shown: {own.variant.id} reached {as_text(reached)} times the baseline's speed"
+        return f"not shown: {own.variant.in_words} reached {as_text(reached)} times the baseline's speed"
     won = speedups[chosen.variant.id]
     assert won is not None
-    return f"{chosen.variant.id} without it was the fastest that was shown: {as_text(won)} against {as_text(reached)}"
+    return f"the fastest set that was shown is without it: {as_text(won)} against {as_text(reached)} with it"
 
 
 def _why_applied(
@@ -162,10 +162,10 @@ def _why_applied(
         return f"timed as one with {twins[fix]}" if fix in twins else f"needed by {bearer.step}"
     gain = in_plan.get(fix)
     if gain is None:
-        return f"part of {ladder[-1].variant.id}"
+        return f"part of {ladder[-1].variant.in_words}"
     if judge(gain, control).verdict == "faster":
-        return f"gains {as_text(gain)} on top of {step.before.id}"
-    return f"kept, a gain not shown by itself: {as_text(gain)} on top of {step.before.id}"
+        return f"gains {as_text(gain)} on top of {step.before.in_words}"
+    return f"kept, a gain not shown by itself: {as_text(gain)} on top of {step.before.in_words}"
 
 
 def _waterfall(

@@ -21,6 +21,14 @@ class VariantRequest(msgspec.Struct, frozen=True, kw_only=True):
     fixes: tuple[str, ...]
     """In the order in which they are applied; empty for the baseline and for its second run."""
 
+    @property
+    def in_words(self) -> str:
+        """What a sentence calls it."""
+        if not self.fixes:
+            return "the baseline"
+        first, *others = self.fixes
+        return f"{first} and {len(others)} more" if len(others) > 1 else " and ".join(self.fixes)
+
 
 BASELINE = VariantRequest(id="baseline", fixes=())
 CONTROL = VariantRequest(id="baseline-again", fixes=())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sdprof.facts.graph_regions import only_with_grad
 from sdprof.model import Finding, FindingStatus, FixResult, FixRewrites, Location, RewriteProof, RewrittenSite
 
 if TYPE_CHECKING:
@@ -63,24 +64,34 @@ def as_seen_from(finding: Finding, fix: FixResult) -> FixResult:
 def status_of_rewritten(
     finding: Finding, fixes: tuple[FixResult, ...], in_patched: tuple[Finding, ...] | None
 ) -> tuple[FindingStatus, str] | None:
-    """Status and reason of a finding that a source fix of the plan or of the patch removes; None where none does.
+    """Status and reason of a finding that is gone, or was rewritten and is still there, in the loop with the patch.
 
-    It may do so at another place: a table is made a tensor where it is filled, and the graph breaks where it is read.
+    A fix may remove it at another place: a table is made a tensor where it is filled, and the graph breaks where it is
+    read. None where nothing can be said: there is no patch, the audit could not look at it, or it looked without grad
+    for what is seen with grad alone.
     """
     patched = [fix for fix in fixes if fix.rewrites is not None and fix.rewrites.in_patch]
-    rewrote = [fix for fix in patched if cures(fix, finding) and _rewritten_places(fix, finding)]
-    elsewhere = [fix for fix in patched if finding.id in fix.removes and not _sites_at(fix, finding)]
-    removing = rewrote or elsewhere
-    if not removing or in_patched is None:
+    looked = [other for other in in_patched or () if other.id == finding.id]
+    if not patched or not looked or not finding.locations or only_with_grad(finding.region):
         return None
-    names = ", ".join(fix.id for fix in removing)
+    rewrote = [fix for fix in patched if cures(fix, finding) and _rewritten_places(fix, finding)]
     places = [place for fix in rewrote for place in _rewritten_places(fix, finding)] or list(finding.locations)
-    if any(_seen_at(places, other) for other in in_patched if other.status == "open" and other.id == finding.id):
-        return ("open", f"{names} rewrote it, and it was seen again.") if rewrote else None
+    seen_again = any(_seen_at(places, other) for other in looked if other.status == "open")
+    if seen_again:
+        return ("open", f"{_names(rewrote)} rewrote it, and it was seen again.") if rewrote else None
+    meant = [fix for fix in patched if finding.id in fix.removes]
+    removing = rewrote or meant or patched
     if any(fix.applied for fix in removing):
-        return "fixed", f"{names} is part of the plan, and the finding was not seen again."
+        if rewrote:
+            return "fixed", f"{_names(rewrote)} is part of the plan, and the finding was not seen again."
+        who = _names(meant) if meant else "The patch"
+        return "fixed", f"{who} rewrote other lines, and the finding was not seen again."
     told = next(fix.rewrites for fix in removing if fix.rewrites is not None)
-    return "hidden", f"{names} removes it. {_proven(told)}. {_no_gain(told.proof)}"
+    return "hidden", f"{_names(removing)} removes it. {_proven(told)}. {_no_gain(told.proof)}"
+
+
+def _names(fixes: list[FixResult]) -> str:
+    return ", ".join(fix.id for fix in fixes)
 
 
 def _proven(did: FixRewrites) -> str:

@@ -10,5 +10,12 @@ def test_names_the_function_and_the_module() -> None:
     assert finding.locations[0].line == 10
 
 
+def test_an_expression_that_calls_blocks_of_several_classes_is_told_once() -> None:
+    sites = [site("autograd::CheckpointFunction", module_class=name) for name in ("ResBlock", "TransformerBlock")]
+    (finding,) = audit(facts(*sites))
+    assert finding.evidence["module_class"] == "ResBlock, TransformerBlock"
+    assert finding.count_per_step == sum(each.calls_per_step for each in sites)
+
+
 def test_plain_operators_pass() -> None:
     assert not list(audit(facts(site("aten::mm"))))

@@ -95,7 +95,7 @@ def test_independent_gains_add_up_and_the_waterfall_shows_them(calm):
     assert by_id["a"].gain.median == pytest.approx(1.1, rel=0.02)
     assert by_id["a"].gain_in_plan.median == pytest.approx(1.1, rel=0.02)
     assert by_id["a"].reason.startswith("gains 1.")
-    assert by_id["a"].reason.endswith("on top of b+d")
+    assert by_id["a"].reason.endswith("on top of b and d")
 
 
 def test_choosing_and_proving_use_different_rounds(calm):
@@ -138,7 +138,7 @@ def test_a_single_fix_that_beats_all_company_wins(calm):
     plan = find_plan([fix("a"), fix("b"), fix("compile", compiles=True)], Simulated(calm, speed))
     assert plan.variant.fixes == ("compile",)
     assert [bar.variant for bar in plan.waterfall] == ["baseline", "compile"]
-    assert reasons(plan)["a"].startswith("compile without it was the fastest that was shown: 1.6")
+    assert reasons(plan)["a"].startswith("the fastest set that was shown is without it: 1.6")
 
 
 def test_fixes_that_compile_come_last(calm):
@@ -151,7 +151,7 @@ def test_one_of_a_group_by_measured_gain(calm):
     fixes = [fix("default", group="compile"), fix("regional", group="compile"), fix("a")]
     plan = find_plan(fixes, Simulated(calm, product(default=1.2, regional=1.45, a=1.1)))
     assert applied(plan) == {"regional", "a"}
-    assert reasons(plan)["default"].startswith("regional, which it excludes, was faster alone: 1.4")
+    assert reasons(plan)["default"].startswith("excludes regional, which was faster alone: 1.4")
 
 
 def test_of_two_that_exclude_each_other_the_faster_alone(calm):
@@ -260,7 +260,7 @@ def test_without_time_for_more_the_best_single_fix_is_judged_where_it_was_chosen
     assert plan.variant.fixes == ("b",)
     assert not plan.proven_apart
     assert "No time was left to prove it" in plan.judgement.explanation
-    assert reasons(plan)["a"].startswith("b without it was the fastest that was shown")
+    assert reasons(plan)["a"].startswith("the fastest set that was shown is without it")
 
 
 def test_without_time_for_the_proof_the_ladder_decides(calm):

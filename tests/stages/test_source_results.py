@@ -18,6 +18,8 @@ PROOF = RewriteProof(
 )
 WAITS = (finding("sync-in-loop", locations=(HERE,)), finding("sync-in-loop", locations=(THERE,)))
 
+CLEAN = (finding("sync-in-loop", status="passed"),)
+
 
 def rewriting(
     *, in_patch: bool = True, applied: bool = False, declined: str = "", proof: RewriteProof = PROOF
@@ -43,7 +45,7 @@ def test_only_the_finding_at_the_rewritten_expression_is_cured() -> None:
 
 
 def test_a_fix_of_the_plan_makes_it_fixed() -> None:
-    assert settled(rewriting(applied=True), seen_again=())[0][0] == "fixed"
+    assert settled(rewriting(applied=True), seen_again=CLEAN)[0][0] == "fixed"
 
 
 def test_what_was_seen_again_is_open_whatever_the_fix_did() -> None:
@@ -63,15 +65,36 @@ def test_what_a_fix_declined_here_it_does_not_cure_whatever_it_did_elsewhere() -
 
 
 def test_what_is_gone_because_of_a_rewrite_elsewhere_is_told_of_that_rewrite() -> None:
-    _, there = settled(rewriting(applied=True), seen_again=())
-    assert there == ("fixed", "keep is part of the plan, and the finding was not seen again.")
+    _, there = settled(rewriting(applied=True), seen_again=CLEAN)
+    assert there == ("fixed", "keep rewrote other lines, and the finding was not seen again.")
+
+
+def test_what_no_fix_was_meant_for_is_gone_with_the_patch_when_it_is_not_seen_again() -> None:
+    compiled_again = finding("recompiles", locations=(THERE,))
+    passed = finding("recompiles", status="passed")
+    (told,) = settled_findings((compiled_again,), (rewriting(applied=True),), 1.0, None, frozenset(), (passed,))
+    assert (told.status, told.reason) == ("fixed", "The patch rewrote other lines, and the finding was not seen again.")
+
+
+def test_nothing_is_gone_where_the_audit_did_not_look_again() -> None:
+    here, there = settled(rewriting(), seen_again=())
+    assert here[0] != "fixed"
+    assert there[0] == "open"
+
+
+def test_what_is_seen_with_grad_alone_is_not_gone_because_it_is_not_seen_without() -> None:
+    with_grad = finding("graph-breaks", locations=(THERE,), region="unet with grad")
+    passed = finding("graph-breaks", status="passed")
+    fix = msgspec.structs.replace(rewriting(applied=True), removes=("graph-breaks",))
+    (told,) = settled_findings((with_grad,), (fix,), 1.0, None, frozenset(), (passed,))
+    assert told.status == "open"
 
 
 def test_what_a_gpu_has_to_confirm_is_said() -> None:
     proof = msgspec.structs.replace(PROOF, to_confirm=True, equal=False, max_rel_diff=2e-7)
     assert (
         "equal within rounding (2.0e-07), to be confirmed on a GPU"
-        in settled(rewriting(proof=proof), seen_again=())[0][1]
+        in settled(rewriting(proof=proof), seen_again=CLEAN)[0][1]
     )
 
 

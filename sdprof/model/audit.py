@@ -148,6 +148,8 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     predicted_ms_per_step: float | None = None
     obtained_ms_per_step: float | None = None
     """What its fix gained when measured."""
+    obtained_in_plan: bool = False
+    """Whether it gained that in its place in the waterfall, from the rounds that the verdict rests on; else alone."""
     source: str = ""
     """How the prediction was made."""
 

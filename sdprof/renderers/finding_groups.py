@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sdprof.model import Finding, FindingStatus, FixResult, Severity
+from sdprof.model import Cost, Finding, FindingStatus, FixResult, Severity
 from sdprof.renderers.quantities import milliseconds
 
 STATES: dict[FindingStatus, tuple[str, str]] = {
@@ -51,16 +51,27 @@ def cost_in_words(finding: Finding, fixes: Iterable[FixResult]) -> str:
     if finding.status == "hidden":
         return "no gain shown"
     if cost.obtained_ms_per_step is not None:
-        words = f"{milliseconds(cost.obtained_ms_per_step)} per step by its fix alone"
+        words = f"{milliseconds(cost.obtained_ms_per_step)} per step {obtained_how(cost)}"
         return words if gain_is_shown(finding, fixes) else f"{words}, within the noise"
     if cost.predicted_ms_per_step is not None:
         return f"{milliseconds(cost.predicted_ms_per_step)} per step predicted"
     return ""
 
 
+def obtained_how(cost: Cost) -> str:
+    """In what company its fix gained what it did."""
+    return "by its fix in the plan" if cost.obtained_in_plan else "by its fix alone"
+
+
 def gain_is_shown(finding: Finding, fixes: Iterable[FixResult]) -> bool:
-    """Whether the gain of its best fix alone stays clear of none, over the whole interval."""
-    gains = [fix.gain for fix in fixes if fix.id in finding.fixes and fix.gain is not None and not fix.timed_with]
+    """Whether the gain that is told of its fix stays clear of none, over the whole interval."""
+    in_plan = finding.cost is not None and finding.cost.obtained_in_plan
+    told = [
+        fix.gain_in_plan if in_plan else fix.gain
+        for fix in fixes
+        if fix.id in finding.fixes and not fix.timed_with and (fix.applied or not in_plan)
+    ]
+    gains = [gain for gain in told if gain is not None]
     return bool(gains) and max(gains, key=lambda gain: gain.median).low > 1
 
 

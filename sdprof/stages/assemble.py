@@ -74,6 +74,7 @@ def assemble(
         _seen_again(after),
         frozenset(fix.id for fix in left_out),
         patched.findings if patched is not None else None,
+        conclude.gone_ms_per_step(measured.plan, calls_per_run),
     )
     return AuditResult(
         schema_version=SCHEMA_VERSION,

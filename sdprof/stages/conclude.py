@@ -216,6 +216,16 @@ def waterfall(plan: Plan, calls_per_run: int, findings: tuple[Finding, ...] = ()
     return tuple(bars)
 
 
+def gone_ms_per_step(plan: Plan, calls_per_run: int) -> dict[str, float]:
+    """What each fix that is a bar of its own took away in its place in the waterfall."""
+    bars = waterfall(plan, calls_per_run)
+    return {
+        step.added[0]: above.ms_per_step - bar.ms_per_step
+        for above, bar, step in zip(bars, bars[1:], plan.waterfall[1:], strict=False)
+        if len(step.added) == 1
+    }
+
+
 def _label(name: str, fixes: tuple[str, ...]) -> str:
     if name == CONTROL.id:
         return "the target as it is, once more (A/A control)"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import msgspec
 
 from sdprof.model import Cost, Finding, FindingStatus, FixResult
 from sdprof.stages.source_results import as_seen_from, status_of_rewritten
 from sdprof.stages.source_results import cures as is_cure
 
+NOTHING_GONE: Mapping[str, float] = MappingProxyType({})
 AFTER_UNSEEN = "Not looked for again: the chosen variant is compiled, and no operator can be seen inside."
 
 
@@ -18,6 +22,7 @@ def settled_findings(
     still_there: frozenset[str] | None,
     not_tried: frozenset[str] = frozenset(),
     in_patched: tuple[Finding, ...] | None = None,
+    gone_ms_per_step: Mapping[str, float] = NOTHING_GONE,
 ) -> tuple[Finding, ...]:
     """Give every finding its status after the fixes were tried.
 
@@ -29,10 +34,13 @@ def settled_findings(
     :param not_tried: ids of the fixes that were left out beforehand: they have declined nothing.
     :param in_patched: what the audits found with the source fixes of the patch, placed in the user's files; None where
         there is no patch.
+    :param gone_ms_per_step: what a fix took away in its place in the waterfall, where it is a bar of its own.
     """
     timed_as_one = frozenset(id for fix in fixes if fix.timed_with for id in (fix.id, fix.timed_with))
     return tuple(
-        _settled(finding, fixes, timed_as_one, baseline_ms_per_step, still_there, not_tried, in_patched)
+        _settled(
+            finding, fixes, timed_as_one, baseline_ms_per_step, still_there, not_tried, in_patched, gone_ms_per_step
+        )
         if finding.status == "open"
         else finding
         for finding in findings
@@ -47,6 +55,7 @@ def _settled(
     still_there: frozenset[str] | None,
     not_tried: frozenset[str],
     in_patched: tuple[Finding, ...] | None,
+    gone_ms_per_step: Mapping[str, float],
 ) -> Finding:
     cures = [fix for fix in fixes if is_cure(fix, finding)]
     in_source = status_of_rewritten(finding, fixes, in_patched)
@@ -60,7 +69,12 @@ def _settled(
         status=status,
         reason=reason,
         fixes=tuple(fix.id for fix in cures) or finding.fixes,
-        cost=_with_gain(finding.cost, [fix for fix in cures if fix.id not in timed_as_one], baseline_ms_per_step),
+        cost=_with_gain(
+            finding.cost,
+            [fix for fix in cures if fix.id not in timed_as_one],
+            baseline_ms_per_step,
+            gone_ms_per_step,
+        ),
     )
 
 
@@ -87,8 +101,13 @@ def _status(
     return "open", "No fix for it is known here."
 
 
-def _with_gain(cost: Cost | None, cures: list[FixResult], baseline_ms_per_step: float) -> Cost | None:
-    """Put what the best cure gained beside the prediction: one that was measured alone."""
+def _with_gain(
+    cost: Cost | None, cures: list[FixResult], baseline_ms_per_step: float, gone_ms_per_step: Mapping[str, float]
+) -> Cost | None:
+    """Put beside the prediction what a cure of the plan took away there, or else what the best one gained alone."""
+    gone = [gone_ms_per_step[fix.id] for fix in cures if fix.applied and fix.id in gone_ms_per_step]
+    if gone:
+        return msgspec.structs.replace(cost or Cost(), obtained_ms_per_step=max(gone), obtained_in_plan=True)
     gains = [fix.gain.median for fix in cures if fix.gain is not None]
     if not gains:
         return cost

@@ -38,6 +38,15 @@ def test_the_fix_that_gained_most_alone_is_the_one_that_counts() -> None:
     assert not gain_is_shown(SLOW, [fix("another", 1.1, 1.05)])
 
 
+def test_what_was_gained_in_the_plan_is_judged_by_the_gain_there() -> None:
+    in_plan = msgspec.structs.replace(SLOW, cost=Cost(obtained_ms_per_step=12.5, obtained_in_plan=True))
+    alone_it_loses = fix("quick", 0.9, 0.8)
+    gain = Interval(median=1.2, low=1.1, high=1.3)
+    applied = msgspec.structs.replace(alone_it_loses, gain_in_plan=gain)
+    assert cost_in_words(in_plan, [applied]) == "12.5 ms per step by its fix in the plan"
+    assert cost_in_words(in_plan, [alone_it_loses]) == "12.5 ms per step by its fix in the plan, within the noise"
+
+
 def test_what_nobody_measured_is_as_predicted_or_silent() -> None:
     predicted = msgspec.structs.replace(SLOW, cost=Cost(predicted_ms_per_step=4.0), status="open")
     assert cost_in_words(predicted, ()) == "4 ms per step predicted"

@@ -63,6 +63,11 @@ def test_the_waterfall_is_in_milliseconds_a_step() -> None:
     assert [bar.ms_per_step for bar in bars] == pytest.approx([500.0, 250.0], rel=0.02)
 
 
+def test_a_fix_takes_away_what_its_bar_is_shorter_than_the_one_above() -> None:
+    gone = conclude.gone_ms_per_step(twice_as_fast().plan, calls_per_run=4)
+    assert gone == {"swap": pytest.approx(250.0, rel=0.02)}
+
+
 def test_a_bar_is_predicted_by_what_its_fixes_remove_and_none_before_them_did() -> None:
     def costing(predicted: float | None, *fixes: str) -> Finding:
         cost = Cost(predicted_ms_per_step=predicted)

@@ -40,6 +40,12 @@ def test_the_best_gain_alone_stands_beside_the_prediction() -> None:
     assert settled.cost == Cost(predicted_ms_per_step=3.0, obtained_ms_per_step=5.0, source="bytes")
 
 
+def test_what_a_fix_of_the_plan_took_away_there_counts_before_its_gain_alone() -> None:
+    fixes = (fix_result("cure", applied=True, gain=0.9), fix_result("other", gain=2.0))
+    (settled,) = settled_findings((CURED,), fixes, 10.0, frozenset(), gone_ms_per_step={"cure": 1.5})
+    assert settled.cost == Cost(obtained_ms_per_step=1.5, obtained_in_plan=True)
+
+
 def test_a_regression_is_obtained_as_a_loss() -> None:
     (settled,) = settled_findings((CURED,), (fix_result("cure", gain=0.5),), 10.0, frozenset())
     assert settled.cost is not None

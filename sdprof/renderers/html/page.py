@@ -12,7 +12,7 @@ from markupsafe import Markup
 from sdprof.model import AuditResult, Location
 from sdprof.renderers import quantities, short_path
 from sdprof.renderers.excerpt import excerpt
-from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups, gain_is_shown
+from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups, gain_is_shown, obtained_how
 from sdprof.renderers.fix_order import in_reading_order, was_not_tried
 from sdprof.renderers.gaps import gaps_about
 from sdprof.renderers.headline import headline
@@ -63,6 +63,7 @@ def render(result: AuditResult) -> str:
             groups=finding_groups(result.findings),
             cost_of=lambda finding: cost_in_words(finding, result.fixes),
             gain_is_shown=lambda finding: gain_is_shown(finding, result.fixes),
+            obtained_how=obtained_how,
             fixes=[each for each in anchored if not was_not_tried(each[1])],
             fixes_not_tried=[each for each in anchored if was_not_tried(each[1])],
             fix_anchors={fix.id: anchor for anchor, fix in reversed(anchored)},

@@ -60,7 +60,10 @@ def audit(
     skip: Annotated[list[str] | None, typer.Option(help="Leave this collector out; may be repeated.")] = None,
     profile_steps: Annotated[int, typer.Option(help="Steps of a run under a profiler.", min=1)] = 4,
     budget: Annotated[
-        float | None, typer.Option(help="Seconds for the comparison of variants.", min=1, show_default="120, quick 40")
+        float | None,
+        typer.Option(
+            help="Seconds for the comparison of variants.", min=1, show_default="120, or the fewest rounds; quick 40"
+        ),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Longest wait in seconds for one answer of the target.", min=1)] = 900,
     threads: Annotated[

@@ -28,8 +28,6 @@ QUICK_CHOOSING_ROUNDS = (4, 4)
 PROVING_ROUNDS = (12, 30)
 """Under 12 rounds a single stalled run can carry a bound of the interval away (docs/statistics.md)."""
 QUICK_PROVING_ROUNDS = (8, 8)
-OVERRUN = 3.0
-"""The budget may be overdrawn this many times before the proof is left out: what was chosen wants to be proved."""
 SHARE_OF_BUDGET: dict[Purpose, float] = {"alone": 0.2, "together": 0.3, "proof": 1.0}
 """Of what is left of the budget when a batch begins."""
 
@@ -105,7 +103,7 @@ class Comparer:
                 for variant in batch.variants
                 if variant != BASELINE and variant.id in timed
             },
-            time_left=self._elapsed_seconds() < OVERRUN * self._request.budget_seconds,
+            time_left=self._elapsed_seconds() < self._request.search_seconds,
         )
         ids = _ids(batch)
         records = {name: record for name, record in self._measurer.records.items() if name in ids}

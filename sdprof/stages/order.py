@@ -12,6 +12,10 @@ from sdprof.target_index import TargetFile
 
 QUICK_BUDGET_SECONDS = 40.0
 DEFAULT_BUDGET_SECONDS = 120.0
+OVERRUN = 3.0
+"""A budget that was asked for may be overdrawn this many times: what was chosen wants to be proved."""
+PATIENT_SECONDS = 1800.0
+"""Where no budget was asked for, a slow loop gets as long as the fewest rounds take: without them, nothing is known."""
 QUICK_GRAPH_SECONDS = 6.0
 THREADS_OF_TINY = 1
 """A quick audit's: two threads that wait for each other made the tiny loop take 0.4 s where one takes 0.2 s."""
@@ -51,6 +55,7 @@ def order(
     :raises WrongCallError: if it cannot work: one sentence that says what to change.
     """
     declared = target.declaration
+    budget = budget_seconds or (QUICK_BUDGET_SECONDS if quick else DEFAULT_BUDGET_SECONDS)
     tiny = quick and size is None and "tiny" in declared.sizes
     request = AuditRequest(
         target_file=str(target.path),
@@ -69,7 +74,8 @@ def order(
         },
         quick=quick,
         profile_steps=profile_steps,
-        budget_seconds=budget_seconds or (QUICK_BUDGET_SECONDS if quick else DEFAULT_BUDGET_SECONDS),
+        budget_seconds=budget,
+        search_seconds=OVERRUN * budget if budget_seconds or quick else PATIENT_SECONDS,
         timeout_seconds=timeout_seconds,
         lines=tuple(lines),
         only_fixes=tuple(fixes),

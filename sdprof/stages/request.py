@@ -20,6 +20,8 @@ class AuditRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Steps of a run under a profiler."""
     budget_seconds: float = 240.0
     """Time for the comparison: rounds and variants are planned to fit."""
+    search_seconds: float = 720.0
+    """No rounds of the comparison begin later than this: what was chosen is then judged by what there is."""
     timeout_seconds: float = 900.0
     """Longest wait for any one answer of a worker."""
     lines: tuple[str, ...] = ()

@@ -4,7 +4,8 @@
     python benchmarks/read_trace.py [--golden a100_train_control] [--megabytes 200] [--hta-python PYTHON] [--rounds 3]
 
 Replicates a golden trace, one copy after another in time, to a plain JSON file of the wanted size; then reads it with
-each tool in a process of its own, one tool at a time, and prints seconds (CPU and wall), peak memory and ratios.
+each tool in a process of its own, one tool at a time, and prints seconds (CPU and wall), peak memory and ratios; what
+a tool's own child processes take is added to it.
 HolisticTraceAnalysis is not among sdprof's test dependencies: tox installs it, or name a Python that has it; else it is
 left out.
 
@@ -37,10 +38,11 @@ import gc, json, resource, sys, time
 path = sys.argv[1]
 wall, cpu = time.perf_counter(), time.process_time()
 {work}
+children = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps(dict(
     wall_seconds=time.perf_counter() - wall,
-    cpu_seconds=time.process_time() - cpu,
-    peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    cpu_seconds=time.process_time() - cpu + children.ru_utime + children.ru_stime,
+    peak_bytes=(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + children.ru_maxrss) * 1024,
 )))
 """
 SDPROF = TIMER.format(

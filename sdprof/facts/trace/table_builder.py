@@ -28,12 +28,13 @@ _LATEST_MICROSECONDS = 9e15
 class TableBuilder:
     """Collects events; a table row for each complete one, a count for each that had to be left out."""
 
-    def __init__(self) -> None:
-        self.origin_us = 0.0
+    def __init__(self, origin_us: float | None = None) -> None:
+        """:param origin_us: where the tables' clock begins; by default at the first event."""
+        self.origin_us = origin_us or 0.0
+        self.origin_known = origin_us is not None
         self.left_out: Counter[str] = Counter()
         """Events of a known kind that are in no table, by reason."""
         self.unknown_categories: Counter[str] = Counter()
-        self._origin_known = False
         self._parts: dict[str, list[pl.DataFrame]] = defaultdict(list)
         self._pairs = BeginEndPairs()
 
@@ -54,10 +55,15 @@ class TableBuilder:
             else:
                 self.unknown_categories.update(e.cat[:80] for e in members if e.cat not in IGNORED_CATEGORIES)
 
+    @property
+    def unmatched(self) -> int:
+        """Begins without an end, and ends without a begin, so far."""
+        return self._pairs.unmatched_begins + self._pairs.unmatched_ends
+
     def tables(self) -> Mapping[str, pl.DataFrame]:
         """All events added so far."""
-        if self._pairs.unmatched_begins + self._pairs.unmatched_ends:
-            self.left_out["without a matching begin or end"] = self._pairs.unmatched_begins + self._pairs.unmatched_ends
+        if self.unmatched:
+            self.left_out["without a matching begin or end"] = self.unmatched
         return {
             kind: pl.concat(self._parts[kind], rechunk=True) if self._parts[kind] else pl.DataFrame(schema=schema)
             for kind, schema in SCHEMAS.items()
@@ -70,8 +76,8 @@ class TableBuilder:
         if not usable.all():
             events = [event for event, keep in zip(events, usable, strict=True) if keep]
             starts_us, durations_us = starts_us[usable], durations_us[usable]
-        if not self._origin_known and len(events):
-            self.origin_us, self._origin_known = float(np.floor(starts_us[0])), True
+        if not self.origin_known and len(events):
+            self.origin_us, self.origin_known = float(np.floor(starts_us[0])), True
         columns = [
             text_column("name", [event.name for event in events]),
             pl.Series("start_ns", _nanoseconds(starts_us - self.origin_us)),

@@ -1,16 +1,14 @@
-"""Memory: the peak of a run, the peak of each step, and how often pages were fetched from the system."""
+"""Memory: the peak of a run, and the peak of each step."""
 
 from __future__ import annotations
 
-import resource
-import time
 from typing import Any
 
 import torch
 
 from sdprof.collectors import resident_memory
 from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
-from sdprof.model import CollectorMeta, MemoryProfile, PageFaults, StepMemory
+from sdprof.model import CollectorMeta, MemoryProfile, StepMemory
 
 META = CollectorMeta(id="memory", title="Memory", artifact="memory.json")
 
@@ -61,30 +59,16 @@ def collect(watched: WatchedRun) -> MemoryProfile:
         peaks.append(meter.peak())
         meter.reset()
 
-    start, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     handle = next(iter(watched.hot_modules.values())).register_forward_pre_hook(next_step)
     try:
         watched.run()
     finally:
         handle.remove()
     peaks.append(meter.peak())
-    on_cuda = watched.device.type == "cuda"
     return MemoryProfile(
-        kind="cuda allocated" if on_cuda else "resident",
+        kind="cuda allocated" if watched.device.type == "cuda" else "resident",
         before_bytes=before,
         peak_bytes=max(peaks),
         # The first entry is what ran before the first step.
         steps=tuple(StepMemory(step=step, peak_bytes=peak) for step, peak in enumerate(peaks[1:])),
-        page_faults=None if on_cuda else _page_faults_since(start, used),
-    )
-
-
-def _page_faults_since(start: float, used: resource.struct_rusage) -> PageFaults:
-    now = resource.getrusage(resource.RUSAGE_SELF)
-    return PageFaults(
-        count=now.ru_minflt - used.ru_minflt,
-        page_bytes=resource.getpagesize(),
-        system_seconds=now.ru_stime - used.ru_stime,
-        run_seconds=time.perf_counter() - start,
-        threads=torch.get_num_threads(),
     )

@@ -18,7 +18,6 @@ from sdprof.model import (
     Missing,
     ModuleProfile,
     OperatorCensus,
-    PageFaults,
     Peaks,
     StackSamples,
     TraceFacts,
@@ -36,7 +35,6 @@ PLAIN_NAMES = {
     "operators": "operators by expression",
     "graphs": "TorchDynamo's view of the loop",
     "modules": "module calls",
-    "page_faults": "the page faults of a run on the CPU",
     "transfers": "copies and synchronisations",
 }
 """What a fact that is missing is called in a sentence, by the name of its field."""
@@ -71,7 +69,6 @@ class Facts:
     copy_memory: TransferProfile | None = None
     """The transfers, where page-locked memory was told from pageable memory."""
     memory: MemoryProfile | None = None
-    page_faults: PageFaults | None = None
     memory_in_step: MemoryCurve | None = None
     peaks: Peaks | None = None
     trace: TraceFacts | None = None

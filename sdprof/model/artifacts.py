@@ -282,19 +282,6 @@ class StepMemory(msgspec.Struct, frozen=True, kw_only=True):
     """Highest resident set (CPU) or allocated device memory (CUDA) seen during the step."""
 
 
-class PageFaults(msgspec.Struct, frozen=True, kw_only=True):
-    """Pages of memory that the system handed to the process during one run."""
-
-    count: int
-    """Page faults that needed no disk (ru_minflt of getrusage), of all threads."""
-    page_bytes: int
-    system_seconds: float
-    """Processor time inside the kernel (ru_stime), summed over all threads."""
-    run_seconds: float
-    threads: int
-    """Of PyTorch."""
-
-
 class MemoryProfile(msgspec.Struct, frozen=True, kw_only=True):
     """Memory over one run."""
 
@@ -302,8 +289,6 @@ class MemoryProfile(msgspec.Struct, frozen=True, kw_only=True):
     before_bytes: int
     peak_bytes: int
     steps: tuple[StepMemory, ...]
-    page_faults: PageFaults | None = None
-    """None where the loop runs on another device than the CPU."""
 
 
 class GpuPrediction(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,12 +86,12 @@ class VariantStarter:
             overlay = overlay or self.overlays.of(variant_id(fixes), fixes)
         except ChangedFileError as error:
             raise WorkerError("fix", str(error)) from None
-        order = self._order(fixes, steps, device, overlay)
-        patience_seconds = timeout_seconds or self.request.timeout_seconds
         launchers = (self._launcher.apart_from(tuple(each.original for each in overlay)), DirectLauncher())
         for launcher in launchers if overlay else (self._launcher,):
             try:
-                worker, built = _start(launcher, order, patience_seconds, times or self._times)
+                worker, built = self._start(
+                    launcher, fixes, steps, device, overlay, timeout_seconds, times or self._times
+                )
             except WorkerError as error:
                 if error.trouble == "overlay" and launcher is not launchers[-1]:
                     continue
@@ -102,39 +102,46 @@ class VariantStarter:
             self._launcher.learn(built.libraries)
         return worker, built
 
-    def _order(
-        self, fixes: tuple[str, ...], steps: int | None, device: str | None, overlay: tuple[RewrittenFile, ...]
-    ) -> Build:
+    def _start(
+        self,
+        launcher: Launcher,
+        fixes: tuple[str, ...],
+        steps: int | None,
+        device: str | None,
+        overlay: tuple[RewrittenFile, ...],
+        timeout_seconds: float | None,
+        times: TimeSheet,
+    ) -> tuple[Worker, Built]:
         request = self.request
         differing = {**(self.chosen if device is not None else {}), "steps": steps, "device": device}
         options = {**request.options, **{name: value for name, value in differing.items() if value is not None}}
-        return Build(
-            target_file=request.target_file,
-            target_name=request.target_name,
-            options=options,
-            extra=request.extra,
-            fixes=fixes,
-            findings=self.diagnosis.findings,
-            loop=self.diagnosis.loop,
-            modules=self.diagnosis.modules,
-            weights_file=str(self.weights_file) if self.weights_file.exists() else None,
-            threads=request.threads,
-            overlay=overlay,
-            source_roots=self.source_roots if overlay else (),
-            without_values=request.without_values,
-        )
-
-
-def _start(launcher: Launcher, order: Build, timeout_seconds: float, times: TimeSheet) -> tuple[Worker, Built]:
-    with times.spent_on("starting workers", overhead=True):
-        worker = Worker(
-            name=f"the worker of {variant_id(order.fixes)}", timeout_seconds=timeout_seconds, launcher=launcher
-        )
-        try:
-            built = worker.build(order)
-        except BaseException:
-            worker.close()
-            raise
-        times.add("starting workers", -built.fix_seconds, overhead=True)
-        times.add("applying fixes", built.fix_seconds, overhead=False)
-    return worker, built
+        with times.spent_on("starting workers", overhead=True):
+            worker = Worker(
+                name=f"the worker of {variant_id(fixes)}",
+                timeout_seconds=timeout_seconds or request.timeout_seconds,
+                launcher=launcher,
+            )
+            try:
+                built = worker.build(
+                    Build(
+                        target_file=request.target_file,
+                        target_name=request.target_name,
+                        options=options,
+                        extra=request.extra,
+                        fixes=fixes,
+                        findings=self.diagnosis.findings,
+                        loop=self.diagnosis.loop,
+                        modules=self.diagnosis.modules,
+                        weights_file=str(self.weights_file) if self.weights_file.exists() else None,
+                        threads=request.threads,
+                        overlay=overlay,
+                        source_roots=self.source_roots if overlay else (),
+                        without_values=request.without_values,
+                    )
+                )
+            except BaseException:
+                worker.close()
+                raise
+            times.add("starting workers", -built.fix_seconds, overhead=True)
+            times.add("applying fixes", built.fix_seconds, overhead=False)
+        return worker, built

@@ -23,11 +23,10 @@ from sdprof.worker.protocol import LEARN_LIBRARIES, START_WORKER
 START_TIMEOUT_SECONDS = 120.0
 TURN_SECONDS = 0.1
 """Longest that one thread listens for the end of a worker while another may want to start one."""
-MIB = 1 << 20
 WORKER_ENVIRONMENT = {
     "GOMP_SPINCOUNT": "1000",
-    "MALLOC_MMAP_THRESHOLD_": str(32 * MIB),
-    "MALLOC_TRIM_THRESHOLD_": str(64 * MIB),
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
 }
 """What would make workers differ in more than their fixes. It holds for baseline and candidates alike, and a user's own
 settings are left as they are.
@@ -38,9 +37,11 @@ Threads that sleep at once (OMP_WAIT_POLICY=passive) took 0.6 s for it on idle c
 wakes them anew. 1000 turns are what libgomp itself falls back to where there are more threads than cores
 (GOMP_SPINCOUNT in its manual): 0.4 s, beside another busy process as well.
 
-glibc hands large blocks back to the system until a process has freed a few, and then keeps them (mallopt(3),
-M_MMAP_THRESHOLD): a worker that had freed other blocks while it was built took 165,000 page faults a run where another
-took 87,000, and the baseline against itself read 0.84. The thresholds are where that adaptation ends by itself."""
+glibc gives freed memory back to the system where a block is large or lies at the top of the heap (mallopt(3),
+M_MMAP_THRESHOLD and M_TRIM_THRESHOLD), and the kernel zeroes it page by page when it is next wanted. What lies at the top
+is chance: of two workers of the same full-size UNet one took 300,000 page faults a run and 7.5 s, the other none and
+5.5 s. Here the heap is never trimmed, for a terabyte is never free at its top; blocks of 32 MiB and more, where glibc's
+own adaptation ends, go back in every worker alike, or each would hold gigabytes that it used once."""
 
 
 STARTING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starts-processes")

@@ -38,9 +38,9 @@ wakes them anew. 1000 turns are what libgomp itself falls back to where there ar
 (GOMP_SPINCOUNT in its manual): 0.4 s, beside another busy process as well.
 
 glibc gives freed memory back to the system where a block is large or lies at the top of the heap (mallopt(3),
-M_MMAP_THRESHOLD and M_TRIM_THRESHOLD), and the kernel zeroes it page by page when it is next wanted. What lies at the top
-is chance: of two workers of the same full-size UNet one took 300,000 page faults a run and 7.5 s, the other none and
-5.5 s. Here the heap is never trimmed, for a terabyte is never free at its top; blocks of 32 MiB and more, where glibc's
+M_MMAP_THRESHOLD and M_TRIM_THRESHOLD), and the kernel zeroes it page by page when it is next wanted. What lies at the
+top is chance: of two workers of the same full-size UNet one took 300,000 page faults a run and 7.5 s, the other none
+and 5.5 s. Here the heap is never trimmed, for a terabyte is never free at its top; blocks of 32 MiB and more, where its
 own adaptation ends, go back in every worker alike, or each would hold gigabytes that it used once."""
 
 

@@ -33,6 +33,10 @@ VARIANTS: dict[str, tuple[Path, tuple[str, ...]]] = {
     "published again (A/A)": (PUBLISHED, ()),
     "sdpa": (PUBLISHED, ("sdpa",)),
     "sdpa, packed weights": (PUBLISHED, (*PUBLISHED_FIXES, "prepacked-weights")),
+    "sdpa, winograd, packed weights": (
+        PUBLISHED,
+        (*PUBLISHED_FIXES, "winograd-convolutions", "prepacked-weights"),
+    ),
     "sdpa, openvino": (PUBLISHED, (*PUBLISHED_FIXES, "openvino")),
     "sdpa, openvino again (A/A)": (PUBLISHED, (*PUBLISHED_FIXES, "openvino")),
     "diffusers, eager": (DIFFUSERS, ()),

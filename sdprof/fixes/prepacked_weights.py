@@ -26,11 +26,11 @@ def apply(subject: Subject) -> tuple[str, ...]:
     """Give every Conv2d and Linear that the loop's hot module calls a forward with a packed copy of its weight."""
     import torch
 
-    from sdprof.fixes.machinery.packing import can_pack, pack
+    from sdprof.fixes.machinery.packing import can_pack, pack, require_onednn
     from sdprof.fixes.machinery.reached import input_of, reached_by
     from sdprof.fixes.machinery.trial import capture, hot_module_of_the_loop, relative_difference, rounding_limit
 
-    _require_onednn()
+    require_onednn()
     _, hot_module = hot_module_of_the_loop(subject)
     call = capture(subject, hot_module)
     if call.ambient.autocast:
@@ -59,12 +59,3 @@ def apply(subject: Subject) -> tuple[str, ...]:
         f"the copies take {megabytes:.0f} MB.",
         f"One call of the hot module differed by {difference:.1e} of its largest value.",
     )
-
-
-def _require_onednn() -> None:
-    import torch
-
-    names = ("_reorder_convolution_weight", "_convolution_pointwise", "_reorder_linear_weight", "_linear_pointwise")
-    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if not available or not all(hasattr(torch.ops.mkldnn, name) for name in names):
-        raise DeclinedError("This build of PyTorch has no oneDNN operators for packed weights")

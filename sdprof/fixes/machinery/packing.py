@@ -13,6 +13,8 @@ from typing import Any, TypeGuard
 
 import torch
 
+from sdprof.fixes.declined import DeclinedError
+
 Forward = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -25,6 +27,17 @@ class Packed:
 
 
 Layer = torch.nn.Conv2d | torch.nn.Linear
+
+
+def require_onednn() -> None:
+    """Refuse where this build of PyTorch cannot pack weights.
+
+    :raises DeclinedError: it lacks oneDNN, or the operators that take packed weights.
+    """
+    names = ("_reorder_convolution_weight", "_convolution_pointwise", "_reorder_linear_weight", "_linear_pointwise")
+    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not available or not all(hasattr(torch.ops.mkldnn, name) for name in names):
+        raise DeclinedError("This build of PyTorch has no oneDNN operators for packed weights")
 
 
 def can_pack(module: torch.nn.Module) -> TypeGuard[Layer]:
@@ -59,7 +72,7 @@ def pack(module: Layer, input_shape: torch.Size) -> Packed:
         if isinstance(module, torch.nn.Conv2d)
         else _linear(module, weight, input_shape)
     )
-    return Packed(_guarded(module, run), weight.numel() * weight.element_size())
+    return Packed(unless_changed(module, run), weight.numel() * weight.element_size())
 
 
 def _convolution(module: torch.nn.Conv2d, weight: torch.Tensor, input_shape: torch.Size) -> Forward:
@@ -76,8 +89,8 @@ def _linear(module: torch.nn.Linear, weight: torch.Tensor, input_shape: torch.Si
     return lambda x: operator(x, packed, module.bias, "none", [], "")
 
 
-def _guarded(module: Layer, run: Forward) -> Forward:
-    """Use the packed weight only where it is the same computation: else the module's own forward."""
+def unless_changed(module: Layer, run: Forward) -> Forward:
+    """A forward that uses a changed copy of the weight only where it is the same computation: else the module's own."""
     original = module.forward
     dimensions = 4 if isinstance(module, torch.nn.Conv2d) else None
     identity = _identity(module.weight)

@@ -111,9 +111,9 @@ def winograd(module: torch.nn.Conv2d, algorithm: Algorithm, input_shape: torch.S
 
 def _transformed_weight(module: torch.nn.Conv2d, algorithm: Algorithm) -> torch.Tensor:
     """G w Gᵀ, computed in double precision: ((m + 2)², out, in)."""
-    g = torch.tensor(algorithm.of_weight, dtype=torch.float64)
-    by_place = [torch.einsum("p,oipq->oiq", row, module.weight.detach().double()) @ column for row in g for column in g]
-    return torch.stack([each.float() for each in by_place])
+    taps = module.weight.detach().double().permute(2, 3, 0, 1).contiguous()
+    rows = _combinations(algorithm.of_weight, list(taps))
+    return torch.stack([each.float() for row in rows for each in _combinations(algorithm.of_weight, list(row))])
 
 
 def _to_tiles(algorithm: Algorithm, input: torch.Tensor) -> torch.Tensor:

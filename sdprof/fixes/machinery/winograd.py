@@ -99,11 +99,14 @@ def winograd(module: torch.nn.Conv2d, algorithm: Algorithm, input_shape: torch.S
     tiles = _tiles(algorithm, input_shape)
     packed = [torch.ops.mkldnn._reorder_linear_weight(each, tiles) for each in weights]
     direct = module.forward
+    to_tiles = _of_both_sides(algorithm.of_input, module.weight)
+    from_tiles = _of_both_sides(algorithm.of_output, module.weight)
 
     def forward(input: torch.Tensor) -> torch.Tensor:
         if not _tiles(algorithm, input.shape):
             return direct(input)
-        output = _from_tiles(algorithm, _multiplied(_to_tiles(algorithm, input), packed, module.out_channels), input)
+        products = _multiplied(_to_tiles(to_tiles, algorithm, input), packed)
+        output = _from_tiles(from_tiles, algorithm, products, input.shape)
         return output if module.bias is None else output.add_(module.bias[:, None, None])
 
     return Packed(unless_changed(module, forward), weights.numel() * weights.element_size())
@@ -111,57 +114,41 @@ def winograd(module: torch.nn.Conv2d, algorithm: Algorithm, input_shape: torch.S
 
 def _transformed_weight(module: torch.nn.Conv2d, algorithm: Algorithm) -> torch.Tensor:
     """G w Gᵀ, computed in double precision: ((m + 2)², out, in)."""
-    taps = module.weight.detach().double().permute(2, 3, 0, 1).contiguous()
-    rows = _combinations(algorithm.of_weight, list(taps))
-    return torch.stack([each.float() for row in rows for each in _combinations(algorithm.of_weight, list(row))])
+    taps = module.weight.detach().double().permute(2, 3, 0, 1)
+    transform = _of_both_sides(algorithm.of_weight, taps)
+    return (transform @ taps.flatten(2).flatten(0, 1)).float().view(-1, module.out_channels, module.in_channels)
 
 
-def _to_tiles(algorithm: Algorithm, input: torch.Tensor) -> torch.Tensor:
+def _of_both_sides(matrix: Matrix, like: torch.Tensor) -> torch.Tensor:
+    """M ⊗ M, which does to a tile laid out as a row what M x Mᵀ does to the tile x."""
+    side = torch.tensor(matrix, dtype=like.dtype, device=like.device)
+    return torch.kron(side, side)
+
+
+def _to_tiles(transform: torch.Tensor, algorithm: Algorithm, input: torch.Tensor) -> torch.Tensor:
     """Bᵀ d B of every tile d: (B, C, H, W) -> ((m + 2)², tiles, C)."""
     images, channels, height, width = input.shape
     m, n = algorithm.output, algorithm.input
     padded = input.new_zeros(images, height + 2, width + 2, channels)
     padded[:, 1:-1, 1:-1].copy_(input.permute(0, 2, 3, 1))
-    tiles = input.new_empty(n, n, images, height // m, width // m, channels)
-    rows = [padded[:, i : i + height - m + 1 : m] for i in range(n)]
-    for of_row, combined in zip(tiles, _combinations(algorithm.of_input, rows), strict=True):
-        columns = [combined[:, :, j : j + width - m + 1 : m] for j in range(n)]
-        for place, value in zip(of_row, _combinations(algorithm.of_input, columns), strict=True):
-            place.copy_(value)
-    return tiles.view(n * n, -1, channels)
+    tiles = padded.unfold(1, n, m).unfold(2, n, m).permute(4, 5, 0, 1, 2, 3)
+    return (transform @ tiles.reshape(n * n, -1)).view(n * n, -1, channels)
 
 
-def _multiplied(tiles: torch.Tensor, packed: Sequence[torch.Tensor], out_channels: int) -> torch.Tensor:
+def _multiplied(tiles: torch.Tensor, packed: Sequence[torch.Tensor]) -> torch.Tensor:
     """The product over the channels at each place: ((m + 2)², tiles, in) -> ((m + 2)², tiles, out)."""
-    products = tiles.new_empty(len(packed), tiles.shape[1], out_channels)
     operator = torch.ops.mkldnn._linear_pointwise.default
-    for place, tile, weight in zip(products, tiles, packed, strict=True):
-        place.copy_(operator(tile, weight, None, "none", [], ""))
-    return products
+    return torch.stack([operator(tile, weight, None, "none", [], "") for tile, weight in zip(tiles, packed, strict=True)])
 
 
-def _from_tiles(algorithm: Algorithm, products: torch.Tensor, input: torch.Tensor) -> torch.Tensor:
-    """Aᵀ m A of every tile m: ((m + 2)², tiles, out) -> (B, out, H, W), in channels-last order."""
-    images, _, height, width = input.shape
-    m, n = algorithm.output, algorithm.input
-    places = products.view(n, n, images, height // m, width // m, -1)
-    output = products.new_empty(images, height // m, m, width // m, m, places.shape[-1])
-    for i, row in enumerate(_combinations(algorithm.of_output, list(places))):
-        for j, value in enumerate(_combinations(algorithm.of_output, list(row))):
-            output[:, :, i, :, j].copy_(value)
-    return output.view(images, height, width, -1).permute(0, 3, 1, 2)
+def _from_tiles(
+    transform: torch.Tensor, algorithm: Algorithm, products: torch.Tensor, image_shape: torch.Size
+) -> torch.Tensor:
+    """Aᵀ p A of every tile p: ((m + 2)², tiles, out) -> (B, out, H, W), in channels-last order.
 
-
-def _combinations(matrix: Matrix, values: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Each row of a matrix applied to a sequence of tensors of one shape."""
-    return [_combination(row, values) for row in matrix]
-
-
-def _combination(factors: Sequence[float], values: Sequence[torch.Tensor]) -> torch.Tensor:
-    # The terms of factor one come first, so that no pass only multiplies.
-    terms = sorted(((f, v) for f, v in zip(factors, values, strict=True) if f), key=lambda term: term[0] != 1)
-    (first, value), *rest = terms
-    total = value if first == 1 else value * first
-    for factor, value in rest:
-        total = torch.add(total, value, alpha=factor)
-    return total
+    :param image_shape: (B, in, H, W) of the input.
+    """
+    images, _, height, width = image_shape
+    m = algorithm.output
+    tiles = (transform @ products.flatten(1)).view(m, m, images, height // m, width // m, -1)
+    return tiles.permute(2, 3, 0, 4, 1, 5).reshape(images, height, width, -1).permute(0, 3, 1, 2)

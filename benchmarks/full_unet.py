@@ -110,7 +110,7 @@ def prepare(worker: Worker, name: str, size: str, folder: Path) -> float:
     )
     if built.declined:
         raise WorkerError("fix", f"{name}: {' '.join(built.declined.values())}")
-    if not weights.exists():
+    if not weights.exists() and not fixes:  # weights that fixes have packed are not to be moved
         worker.save_weights(str(weights))
     first = worker.run(str(outputs_file(folder, name))).seconds
     worker.run()

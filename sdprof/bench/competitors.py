@@ -65,7 +65,7 @@ class Competitors:
             configuration=configuration,
             settings=built.settings,
             parameters=built.parameters,
-            did=tuple(sentence for sentences in built.did.values() for sentence in sentences),
+            did=_what_fixes_did(built),
             first_run_seconds=warmed.first_run_seconds,
             peak_memory_bytes=warmed.peak_memory_bytes,
         )
@@ -126,6 +126,7 @@ class Competitors:
         settings = self._settings
         target = find_target(configuration.target)
         weights = self._scratch / f"{configuration.weights}.weights.safetensors"
+        fixes = (*configuration.fixes, *configuration.fixes_where_they_help)
         built = worker.build(
             Build(
                 target_file=str(target.path),
@@ -135,18 +136,25 @@ class Competitors:
                     for name in ("size", "steps", "batch_size", "height", "width", "dtype", "device", "seed", "weights")
                 },
                 extra={**self._extra, **configuration.extra},
-                fixes=configuration.fixes,
+                fixes=fixes,
                 weights_file=str(weights) if weights.exists() else None,
                 threads=settings.threads,
             )
         )
-        if not configuration.fixes:  # what fixes import is not for every configuration
+        if not fixes:  # what fixes import is not for every configuration
             self._launcher.learn(built.libraries)
-        if built.declined:
-            raise WorkerError("fix", " ".join(built.declined.values()))
-        if not weights.exists() and not configuration.fixes:  # a fix may have changed them
+        missed = [reason for fix, reason in built.declined.items() if fix in configuration.fixes]
+        if missed:
+            raise WorkerError("fix", " ".join(missed))
+        if not weights.exists() and not fixes:  # a fix may have changed them
             worker.save_weights(str(weights))
         return built
+
+
+def _what_fixes_did(built: Built) -> tuple[str, ...]:
+    """In their own words, those that had nothing to do included."""
+    left_out = (f"{fix} was left out. {reason}" for fix, reason in built.declined.items())
+    return (*(sentence for sentences in built.did.values() for sentence in sentences), *left_out)
 
 
 def _is_room_beside(warmed: WarmWorker, kept: int, device: str) -> bool:

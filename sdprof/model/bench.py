@@ -34,6 +34,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     extra: dict[str, str] = {}
     """Settings of the target beside those that all configurations share."""
     fixes: tuple[str, ...] = ()
+    fixes_where_they_help: tuple[str, ...] = ()
+    """Fixes that are left out, and said so, where they decline: a size may have nothing for them."""
     weights: str = "published"
     """Configurations with the same word here have the same tensors by the same names, and share one file of them."""
     published: str = ""

@@ -113,10 +113,10 @@ def winograd(module: torch.nn.Conv2d, algorithm: Algorithm, input_shape: torch.S
 
 
 def _transformed_weight(module: torch.nn.Conv2d, algorithm: Algorithm) -> torch.Tensor:
-    """G w Gᵀ, computed in double precision: ((m + 2)², out, in)."""
-    taps = module.weight.detach().double().permute(2, 3, 0, 1)
+    """G w Gᵀ: ((m + 2)², out, in)."""
+    taps = module.weight.detach().permute(2, 3, 0, 1)
     transform = _of_both_sides(algorithm.of_weight, taps)
-    return (transform @ taps.flatten(2).flatten(0, 1)).float().view(-1, module.out_channels, module.in_channels)
+    return (transform @ taps.flatten(2).flatten(0, 1)).view(-1, module.out_channels, module.in_channels)
 
 
 def _of_both_sides(matrix: Matrix, like: torch.Tensor) -> torch.Tensor:
@@ -138,7 +138,9 @@ def _to_tiles(transform: torch.Tensor, algorithm: Algorithm, input: torch.Tensor
 def _multiplied(tiles: torch.Tensor, packed: Sequence[torch.Tensor]) -> torch.Tensor:
     """The product over the channels at each place: ((m + 2)², tiles, in) -> ((m + 2)², tiles, out)."""
     operator = torch.ops.mkldnn._linear_pointwise.default
-    return torch.stack([operator(tile, weight, None, "none", [], "") for tile, weight in zip(tiles, packed, strict=True)])
+    return torch.stack(
+        [operator(tile, weight, None, "none", [], "") for tile, weight in zip(tiles, packed, strict=True)]
+    )
 
 
 def _from_tiles(

@@ -12,6 +12,7 @@ from torch.utils._device import _device_constructors
 
 # Importing the rules registers them with the dispatcher.
 from sdprof.device import accelerator, attention, copying, cuda_face, current, dispatch, guard, indexing, kernels  # noqa: F401
+from sdprof.device.eager import compiled_code_runs_eagerly
 from sdprof.device.event import TransferEvent
 from sdprof.device.gpu_peaks import find_gpu
 from sdprof.device.host_without_values import HostTensorsWithoutValues
@@ -113,6 +114,8 @@ def _carried(simulation: Simulation, gpu: str, execute: Executor, make: kernels.
         kernels.installed(make),
         cuda_face.worn(find_gpu(gpu), simulation.memory),
         _backward_in_this_thread(),
+        compiled_code_runs_eagerly(),
+        _without_cudnn(),
         accelerator.believed_in(),
     ):
         torch._C._set_only_lift_cpu_tensors(True)
@@ -123,6 +126,17 @@ def _carried(simulation: Simulation, gpu: str, execute: Executor, make: kernels.
         finally:
             current.stop()
             torch._C._set_only_lift_cpu_tensors(lifts_host_only)
+
+
+@contextmanager
+def _without_cudnn() -> Iterator[None]:
+    """Have composite code (batch_norm, grid_sample) choose plain operators: the CPU has no kernel of cuDNN's own."""
+    enabled = torch.backends.cudnn.enabled
+    torch._C._set_cudnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_cudnn_enabled(enabled)
 
 
 @contextmanager

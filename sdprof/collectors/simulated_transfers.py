@@ -32,9 +32,10 @@ class _SightRecorder(Recorder):
 
     def add(self, kind: TransferKind, operator: str, *args: Any, **kwargs: Any) -> None:
         before = self.count
+        sight = self._watch.look()
+        self.step = -1 if sight.step is None else sight.step
         super().add(kind, operator, *args, **kwargs)
         if self.count > before:
-            sight = self._watch.look()
             self.sights.append(sight)
             self.readings.append(self._clock.now)
             self.stacks.append(self._first_visits.stack(kind, operator, sight))

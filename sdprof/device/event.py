@@ -29,7 +29,10 @@ class TransferEvent(msgspec.Struct, frozen=True, kw_only=True):
     non_blocking: bool = False
     """The caller asked not to wait."""
     same_content: bool | None = None
-    """The same bytes as at the last visit of this expression; None at the first visit, or where nothing was moved."""
+    """The same bytes as at the last visit of this expression; None at the first visit, or where nothing was moved.
+
+    Of an expression that is visited in several steps: as at the visit of the same rank in the step before.
+    """
     shape: tuple[int, ...] = ()
     dtype: str = ""
     frames: tuple[Frame, ...] = ()

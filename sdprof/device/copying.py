@@ -1,8 +1,6 @@
 """Copies between host and device, and numbers read from the device.
 
-Bytes are those that cross the bus (aten/src/ATen/native/cuda/Copy.cu: copy_requires_temporaries and copy_kernel_cuda):
-a host-to-device copy converts on the host first, so it moves elements of the destination's type; a device-to-host copy
-moves elements of the source's. Both expand first. Nothing moves for a tensor without elements.
+Bytes are those that cross the bus (bus.py). Nothing moves for a tensor without elements.
 """
 
 from __future__ import annotations
@@ -12,9 +10,11 @@ from typing import Any
 from torch import Tensor
 
 from sdprof.device import current
+from sdprof.device.bus import crossing
 from sdprof.device.dispatch import run_on_host, special
 from sdprof.device.operator_plan import OperatorPlan
-from sdprof.device.pinned_memory import is_pinned
+from sdprof.device.ordinal import check_ordinal
+from sdprof.device.pinned_memory import is_pinned, mark_pinned
 from sdprof.device.tensor import HOST, SimulatedTensor, wrap
 
 TO_DEVICE = "a host tensor is copied to the device"
@@ -27,11 +27,12 @@ def copy_into(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any])
     destination, source = args[0], args[1]
     non_blocking = args[2] if len(args) > 2 else kwargs.get("non_blocking", False)
     if type(destination) is not SimulatedTensor:
-        record_to_host(plan.name, source, destination, non_blocking, count=destination.numel())
+        record_to_host(plan.name, source, destination, non_blocking)
         plan.call(destination, source.host)
         return destination
     if type(source) is not SimulatedTensor:
-        record_to_device(plan.name, source, destination.numel() * destination.element_size(), non_blocking)
+        moved = crossing(source, destination, to_device=True, non_blocking=bool(non_blocking))
+        record_to_device(plan.name, source, moved.bytes, non_blocking, own_memory=moved.own_memory)
         plan.call(destination.host, source)
         return destination
     plan.call(destination.host, source.host)
@@ -46,11 +47,15 @@ def to_copy(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     non_blocking = kwargs.get("non_blocking", False)
     kwargs = {name: value for name, value in kwargs.items() if name not in ("device", "non_blocking", "pin_memory")}
     if device is None or device.type == "cuda":
+        check_ordinal(device)
         return wrap(plan.call(source.host, **kwargs))
     if device.type != "cpu":
         return plan.call(source.host, **kwargs, device=device)
     result = plan.call(source.host, **kwargs, device=HOST)
-    record_to_host(plan.name, source, result, non_blocking, count=source.numel())
+    if non_blocking:
+        # The result is allocated page-locked (aten/src/ATen/native/TensorConversions.cpp: _to_copy, pin_out).
+        mark_pinned(result)
+    record_to_host(plan.name, source, result, non_blocking)
     return result
 
 
@@ -72,7 +77,7 @@ def device_memory_is_not_pinned(plan: OperatorPlan, args: tuple[Any, ...], kwarg
 @special("aten::_pin_memory")
 def refuse_to_pin(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Only host memory can be page-locked."""
-    raise RuntimeError(f"cannot pin '{args[0].type()}' only dense CPU tensors can be pinned")
+    raise cannot_pin(args[0])
 
 
 @special("aten::_conj", "aten::_neg_view")
@@ -90,16 +95,26 @@ def softmax(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return wrap(plan.call(source.host.float(), dimension, False))
 
 
-def record_to_device(operator: str, source: Tensor, size: int, non_blocking: bool = False) -> None:
-    """Record a host-to-device copy of ``size`` bytes."""
-    if size:
-        current.record("H2D", operator, TO_DEVICE, size, source, is_pinned(source), bool(non_blocking))
+def cannot_pin(tensor: Tensor) -> RuntimeError:
+    """What PyTorch says to page-locking memory that is not the host's."""
+    return RuntimeError(f"cannot pin '{tensor.type()}' only dense CPU tensors can be pinned")
 
 
-def record_to_host(
-    operator: str, source: SimulatedTensor, destination: Tensor, non_blocking: bool, *, count: int
+def record_to_device(
+    operator: str, source: Tensor, size: int, non_blocking: bool = False, *, own_memory: bool = True
 ) -> None:
-    """Record a device-to-host copy of ``count`` elements of the source's type."""
-    if count:
-        size = count * source.element_size()
-        current.record("D2H", operator, TO_HOST, size, source.host, is_pinned(destination), bool(non_blocking))
+    """Record a host-to-device copy of ``size`` bytes.
+
+    :param own_memory: from the source itself, not from a temporary.
+    """
+    if size:
+        pinned = own_memory and is_pinned(source)
+        current.record("H2D", operator, TO_DEVICE, size, source, pinned, bool(non_blocking))
+
+
+def record_to_host(operator: str, source: SimulatedTensor, destination: Tensor, non_blocking: bool) -> None:
+    """Record a device-to-host copy into a host tensor."""
+    moved = crossing(source, destination, to_device=False, non_blocking=bool(non_blocking))
+    if moved.bytes:
+        pinned = moved.own_memory and is_pinned(destination)
+        current.record("D2H", operator, TO_HOST, moved.bytes, source.host, pinned, bool(non_blocking))

@@ -11,8 +11,9 @@ from torch.utils._mode_utils import no_dispatch
 
 from sdprof.device import current
 from sdprof.device.device_check import REFUSES_HOST_SCALARS, named_tensors, refuse_mixed_devices
-from sdprof.device.generator import check_generator
+from sdprof.device.generator import check_generator, without_default
 from sdprof.device.operator_plan import OperatorPlan
+from sdprof.device.ordinal import check_ordinal
 from sdprof.device.tensor import HOST, SimulatedTensor, wrap
 
 SpecialRule = Callable[[OperatorPlan, tuple[Any, ...], dict[str, Any]], Any]
@@ -71,11 +72,13 @@ def run_on_host(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any
                 mixed = True
             host_kwargs[name] = _host(plan, value)
         if device is not None and device.type == "cuda":
+            check_ordinal(device)
             host_kwargs["device"], device = HOST, None
         if host_kwargs.get("pin_memory"):
             host_kwargs["pin_memory"] = False
     if plan.draws:
         check_generator(plan.named(args, kwargs).get("generator"))
+        host_kwargs = without_default(host_kwargs)
     if mixed:
         check_devices(plan, args, kwargs)
     if plan.waits is not None:
@@ -83,15 +86,23 @@ def run_on_host(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any
     try:
         result = plan.call(*host_args, **host_kwargs)
     except NotImplementedError as error:
-        raise NotImplementedError(
-            f"The simulated device computes with PyTorch's CPU kernels, and {plan.name} has none: "
-            f"this operator exists on CUDA alone. ({str(error).splitlines()[0]})"
-        ) from error
+        raise NotImplementedError(_no_kernel(plan, str(error))) from error
     if plan.returned:
         return _given_back(plan, args, kwargs)
     if device is not None:
         return result
     return wrap_result(result)
+
+
+def _no_kernel(plan: OperatorPlan, error: str) -> str:
+    """Tell an operator that the CPU lacks from one that it has for other types."""
+    told = error.splitlines()[0]
+    if "not implemented for '" in told:  # AT_DISPATCH's words
+        dtype = told.split("not implemented for '")[1].split("'")[0]
+        why = f"the CPU has no kernel of {plan.name} for this dtype ({dtype}): run it in single precision here"
+    else:
+        why = f"{plan.name} has none: this operator exists on CUDA alone"
+    return f"The simulated device computes with PyTorch's CPU kernels, and {why}. ({told})"
 
 
 def wrap_result(result: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from sdprof.device.ordinal import check_ordinal
 from sdprof.device.tensor import DEVICE
 
 HostGenerator = torch.Generator
@@ -34,6 +35,63 @@ class SimulatedGenerator(HostGenerator):
         """The simulated device."""
         return DEVICE
 
+    def clone_state(self) -> SimulatedGenerator:
+        """Return another generator of the device, at the same place in the same stream."""
+        twin = SimulatedGenerator()
+        twin.set_state(self.get_state())
+        return twin
+
+
+class DefaultGenerator(HostGenerator):
+    """``torch.cuda.default_generators[0]``: the one random stream that host and device share here."""
+
+    def __new__(cls) -> DefaultGenerator:
+        """Make a stand-in; it has a stream of its own, which nothing draws from (``without_default``)."""
+        generator: DefaultGenerator = super().__new__(cls, "cpu")  # type: ignore[call-arg]
+        _simulated[generator._cdata] = generator  # type: ignore[attr-defined]
+        return generator
+
+    @property
+    def device(self) -> torch.device:  # type: ignore[override]
+        """The simulated device."""
+        return DEVICE
+
+    def manual_seed(self, seed: int) -> DefaultGenerator:
+        """Seed the shared stream."""
+        torch.default_generator.manual_seed(seed)
+        return self
+
+    def seed(self) -> int:
+        """Seed the shared stream by chance."""
+        return torch.default_generator.seed()
+
+    def initial_seed(self) -> int:
+        """Return the shared stream's seed."""
+        return torch.default_generator.initial_seed()
+
+    def get_state(self) -> torch.Tensor:
+        """Return the place in the shared stream."""
+        return torch.default_generator.get_state()
+
+    def set_state(self, new_state: torch.Tensor) -> DefaultGenerator:
+        """Go to a place in the shared stream."""
+        torch.default_generator.set_state(new_state)
+        return self
+
+    def clone_state(self) -> SimulatedGenerator:
+        """Return a generator of its own at the same place."""
+        twin = SimulatedGenerator()
+        twin.set_state(self.get_state())
+        return twin
+
+
+def without_default(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call that draws, with the device's default generator left to be the host's."""
+    given = kwargs.get("generator")
+    if given is not None and isinstance(_simulated.get(given._cdata), DefaultGenerator):
+        return {**kwargs, "generator": None}
+    return kwargs
+
 
 class _GeneratorType(type):
     def __instancecheck__(cls, candidate: object) -> bool:
@@ -48,7 +106,10 @@ class GeneratorStandIn(metaclass=_GeneratorType):
 
     def __new__(cls, device: Any = "cpu") -> Any:
         """Make a generator for a device."""
-        return SimulatedGenerator() if torch.device(device).type == "cuda" else HostGenerator(device)
+        if torch.device(device).type != "cuda":
+            return HostGenerator(device)
+        check_ordinal(device)
+        return SimulatedGenerator()
 
 
 def check_generator(generator: object) -> None:

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from sdprof.device import attention
-from sdprof.device.generator import check_generator
+from sdprof.device.generator import check_generator, without_default
+from sdprof.device.ordinal import refuse_ordinal
 from sdprof.device.pinned_memory import is_pinned, mark_pinned
 from sdprof.device.tensor import HOST, SimulatedTensor, wrap
 
@@ -98,6 +99,7 @@ def _on_device(func: torch._ops.OpOverload, make: Make) -> Callable[..., Tensor]
             refuse_ordinal()
         if kwargs and kwargs.get("generator") is not None:
             check_generator(kwargs["generator"])
+            kwargs = without_default(kwargs)
         if pin_memory:
             raise RuntimeError("Only dense CPU tensors can be pinned")
         return make(func, args, kwargs)
@@ -120,11 +122,6 @@ def _empty_strided(
 
 
 _host_empty_strided = torch.empty_strided
-
-
-def refuse_ordinal() -> None:
-    """Refuse a second GPU: one is simulated."""
-    raise RuntimeError("CUDA error: invalid device ordinal (one device is simulated: cuda:0)")
 
 
 def _read_number(tensor: Tensor) -> Any:

@@ -15,18 +15,28 @@ import torch
 from torch import Tensor
 
 from sdprof.device import current, known_values
-from sdprof.device.copying import TO_DEVICE, TO_HOST
+from sdprof.device.bus import crossing
+from sdprof.device.copying import TO_DEVICE, TO_HOST, cannot_pin
 from sdprof.device.device_check import REFUSES_HOST_SCALARS, named_tensors, refuse_mixed_devices
 from sdprof.device.host_without_values import without_generator
 from sdprof.device.indexing import record_index_traffic, refuse_device_indices_on_host
 from sdprof.device.memory_counter import MemoryCounter
 from sdprof.device.operator_cost import CostLedger, OperatorCost, cost_of
 from sdprof.device.operator_plan import OperatorPlan
-from sdprof.device.pinned_memory import is_pinned
+from sdprof.device.ordinal import check_ordinal
+from sdprof.device.pinned_memory import is_pinned, mark_pinned
 from sdprof.device.shape_rules import ShapeRules
 from sdprof.device.tensor import DEVICE, HOST, SimulatedTensor, wrap
 from sdprof.device.value_needed import ValueNeededError
 
+INDEXING = (
+    "aten::index",
+    "aten::_unsafe_index",
+    "aten::index_put",
+    "aten::index_put_",
+    "aten::_index_put_impl_",
+    "aten::_unsafe_index_put",
+)
 _META = torch.device("meta")
 
 
@@ -42,11 +52,12 @@ class WithoutValues:
             "aten::copy_": self._copy_into,
             "aten::_to_copy": self._to_copy,
             "aten::_local_scalar_dense": self._read_number,
-            "aten::is_pinned": lambda plan, args, kwargs: False,
+            "aten::is_pinned": lambda plan, args, kwargs: _pinned(args[0]),
+            "aten::_pin_memory": self._pin,
             "aten::scaled_dot_product_attention": self._attention,
             "aten::_softmax": self._softmax,
             "aten::_log_softmax": self._softmax,
-        } | dict.fromkeys(("aten::index", "aten::index_put_", "aten::_index_put_impl_"), self._index)
+        } | dict.fromkeys(INDEXING, self._index)
 
     def execute(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an operator with at least one simulated tensor among its arguments."""
@@ -86,6 +97,7 @@ class WithoutValues:
         host_kwargs = {name: _on(place, value) for name, value in kwargs.items()}
         wanted: torch.device | None = kwargs.get("device")
         if wanted is not None:
+            check_ordinal(wanted)
             host_kwargs["device"] = place
             device = DEVICE if wanted.type == "cuda" else HOST
         if not known:
@@ -144,7 +156,7 @@ class WithoutValues:
     def _copy_into(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         destination, source = args[0], args[1]
         non_blocking = bool(args[2] if len(args) > 2 else kwargs.get("non_blocking", False))
-        self._record_copy(plan.name, source, destination.device, destination.numel(), destination.dtype, non_blocking)
+        self._record_copy(plan.name, source, destination, destination.device, non_blocking)
         if _is_known(source) and _is_known(destination):
             plan.func(_on(HOST, destination), _on(HOST, source))
         else:
@@ -156,29 +168,41 @@ class WithoutValues:
     def _to_copy(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         source = args[0]
         device = kwargs.get("device") or source.device
+        check_ordinal(device)
         non_blocking = bool(kwargs.get("non_blocking", False))
         options = {name: kwargs[name] for name in ("dtype", "layout", "memory_format") if name in kwargs}
-        dtype = options.get("dtype") or source.dtype
         place = HOST if _is_known(source) else _META
         host = plan.func(_on(place, source), **options, device=place)
         if device.type == "meta":
             return host
         target = DEVICE if device.type == "cuda" else HOST
-        self._record_copy(plan.name, source, target, source.numel(), dtype, non_blocking)
+        if non_blocking and source.device == DEVICE and target == HOST:
+            mark_pinned(host)
+        self._record_copy(plan.name, source, host, target, non_blocking)
         if source.device == target == DEVICE:
             self._charge(plan, (_shape_of(source),), {}, host)
         return self._wrapped(host, target)
 
     def _record_copy(
-        self, operator: str, source: Tensor, target: torch.device, count: int, dtype: torch.dtype, non_blocking: bool
+        self, operator: str, source: Tensor, destination: Tensor, target: torch.device, non_blocking: bool
     ) -> None:
-        if source.device.type == target.type or count == 0:
+        to_device = target.type == DEVICE.type
+        if source.device.type == target.type or destination.numel() == 0:
             return
+        moved = crossing(source, destination, to_device=to_device, non_blocking=non_blocking)
         content = _on(HOST, source) if _is_known(source) else _on(_META, source)
-        if target == DEVICE:
-            current.record("H2D", operator, TO_DEVICE, count * dtype.itemsize, content, _pinned(source), non_blocking)
-        else:
-            current.record("D2H", operator, TO_HOST, count * source.element_size(), content, False, non_blocking)
+        pinned = moved.own_memory and _pinned(source if to_device else destination)
+        kind, reason = ("H2D", TO_DEVICE) if to_device else ("D2H", TO_HOST)
+        current.record(kind, operator, reason, moved.bytes, content, pinned, non_blocking)
+
+    def _pin(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        source = args[0]
+        if source.device.type != HOST.type:
+            raise cannot_pin(source)
+        copy = torch.empty_like(source.host) if source.host.is_meta else source.host.clone()
+        if not _is_known(source):
+            known_values.forget(copy)
+        return wrap(mark_pinned(copy), HOST)
 
     def _read_number(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         source = args[0]
@@ -193,9 +217,10 @@ class WithoutValues:
     def _index(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         source, indices = args[0], args[1]
         if source.device == DEVICE:
-            if not plan.returned or not _is_host_number(args[2]):
+            selects = len(plan.argument_names) == 2
+            if selects or not _is_host_number(args[2]):
                 record_index_traffic(plan, indices)
-            if not plan.returned and any(_is_unknown_mask(each) for each in indices):
+            if selects and any(_is_unknown_mask(each) for each in indices):
                 raise ValueNeededError("A mask that is not known selects elements of a tensor")
             indices = [None if each is None or each.device == DEVICE else each.to(DEVICE) for each in indices]
             indices = [given if moved is None else moved for given, moved in zip(args[1], indices, strict=True)]
@@ -266,4 +291,8 @@ def _is_unknown_mask(index: Tensor | None) -> bool:
 
 
 def _pinned(tensor: Tensor) -> bool:
-    return not isinstance(tensor, SimulatedTensor) and is_pinned(tensor)
+    return tensor.device.type != DEVICE.type and is_pinned(_host(tensor))
+
+
+def _host(tensor: Tensor) -> Tensor:
+    return tensor.host if isinstance(tensor, SimulatedTensor) else tensor

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -91,6 +93,91 @@ def test_pinned_and_non_blocking(device: Simulation) -> None:
     pinned.to("cuda")
     seen = [(event.pinned, event.non_blocking) for event in device.events]
     assert seen == [(True, True), (False, True), (True, False)]
+
+
+def test_a_copy_that_does_not_block_lands_in_pinned_memory(device: Simulation) -> None:
+    on_device = torch.zeros(5000, device="cuda")
+    for _ in range(2):
+        assert on_device.to("cpu", non_blocking=True).is_pinned()
+        assert not on_device.to("cpu").is_pinned()
+        assert on_device.to("cpu", torch.float16, non_blocking=True)[1:].is_pinned()
+    assert [(event.pinned, event.non_blocking) for event in device.events[:3]] == [
+        (True, True),
+        (False, False),
+        (True, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("to_device", "non_blocking", "size"), [(True, True, 80), (True, False, 20), (False, True, 20), (False, False, 80)]
+)
+def test_who_converts_decides_over_the_bytes(
+    to_device: bool, non_blocking: bool, size: int, device: Simulation
+) -> None:
+    source = torch.zeros(10, dtype=torch.float64, device="cpu" if to_device else "cuda")
+    source.to("cuda" if to_device else "cpu", torch.float16, non_blocking=non_blocking)
+    destination = torch.zeros(10, dtype=torch.float16, device="cuda" if to_device else "cpu")
+    destination.copy_(source, non_blocking=non_blocking)
+    assert [event.bytes for event in device.events] == [size, size]
+
+
+def test_a_temporary_on_the_host_is_pageable(device: Simulation) -> None:
+    pinned = torch.ones(4, 6).pin_memory()
+    into = torch.empty(4, 6, device="cuda")
+    cases: list[tuple[Callable[[], object], bool]] = [
+        (lambda: pinned.to("cuda", non_blocking=True), True),
+        (lambda: pinned.t().to("cuda", non_blocking=True), True),  # the order of the elements is kept
+        (lambda: pinned.to("cuda", torch.float16), False),  # converted on the host
+        (lambda: pinned.to("cuda", torch.float16, non_blocking=True), True),  # converted on the device
+        (lambda: pinned[:, ::2].to("cuda", non_blocking=True), False),
+        (lambda: into.copy_(pinned[0], non_blocking=True), False),  # expanded on the host
+        (lambda: into[:, ::2].copy_(pinned.view(8, 3)[:4], non_blocking=True), True),  # dense here, scattered there
+        (lambda: pinned.copy_(into, non_blocking=True), True),
+        (lambda: pinned.t().copy_(into.view(6, 4), non_blocking=True), False),
+        (lambda: pinned.copy_(into.half()), False),
+        (lambda: pinned.copy_(into.half(), non_blocking=True), True),
+    ]
+    for work, _ in cases:
+        work()
+    assert [event.pinned for event in device.events] == [expected for _, expected in cases]
+
+
+def test_content_is_compared_with_the_same_visit_of_the_step_before(device: Simulation) -> None:
+    condition = {"text": torch.ones(3), "image": torch.zeros(3)}
+    for step in range(3):
+        device.step = step
+        condition["time"] = torch.full((3,), float(step))
+        {name: value.to("cuda") for name, value in condition.items()}
+    assert [event.same_content for event in device.events] == [None] * 3 + [True, True, False] * 2
+
+
+def test_content_within_one_step_is_compared_with_the_last_visit(device: Simulation) -> None:
+    device.step = 0
+    for _ in range(3):
+        torch.ones(3).to("cuda")
+    assert [event.same_content for event in device.events] == [None, True, True]
+
+
+def test_a_second_gpu_is_refused(device: Simulation) -> None:
+    on_device = torch.ones(3, device="cuda")
+    for ask in (
+        lambda: on_device.to("cuda:1"),
+        lambda: on_device.cuda(1),
+        lambda: torch.ones(3).to("cuda:1"),
+        lambda: torch.empty_like(on_device, device="cuda:1"),
+        lambda: on_device.new_zeros(2, device="cuda:1"),
+        lambda: torch.Generator("cuda:1"),
+        lambda: torch.cuda.Stream(1),
+        lambda: torch.cuda.synchronize(1),
+        lambda: torch.cuda.mem_get_info(1),
+        lambda: torch.cuda.get_device_capability(1),
+    ):
+        with pytest.raises(RuntimeError, match="invalid device ordinal"):
+            ask()
+    with pytest.raises(AssertionError, match="Invalid device id"):
+        torch.cuda.get_device_properties(1)
+    assert on_device.to("cuda:0") is on_device
+    assert torch.cuda.get_device_properties(-1).name
 
 
 def test_the_same_content_is_told_from_new_content(device: Simulation) -> None:

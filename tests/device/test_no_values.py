@@ -66,6 +66,42 @@ def test_known_values_that_are_overwritten_are_forgotten_in_every_view() -> None
             host.numpy()
 
 
+def test_memory_is_pinned_without_values() -> None:
+    with torch.no_grad(), simulate_without_values() as device:
+        for size in (10, 10_000):
+            pinned = torch.zeros(size).pin_memory()
+            assert pinned.is_pinned()
+            assert not torch.zeros(size).is_pinned()
+            assert pinned.to("cuda", non_blocking=True).to("cpu", non_blocking=True).is_pinned()
+        assert [(event.kind, event.pinned) for event in device.events] == [("H2D", True), ("D2H", True)] * 2
+        with pytest.raises(RuntimeError, match="cannot pin"):
+            torch.zeros(10, device="cuda").pin_memory()
+        device.recorder.step = 1
+        torch.zeros(10_000, dtype=torch.float64).to("cuda", torch.float16)
+        torch.zeros(10_000, dtype=torch.float64).to("cuda", torch.float16, non_blocking=True)
+        assert [event.bytes for event in device.events if event.step == 1] == [20_000, 80_000]
+
+
+def test_writing_through_a_mask_waits_without_values() -> None:
+    with torch.no_grad(), simulate_without_values() as device:
+        for size in (10, 10_000):
+            x = torch.zeros(size, device="cuda")
+            mask = x > 0
+            written = x.index_put((mask,), torch.ones(1, device="cuda"))
+            assert written.shape == x.shape
+            x[mask] = torch.ones(1, device="cuda")
+            x[mask] = 5.0
+        assert [event.operator for event in device.events] == ["aten::index_put", "aten::index_put_"] * 2
+
+
+def test_a_second_gpu_is_refused_without_values() -> None:
+    with torch.no_grad(), simulate_without_values():
+        x = torch.zeros(10_000, device="cuda")
+        for ask in (lambda: x.to("cuda:1"), lambda: torch.empty_like(x, device="cuda:1")):
+            with pytest.raises(RuntimeError, match="invalid device ordinal"):
+                ask()
+
+
 def test_shapes_agree_with_a_real_run() -> None:
     def work(device: str) -> list[tuple[tuple[int, ...], tuple[int, ...], torch.dtype]]:
         x = torch.zeros(2, 8, 32, 32, device=device)

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sdprof.device import Simulation, simulate, to_host
 
@@ -153,6 +154,44 @@ def test_attention_is_one_operator_with_the_hosts_bits(grad: bool, options: dict
         found.square().sum().backward()
         for left, right in zip(on_device, on_host, strict=True):
             assert torch.equal(to_host(left.grad), right.grad)
+
+
+@pytest.mark.parametrize("backend", ["EFFICIENT_ATTENTION", "CUDNN_ATTENTION", "FLASH_ATTENTION", "MATH"])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("grad", [False, True])
+def test_attention_whichever_backend_the_user_asks_for(
+    backend: str, dropout: float, grad: bool, device: Simulation
+) -> None:
+    query = torch.randn(1, 2, 8, 4, device="cuda", requires_grad=grad)
+    before = torch.backends.cuda.math_sdp_enabled()
+    with sdpa_kernel(getattr(SDPBackend, backend)):
+        found = F.scaled_dot_product_attention(query, query, query, dropout_p=dropout)
+    assert torch.backends.cuda.math_sdp_enabled() == before
+    if not dropout:
+        expected = F.scaled_dot_product_attention(*[to_host(query)] * 3)
+        assert torch.allclose(to_host(found), expected, atol=1e-6)
+    if grad:
+        found.sum().backward()
+        assert query.grad is not None
+
+
+def test_batch_norm_and_grid_sample(device: Simulation) -> None:
+    x = torch.randn(2, 3, 4, 4, device="cuda")
+    norm = nn.BatchNorm2d(3).to("cuda")
+    plain = nn.BatchNorm2d(3)
+    for training in (True, False):
+        assert torch.equal(to_host(norm.train(training)(x)), plain.train(training)(to_host(x)))
+    grid = torch.rand(2, 5, 5, 2, device="cuda")
+    sampled = F.grid_sample(x, grid, align_corners=False)
+    assert torch.equal(to_host(sampled), F.grid_sample(to_host(x), to_host(grid), align_corners=False))
+    assert not torch.backends.cudnn.enabled
+
+
+def test_a_kernel_that_the_cpu_lacks_is_told_by_dtype(device: Simulation) -> None:
+    with pytest.raises(NotImplementedError, match=r"no kernel of aten::linalg_qr for this dtype \(Half\)"):
+        torch.linalg.qr(torch.ones(2, 2, device="cuda").half())
+    with pytest.raises(NotImplementedError, match="exists on CUDA alone"):
+        nn.LSTM(2, 2).to("cuda")(torch.ones(1, 1, 2, device="cuda"))
 
 
 def test_print(device: Simulation) -> None:

@@ -7,23 +7,28 @@ generators. A CPU-only build answers all that with an error.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from sdprof.device import streams
-from sdprof.device.generator import GeneratorStandIn
+from sdprof.device.generator import DefaultGenerator, GeneratorStandIn
 from sdprof.device.gpu_peaks import GpuPeaks
-from sdprof.device.kernels import refuse_ordinal
-from sdprof.device.legacy_types import legacy_types, type_method
+from sdprof.device.legacy_types import default_type_setter, legacy_types, type_method
 from sdprof.device.loading import loader_to_device
 from sdprof.device.memory_counter import MemoryCounter
+from sdprof.device.memory_statistics import memory_statistics
+from sdprof.device.multiprocessor import KIB, multiprocessor_limits
+from sdprof.device.one_device import gather, scatter
+from sdprof.device.ordinal import check_ordinal
 from sdprof.device.pinned_memory import mark_pinned
 from sdprof.device.tensor import DEVICE, SimulatedTensor, swap_contents
 
+CUDA_VERSION = "12.8"
+"""What ``torch.version.cuda`` says where the build has no CUDA: code takes it apart."""
 NOT_SIMULATED = "The simulated device cannot capture CUDA graphs: run the loop eagerly while it is audited."
 _PINNABLE_FACTORIES = [
     "empty",
@@ -90,10 +95,20 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
             yield torch.accelerator, name, value
     for name in ("range_push", "range_pop", "mark", "range_start", "range_end"):
         yield cuda.nvtx, name, _do_nothing
-    yield cuda.nvtx, "range", lambda *args, **kwargs: nullcontext()
+    yield cuda.nvtx, "range", _nvtx_range
+    yield cuda, "cudart", _CudaRuntime
+    yield cuda.profiler, "cudart", _CudaRuntime
+    yield cuda, "check_error", _do_nothing
+    yield cuda.profiler, "check_error", _do_nothing
+    yield torch.version, "cuda", torch.version.cuda or CUDA_VERSION
+    yield torch, "Stream", streams.Stream
+    yield torch, "set_default_tensor_type", default_type_setter(torch.set_default_tensor_type)
+    yield torch._C, "_scatter", scatter
+    yield torch._C, "_gather", gather
 
 
 def _queries(gpu: GpuPeaks) -> dict[str, Any]:
+    limits = multiprocessor_limits(gpu.capability)
     properties = types.SimpleNamespace(
         name=gpu.name,
         major=gpu.capability[0],
@@ -104,6 +119,16 @@ def _queries(gpu: GpuPeaks) -> dict[str, Any]:
         is_integrated=0,
         is_multi_gpu_board=0,
         gcnArchName="",
+        max_threads_per_multi_processor=limits.threads,
+        regs_per_multiprocessor=65536,
+        shared_memory_per_block=48 * KIB,
+        shared_memory_per_block_optin=limits.shared_memory_bytes - limits.reserved_bytes,
+        shared_memory_per_multiprocessor=limits.shared_memory_bytes,
+        L2_cache_size=gpu.l2_cache_bytes,
+        uuid="00000000-0000-0000-0000-000000000000",
+        pci_bus_id=0,
+        pci_device_id=0,
+        pci_domain_id=0,
     )
     sync_debug_mode = [0]
     modes = {"default": 0, "warn": 1, "error": 2}
@@ -115,12 +140,12 @@ def _queries(gpu: GpuPeaks) -> dict[str, Any]:
         "is_initialized": lambda: True,
         "device_count": lambda: 1,
         "current_device": lambda: DEVICE.index or 0,
-        "set_device": _check_device,
+        "set_device": check_ordinal,
         "device": _Device,
         "device_of": _Device,
-        "get_device_properties": lambda device=None: properties,
-        "get_device_capability": lambda device=None: gpu.capability,
-        "get_device_name": lambda device=None: gpu.name,
+        "get_device_properties": lambda device=None: _checked(device, properties, _refuse_id),
+        "get_device_capability": lambda device=None: _checked(device, gpu.capability),
+        "get_device_name": lambda device=None: _checked(device, gpu.name),
         "get_arch_list": lambda: [f"sm_{gpu.capability[0]}{gpu.capability[1]}"],
         "can_device_access_peer": lambda device, peer_device: False,
         "is_bf16_supported": lambda including_emulation=True: including_emulation or gpu.bfloat16_flops is not None,
@@ -145,7 +170,7 @@ def _random_numbers() -> dict[str, Any]:
         "get_rng_state_all": lambda: [host.get_state()],
         "set_rng_state": lambda new_state, device="cuda": host.set_state(new_state) and None,
         "set_rng_state_all": lambda new_states: host.set_state(new_states[0]) and None,
-        "default_generators": (host,),
+        "default_generators": (DefaultGenerator(),),
     }
 
 
@@ -156,19 +181,11 @@ def _memory_queries(gpu: GpuPeaks, memory: MemoryCounter) -> dict[str, Any]:
     def peak(device: Any = None) -> int:
         return memory.peak_bytes
 
-    def statistics(device: Any = None) -> dict[str, int]:
-        return {
-            "allocated_bytes.all.current": memory.live_bytes,
-            "allocated_bytes.all.peak": memory.peak_bytes,
-            "reserved_bytes.all.current": memory.live_bytes,
-            "reserved_bytes.all.peak": memory.peak_bytes,
-        }
-
     def reset(device: Any = None) -> None:
         memory.reset_peak()
 
     return {
-        "empty_cache": _do_nothing,
+        "empty_cache": streams.empty_cache,
         "memory_allocated": allocated,
         "memory_reserved": allocated,
         "max_memory_allocated": peak,
@@ -176,9 +193,11 @@ def _memory_queries(gpu: GpuPeaks, memory: MemoryCounter) -> dict[str, Any]:
         "reset_peak_memory_stats": reset,
         "reset_max_memory_allocated": reset,
         "reset_accumulated_memory_stats": _do_nothing,
-        "memory_stats": statistics,
+        "memory_stats": lambda device=None: _checked(device, memory_statistics(memory)),
         "memory_summary": lambda device=None, abbreviated=False: f"simulated device: {memory.live_bytes} bytes live",
-        "mem_get_info": lambda device=None: (max(0, gpu.memory_bytes - memory.live_bytes), gpu.memory_bytes),
+        "mem_get_info": lambda device=None: _checked(
+            device, (max(0, gpu.memory_bytes - memory.live_bytes), gpu.memory_bytes)
+        ),
         "set_per_process_memory_fraction": _do_nothing,
     }
 
@@ -248,18 +267,45 @@ class _Device:
 
     def __init__(self, device: Any) -> None:
         if not isinstance(device, Tensor):
-            _check_device(device)
+            check_ordinal(device)
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, *error: object) -> None: ...
 
 
-def _check_device(device: Any) -> None:
-    if isinstance(device, int):
-        device = torch.device("cuda", max(device, 0))
-    if device is not None and torch.device(device).index:
-        refuse_ordinal()
+def _checked(device: Any, answer: Any, check: Callable[[Any], None] = check_ordinal) -> Any:
+    """An answer about a device, once that is known to be the one there is."""
+    check(device)
+    return answer
+
+
+def _refuse_id(device: Any) -> None:
+    """What ``torch.cuda.get_device_properties`` says of a GPU that is not there."""
+    try:
+        check_ordinal(device)
+    except RuntimeError as error:
+        raise AssertionError("Invalid device id") from error
+
+
+@contextmanager
+def _nvtx_range(message: str, *args: Any, **kwargs: Any) -> Iterator[None]:
+    """A range that no profiler hears of; as in PyTorch, also a decorator."""
+    yield
+
+
+class _CudaRuntime:
+    """Stands in for ``torch.cuda.cudart()``: whatever is called succeeds (cudaSuccess is 0)."""
+
+    def __getattr__(self, name: str) -> Callable[..., int]:
+        if not name.startswith("cuda"):
+            raise AttributeError(name)
+        return lambda *args, **kwargs: 0
+
+    def cudaMemGetInfo(self, device: int = 0) -> tuple[int, int]:  # noqa: N802 - CUDA's name
+        """Return free and total memory."""
+        free, total = torch.cuda.mem_get_info(device)
+        return free, total
 
 
 def _do_nothing(*args: Any, **kwargs: Any) -> None:

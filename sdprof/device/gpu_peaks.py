@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 GIB = 1 << 30
+MIB = 1 << 20
 
 
 class GpuPeaks(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +19,7 @@ class GpuPeaks(msgspec.Struct, frozen=True, kw_only=True):
     capability: tuple[int, int]
     multiprocessors: int
     memory_bytes: int
+    l2_cache_bytes: int
     bytes_per_second: float
     """Peak memory bandwidth."""
     float32_flops: float
@@ -44,6 +46,7 @@ GPUS: dict[str, GpuPeaks] = {
         capability=(7, 5),
         multiprocessors=40,
         memory_bytes=16 * GIB,
+        l2_cache_bytes=4 * MIB,
         bytes_per_second=320e9,
         float32_flops=8.1e12,
         tf32_flops=None,
@@ -56,6 +59,7 @@ GPUS: dict[str, GpuPeaks] = {
         capability=(7, 0),
         multiprocessors=80,
         memory_bytes=32 * GIB,
+        l2_cache_bytes=6 * MIB,
         bytes_per_second=900e9,
         float32_flops=15.7e12,
         tf32_flops=None,
@@ -68,6 +72,7 @@ GPUS: dict[str, GpuPeaks] = {
         capability=(8, 6),
         multiprocessors=72,
         memory_bytes=24 * GIB,
+        l2_cache_bytes=6 * MIB,
         bytes_per_second=600e9,
         float32_flops=31.2e12,
         tf32_flops=62.5e12,
@@ -80,6 +85,7 @@ GPUS: dict[str, GpuPeaks] = {
         capability=(8, 0),
         multiprocessors=108,
         memory_bytes=80 * GIB,
+        l2_cache_bytes=40 * MIB,
         bytes_per_second=2039e9,
         float32_flops=19.5e12,
         tf32_flops=156e12,
@@ -92,6 +98,7 @@ GPUS: dict[str, GpuPeaks] = {
         capability=(9, 0),
         multiprocessors=132,
         memory_bytes=80 * GIB,
+        l2_cache_bytes=50 * MIB,
         bytes_per_second=3350e9,
         float32_flops=67e12,
         tf32_flops=494.7e12,
@@ -104,6 +111,7 @@ GPUS: dict[str, GpuPeaks] = {
         capability=(9, 0),
         multiprocessors=132,
         memory_bytes=141 * 10**9,
+        l2_cache_bytes=50 * MIB,
         bytes_per_second=4800e9,
         float32_flops=67e12,
         tf32_flops=494.7e12,
@@ -116,6 +124,7 @@ GPUS: dict[str, GpuPeaks] = {
         capability=(8, 9),
         multiprocessors=58,
         memory_bytes=24 * GIB,
+        l2_cache_bytes=48 * MIB,
         bytes_per_second=300e9,
         float32_flops=30.3e12,
         tf32_flops=60e12,
@@ -128,6 +137,7 @@ GPUS: dict[str, GpuPeaks] = {
         capability=(8, 9),
         multiprocessors=128,
         memory_bytes=24 * GIB,
+        l2_cache_bytes=72 * MIB,
         bytes_per_second=1008e9,
         float32_flops=82.6e12,
         tf32_flops=82.6e12,

@@ -47,6 +47,23 @@ def type_method(plain: Callable[..., Any]) -> Callable[..., Any]:
     return to_type
 
 
+def default_type_setter(plain: Callable[[Any], None]) -> Callable[[Any], None]:
+    """``torch.set_default_tensor_type`` that knows the device's types: a default dtype, and a default device."""
+
+    def set_default(kind: Any) -> None:
+        name = kind if isinstance(kind, str) else getattr(kind, "__name__", "") if _is_legacy(kind) else ""
+        on_device = name.startswith("torch.cuda.") or _is_legacy(kind)
+        dtype = DTYPES.get(name.removeprefix("torch.cuda.")) if on_device else None
+        if dtype is None:
+            plain(kind)
+            torch.set_default_device(None)
+        else:
+            torch.set_default_dtype(dtype)
+            torch.set_default_device(DEVICE)
+
+    return set_default
+
+
 def _is_legacy(dtype: Any) -> bool:
     return isinstance(dtype, _LegacyType)
 

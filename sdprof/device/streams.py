@@ -11,15 +11,26 @@ from typing import Any
 import torch
 
 from sdprof.device import current
+from sdprof.device.ordinal import check_ordinal
 from sdprof.device.tensor import DEVICE
 
 WAIT_REASON = "the host was told to wait for the device"
+FREE_REASON = "cached memory is given back by cudaFree, which waits for the device"
+"""c10/cuda/CUDACachingAllocator.cpp: emptyCache, release_cached_blocks, release_block. Where nothing is cached nothing
+is freed, and it does not wait; a loop that frees tensors has something cached."""
 
 
 class Event:
     """Stands in for ``torch.cuda.Event``."""
 
-    def __init__(self, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False) -> None:
+    def __init__(
+        self,
+        enable_timing: bool = False,
+        blocking: bool = False,
+        interprocess: bool = False,
+        external: bool = False,
+        **kwargs: Any,
+    ) -> None:
         self.enable_timing = enable_timing
         self.device = DEVICE
         self.cuda_event = 0
@@ -53,6 +64,7 @@ class Stream:
     """Stands in for ``torch.cuda.Stream``."""
 
     def __init__(self, device: Any = None, priority: int = 0, **kwargs: Any) -> None:
+        check_ordinal(device)
         self.device = DEVICE
         self.device_index = DEVICE.index
         self.priority = priority
@@ -128,4 +140,10 @@ def set_stream(stream: Stream) -> None:
 
 def synchronize(device: torch.device | str | int | None = None) -> None:
     """Make the host wait for all work."""
+    check_ordinal(device)
     current.record("SYNC", "torch.cuda.synchronize", WAIT_REASON)
+
+
+def empty_cache() -> None:
+    """Make the host wait: memory that is given back is freed by cudaFree, which waits for the device."""
+    current.record("SYNC", "torch.cuda.empty_cache", FREE_REASON)

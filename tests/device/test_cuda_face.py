@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sdprof.device import Simulation, simulate, to_host
+from sdprof.device.gpu_peaks import GPUS
 
 
 def test_queries(device: Simulation) -> None:
@@ -25,10 +26,78 @@ def test_queries(device: Simulation) -> None:
         torch.cuda.set_device(0)
     with pytest.raises(RuntimeError, match="invalid device ordinal"):
         torch.cuda.set_device(1)
-    torch.cuda.empty_cache()
     torch.cuda.nvtx.range_push("step")
     torch.cuda.nvtx.range_pop()
     assert device.events == []
+
+
+def test_profilers_of_cuda_are_told_and_do_nothing(device: Simulation) -> None:
+    @torch.cuda.nvtx.range("step {}", 1)
+    def step() -> int:
+        return 1
+
+    with torch.cuda.nvtx.range("steps"), torch.cuda.profiler.profile():
+        assert [step(), step()] == [1, 1]
+    assert torch.cuda.cudart().cudaProfilerStart() == 0
+    torch.cuda.check_error(torch.cuda.cudart().cudaMemGetInfo(0)[0])
+    torch.cuda.profiler.start()
+    torch.cuda.profiler.stop()
+    assert device.events == []
+
+
+def test_versions_and_properties(device: Simulation) -> None:
+    assert torch.version.cuda is not None
+    assert int(torch.version.cuda.split(".")[0]) >= 12
+    properties = torch.cuda.get_device_properties(0)
+    assert properties.max_threads_per_multi_processor == 2048
+    assert properties.L2_cache_size == 40 << 20
+    assert properties.shared_memory_per_block_optin == 163 << 10
+    assert str(properties.uuid)
+    torch.cuda.Event(external=True)
+
+
+@pytest.mark.parametrize("gpu", GPUS)
+def test_every_known_gpu_has_properties(gpu: str) -> None:
+    with simulate(gpu=gpu):
+        assert torch.cuda.get_device_properties().max_threads_per_multi_processor >= 1024
+
+
+def test_giving_memory_back_waits(device: Simulation) -> None:
+    torch.cuda.empty_cache()
+    (event,) = device.events
+    assert (event.kind, event.operator) == ("SYNC", "torch.cuda.empty_cache")
+
+
+def test_memory_statistics(device: Simulation) -> None:
+    kept = torch.zeros(1000, device="cuda")
+    statistics = torch.cuda.memory_stats()
+    assert statistics["allocated_bytes.all.current"] == torch.cuda.memory_allocated() >= kept.nbytes
+    for name in ("num_alloc_retries", "num_ooms", "allocation.all.current", "inactive_split_bytes.all.peak"):
+        assert statistics[name] == 0
+
+
+def test_the_default_tensor_type_may_be_the_devices(device: Simulation) -> None:
+    try:
+        torch.set_default_tensor_type("torch.cuda.HalfTensor")
+        assert torch.zeros(2).type() == "torch.cuda.HalfTensor"
+        torch.set_default_tensor_type(torch.cuda.FloatTensor)
+        assert torch.tensor([1.0]).type() == "torch.cuda.FloatTensor"
+    finally:
+        torch.set_default_tensor_type("torch.FloatTensor")
+    assert torch.zeros(2).type() == "torch.FloatTensor"
+
+
+@pytest.mark.parametrize("given_on", ["cpu", "cuda"])
+def test_data_parallel_on_one_device(given_on: str, device: Simulation) -> None:
+    model = torch.nn.Linear(3, 2)
+    parallel = torch.nn.DataParallel(model)
+    given = torch.ones(4, 3, device=given_on)
+    before = len(device.events)
+    outputs = parallel(given)
+    assert outputs.is_cuda
+    assert [event.kind for event in device.events[before:]] == (["H2D"] if given_on == "cpu" else [])
+    outputs.sum().backward()
+    assert model.weight.grad is not None
 
 
 def test_another_gpu() -> None:
@@ -94,6 +163,28 @@ def test_generators(device: Simulation) -> None:
     again = torch.rand(2, device="cuda", generator=generator)
     generator.set_state(state)
     assert torch.equal(torch.rand(2, device="cuda", generator=generator), again)
+
+
+def test_generators_are_cloned_and_the_default_one_is_given(device: Simulation) -> None:
+    generator = torch.Generator("cuda").manual_seed(3)
+    twin = generator.clone_state()
+    assert twin.device == torch.device("cuda", 0)
+    first = torch.rand(2, device="cuda", generator=generator)
+    assert torch.equal(torch.rand(2, device="cuda", generator=twin), first)
+    default = torch.cuda.default_generators[0]
+    assert default.device == torch.device("cuda", 0)
+    drawn = []
+    for given in (default, None):
+        default.manual_seed(5)
+        drawn.append(torch.rand(2, device="cuda", generator=given))
+        drawn.append(torch.zeros(2, device="cuda").uniform_(generator=given))
+    default.manual_seed(5)
+    drawn.append(torch.rand(2, device="cuda", generator=default.clone_state()))
+    assert torch.equal(drawn[4], drawn[0])
+    assert torch.equal(drawn[0], drawn[2])
+    assert torch.equal(drawn[1], drawn[3])
+    with pytest.raises(RuntimeError, match="Expected a 'cuda' device type"):
+        torch.rand(2, device="cuda", generator=torch.default_generator)
 
 
 def test_seeds_rule_both_devices(device: Simulation) -> None:

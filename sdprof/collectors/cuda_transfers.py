@@ -6,6 +6,9 @@ Not yet run on hardware: docs/limits.md says what has been checked instead.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,6 +20,7 @@ from sdprof.collectors.loop_watch import LoopWatch
 from sdprof.collectors.operator_clock import OperatorClock
 from sdprof.collectors.tensors_within import tensors_within
 from sdprof.collectors.transfer_event import FirstVisits, SeenTransfer
+from sdprof.device.bus import crossing
 from sdprof.device.event import TransferKind
 
 SYNC_WARNING = "called a synchronizing CUDA operation"
@@ -44,31 +48,39 @@ class _Copies(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if is_composite(func):
             with self:
                 return func.decompose(*args, **kwargs)
-        copied = func in (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
-        source = args[1] if func is torch.ops.aten.copy_.default else args[0] if args else None
+        into = func is torch.ops.aten.copy_.default
+        copied = into or func is torch.ops.aten._to_copy.default
+        source = args[1] if into else args[0] if args else None
         output = func(*args, **kwargs)
         if copied and isinstance(source, torch.Tensor):
             result = next(iter(tensors_within(output)))
             if source.is_cuda != result.is_cuda:
-                kind: TransferKind = "H2D" if result.is_cuda else "D2H"
-                sight = self._watch.look()
-                origin = origin_of(source) if result.is_cuda else None
-                self.seen.append(
-                    SeenTransfer(
-                        kind=kind,
-                        operator=operator_name(func),
-                        bytes=source.numel() * source.element_size(),
-                        sight=sight,
-                        stack=self._first_visits.stack(kind, operator_name(func), sight),
-                        dtype=str(source.dtype).removeprefix("torch."),
-                        shape=tuple(source.shape),
-                        pinned=bool((result if source.is_cuda else source).is_pinned()),
-                        non_blocking=bool(kwargs.get("non_blocking", False)),
-                        at=self._clock.now,
-                        origin=origin if origin is not None and origin.step == sight.step else None,
-                    )
-                )
+                non_blocking = bool(kwargs.get("non_blocking", into and len(args) > 2 and args[2]))
+                self._take_down(operator_name(func), source, result, non_blocking)
         return output
+
+    def _take_down(self, operator: str, source: torch.Tensor, result: torch.Tensor, non_blocking: bool) -> None:
+        kind: TransferKind = "H2D" if result.is_cuda else "D2H"
+        moved = crossing(source, result, to_device=result.is_cuda, non_blocking=non_blocking)
+        if not moved.bytes:
+            return
+        sight = self._watch.look()
+        origin = origin_of(source) if result.is_cuda else None
+        self.seen.append(
+            SeenTransfer(
+                kind=kind,
+                operator=operator,
+                bytes=moved.bytes,
+                sight=sight,
+                stack=self._first_visits.stack(kind, operator, sight),
+                dtype=str(source.dtype).removeprefix("torch."),
+                shape=tuple(source.shape),
+                pinned=moved.own_memory and bool((source if result.is_cuda else result).is_pinned()),
+                non_blocking=non_blocking,
+                at=self._clock.now,
+                origin=origin if origin is not None and origin.step == sight.step else None,
+            )
+        )
 
 
 def watch_cuda(watch: LoopWatch, clock: OperatorClock) -> tuple[list[SeenTransfer], tuple[str, ...]]:
@@ -76,29 +88,76 @@ def watch_cuda(watch: LoopWatch, clock: OperatorClock) -> tuple[list[SeenTransfe
     waits: list[SeenTransfer] = []
     first_visits = FirstVisits(watch)
 
-    def hear(message: Any, category: Any, *args: Any, **kwargs: Any) -> None:
-        if SYNC_WARNING in str(message):
-            sight = watch.look()
-            stack = first_visits.stack("SYNC", WAIT, sight)
-            waits.append(SeenTransfer(kind="SYNC", operator=WAIT, bytes=0, sight=sight, stack=stack, at=clock.now))
+    def hear() -> None:
+        sight = watch.look()
+        stack = first_visits.stack("SYNC", WAIT, sight)
+        waits.append(SeenTransfer(kind="SYNC", operator=WAIT, bytes=0, sight=sight, stack=stack, at=clock.now))
 
-    mode = torch.cuda.get_sync_debug_mode()
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = hear
-        torch.cuda.set_sync_debug_mode("warn")
-        try:
-            with torch.compiler.set_stance("force_eager"), HostOrigins(watch), clock, _Copies(watch, clock) as copies:
-                watch.run()
-        finally:
-            torch.cuda.set_sync_debug_mode(mode)
+    with (
+        _sync_warnings(hear),
+        _lifting_host_tensors_only(),
+        torch.compiler.set_stance("force_eager"),
+        HostOrigins(watch),
+        clock,
+        _Copies(watch, clock) as copies,
+    ):
+        watch.run()
     return [*copies.seen, *_without_copies(waits, copies.seen)], _cross_check(waits, copies.seen)
 
 
+@contextmanager
+def _sync_warnings(hear: Callable[[], None]) -> Iterator[None]:
+    """Have PyTorch warn of every wait, and ``hear`` called for each; the user's own warnings go where they went."""
+    mode = torch.cuda.get_sync_debug_mode()
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with _warnings_heard(hear):
+            yield
+    finally:
+        torch.cuda.set_sync_debug_mode(mode)
+
+
+@contextmanager
+def _warnings_heard(hear: Callable[[], None]) -> Iterator[None]:
+    """Call ``hear`` for each warning of a wait, also for those of a place that warned before."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def sort(message: Any, category: Any, *args: Any, **kwargs: Any) -> None:
+            if SYNC_WARNING in str(message):
+                hear()
+            else:
+                show(message, category, *args, **kwargs)
+
+        warnings.filterwarnings("always", message=f".*{SYNC_WARNING}")
+        warnings.showwarning = sort
+        yield
+
+
+@contextmanager
+def _lifting_host_tensors_only() -> Iterator[None]:
+    """Have ``torch.tensor([…], device="cuda")`` copy where modes see it: otherwise it does so with modes disabled."""
+    before = torch._C._only_lift_cpu_tensors()
+    torch._C._set_only_lift_cpu_tensors(True)
+    try:
+        yield
+    finally:
+        torch._C._set_only_lift_cpu_tensors(before)
+
+
 def _without_copies(waits: list[SeenTransfer], copies: list[SeenTransfer]) -> list[SeenTransfer]:
-    """A pageable copy waits too: one event, not two."""
-    copied_at = {event.sight.where for event in copies}
-    return [wait for wait in waits if wait.sight.where not in copied_at]
+    """A copy that blocks waits too: one event, not two. What else waits at the same expression stays.
+
+    One that does not block is not warned of (Copy.cu: memcpy_and_sync is for blocking copies alone).
+    """
+    copied = Counter(event.sight.where for event in copies if not event.non_blocking)
+    kept = []
+    for wait in waits:
+        if copied[wait.sight.where]:
+            copied[wait.sight.where] -= 1
+        else:
+            kept.append(wait)
+    return kept
 
 
 def _cross_check(waits: list[SeenTransfer], copies: list[SeenTransfer]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from sdprof.device.gpu_peaks import GpuPeaks
 from sdprof.device.legacy_types import default_type_setter, legacy_types, type_method
 from sdprof.device.loading import loader_to_device
 from sdprof.device.memory_counter import MemoryCounter
-from sdprof.device.memory_statistics import memory_statistics
+from sdprof.device.memory_statistics import memory_statistics, nested
 from sdprof.device.multiprocessor import KIB, multiprocessor_limits
 from sdprof.device.one_device import gather, scatter
 from sdprof.device.ordinal import check_ordinal
@@ -96,6 +96,7 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
     for name in ("range_push", "range_pop", "mark", "range_start", "range_end"):
         yield cuda.nvtx, name, _do_nothing
     yield cuda.nvtx, "range", _nvtx_range
+    yield cuda.memory, "_record_memory_history", _do_nothing
     yield cuda, "cudart", _CudaRuntime
     yield cuda.profiler, "cudart", _CudaRuntime
     yield cuda, "check_error", _do_nothing
@@ -194,6 +195,8 @@ def _memory_queries(gpu: GpuPeaks, memory: MemoryCounter) -> dict[str, Any]:
         "reset_max_memory_allocated": reset,
         "reset_accumulated_memory_stats": _do_nothing,
         "memory_stats": lambda device=None: _checked(device, memory_statistics(memory)),
+        "memory_stats_as_nested_dict": lambda device=None: nested(_checked(device, memory_statistics(memory))),
+        "get_allocator_backend": lambda: "native",
         "memory_summary": lambda device=None, abbreviated=False: f"simulated device: {memory.live_bytes} bytes live",
         "mem_get_info": lambda device=None: _checked(
             device, (max(0, gpu.memory_bytes - memory.live_bytes), gpu.memory_bytes)
@@ -231,6 +234,8 @@ def _accelerator() -> dict[str, Any]:
         "device_count": lambda: 1,
         "current_accelerator": lambda check_available=False: torch.device("cuda"),
         "current_device_index": lambda: DEVICE.index,
+        "set_device_index": check_ordinal,
+        "set_device_idx": check_ordinal,
         "current_stream": streams.current_stream,
         "set_stream": streams.set_stream,
         "synchronize": streams.synchronize,

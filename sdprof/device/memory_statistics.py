@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 from sdprof.device.memory_counter import MemoryCounter
 
@@ -31,3 +32,15 @@ def memory_statistics(memory: MemoryCounter) -> dict[str, int]:
         statistics[f"{name}.all.peak"] = peak
         statistics[f"{name}.all.allocated"] = live
     return statistics
+
+
+def nested(statistics: dict[str, int]) -> dict[str, Any]:
+    """The same as dicts of dicts (``memory_stats_as_nested_dict``)."""
+    tree: dict[str, Any] = {}
+    for name, value in statistics.items():
+        *path, last = name.split(".")
+        branch = tree
+        for part in path:
+            branch = branch.setdefault(part, {})
+        branch[last] = value
+    return tree

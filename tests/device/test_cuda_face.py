@@ -26,6 +26,8 @@ def test_queries(device: Simulation) -> None:
         torch.cuda.set_device(0)
     with pytest.raises(RuntimeError, match="invalid device ordinal"):
         torch.cuda.set_device(1)
+    with pytest.raises(RuntimeError, match="invalid device ordinal"):
+        torch.accelerator.set_device_index(1)
     torch.cuda.nvtx.range_push("step")
     torch.cuda.nvtx.range_pop()
     assert device.events == []
@@ -74,6 +76,10 @@ def test_memory_statistics(device: Simulation) -> None:
     assert statistics["allocated_bytes.all.current"] == torch.cuda.memory_allocated() >= kept.nbytes
     for name in ("num_alloc_retries", "num_ooms", "allocation.all.current", "inactive_split_bytes.all.peak"):
         assert statistics[name] == 0
+    nested = torch.cuda.memory_stats_as_nested_dict()
+    assert nested["allocated_bytes"]["all"]["current"] == torch.cuda.memory_allocated()
+    torch.cuda.memory._record_memory_history()
+    assert torch.cuda.get_allocator_backend() == "native"
 
 
 def test_the_default_tensor_type_may_be_the_devices(device: Simulation) -> None:

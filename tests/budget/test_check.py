@@ -53,6 +53,16 @@ def test_the_other_side_is_the_chosen_variant() -> None:
     assert judged(faster(), ms_per_step=60, side="after").outcome == "kept"
 
 
+def test_after_nothing_was_chosen_there_is_nothing_to_hold() -> None:
+    result = SAMPLES["no_candidate"]()
+    for limit in ("ms_per_step", "peak_memory_mib"):
+        one = judged(msgspec.structs.replace(result, memory=None), side="after", **{limit: 1})
+        assert (one.outcome, one.sentence) == (
+            "unmeasured",
+            "no set of fixes was chosen, so there is nothing after to measure",
+        )
+
+
 def test_a_time_within_the_noise_breaks_nothing() -> None:
     result = faster()
     start = result.variants[0]

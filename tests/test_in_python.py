@@ -1,5 +1,6 @@
 """An audit from Python, in a notebook's cell, and with what another package adds."""
 
+import inspect
 import os
 import re
 import shutil
@@ -12,11 +13,15 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import sdprof
 from sdprof.collectors.registry import COLLECTOR_MODULES
+from sdprof.commands.audit import audit as audit_command
 from sdprof.model import AuditResult
 from sdprof.notebook import as_html, parsed
+from sdprof.pipeline import FinishedAudit
 from sdprof.renderers.read_audit import read_audit
+from sdprof.stages.request import AuditRequest
 from tests.command import all_but
 from tests.conftest import LOOPS
+from tests.renderers.samples import faster
 
 PAGE = (Path(__file__).parent.parent / "docs" / "python.md").read_text()
 BUT_THE_LOOP = [name for name in COLLECTOR_MODULES if name not in ("environment", "loop", "operators")]
@@ -34,6 +39,12 @@ def test_an_audit_from_python_and_how_it_shows(here: Path) -> None:
         "loop.py", out="out", quick=True, budget_seconds=1, fixes=["inference-mode"], skip=BUT_THE_LOOP
     )
     assert read_audit(here / "out") == result
+    assert result.command == (
+        "sdprof.audit('loop.py', out='out', quick=True, fixes=['inference-mode'], "
+        f"skip={BUT_THE_LOOP!r}, budget_seconds=1)"
+    )
+    assert repr(result).startswith("<AuditResult (audit) of 'faults': ")
+    assert "\n" not in repr(result)
     shown = as_html(result)
     assert shown.startswith("<iframe ")
     assert "<script" not in shown  # it is all in the frame's attribute
@@ -46,6 +57,54 @@ def test_a_wrong_call_is_one_error(here: Path) -> None:
     with pytest.raises(sdprof.AuditError, match="no device 'gpu'"):
         sdprof.audit("sd21-original", device="gpu")
     assert not list(here.iterdir())
+
+
+IN_PYTHON = {
+    "set_": "settings",
+    "fix": "fixes",
+    "without_fix": "without_fixes",
+    "allow_lossy": "lossy_fixes",
+    "budget": "budget_seconds",
+    "timeout": "timeout_seconds",
+}
+"""Options that are called otherwise in Python."""
+COMMAND_ONLY = {"context", "resume"}
+
+
+def test_python_and_cells_take_what_the_command_takes() -> None:
+    options = set(inspect.signature(audit_command).parameters) - COMMAND_ONLY
+    called = inspect.signature(sdprof.audit).parameters
+    assert {IN_PYTHON.get(name, name) for name in options} == set(called)
+    for name in options - {"target"}:
+        flag = f"--{name.strip('_').replace('_', '-')}"
+        line = flag if name in ("quick", "no_values") else f"{flag} a=1" if name == "set_" else f"{flag} 3"
+        assert set(parsed(line)) == {IN_PYTHON.get(name, name)}
+
+
+def test_what_is_passed_on_has_the_commands_defaults() -> None:
+    command = inspect.signature(audit_command).parameters
+    called = inspect.signature(sdprof.audit).parameters
+    for name in set(command) - COMMAND_ONLY - {"target"}:
+        assert (command[name].default or None) == (called[IN_PYTHON.get(name, name)].default or None)
+
+
+def test_a_result_shows_as_its_report_without_the_extension(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = faster()
+    finished = FinishedAudit(result=result, folder=here, summary="", trouble="")
+    seen: list[AuditRequest] = []
+    monkeypatch.setattr("sdprof.pipeline.run_audit", lambda request, *_: seen.append(request) or finished)
+    shutil.copy(LOOPS / "faults.py", here / "loop.py")
+    shell = InteractiveShell.instance()
+    try:
+        shown = sdprof.audit(here / "loop.py", lines=["f"], threads=2, profile_steps=3, settings={"a": "b"})
+        assert shell.display_formatter.format(shown)[0] == {"text/plain": repr(result), "text/html": as_html(result)}
+    finally:
+        InteractiveShell.clear_instance()
+    (request,) = seen
+    assert (request.lines, request.threads, request.profile_steps) == (("f",), 2, 3)
+    assert request.command == (
+        f"sdprof.audit('{here / 'loop.py'}', settings={{'a': 'b'}}, lines=['f'], profile_steps=3, threads=2)"
+    )
 
 
 def test_a_cell_is_audited_and_its_lines_are_named(here: Path) -> None:
@@ -82,6 +141,9 @@ def test_options_of_a_cell(line: str, options: dict[str, object]) -> None:
         ("--fast", "no option --fast"),
         ("tiny", "no option tiny"),
         ("--size", "--size of %%sdprof needs a value"),
+        ("--quick=false", "--quick of %%sdprof takes no value"),
+        ("--out 'half", "cannot be read: no closing quotation"),
+        ("--set sampler", "--set of %%sdprof needs NAME=VALUE, not 'sampler'"),
         ("--steps many", "needs a number, not 'many'"),
     ],
 )

@@ -52,6 +52,7 @@ from sdprof.model import (
     WaterfallStep,
 )
 from sdprof.stages.png import data_uri
+from tests.renderers.observed_samples import recorded, shapes_of, simulation_of
 
 ROOT = "/home/ada/loops/sd21_original"
 ATTENTION = f"{ROOT}/attention.py"
@@ -807,6 +808,40 @@ HOSTILE = (
 
 def hostile() -> AuditResult:
     """Every text of the audit replaced by something that wants out."""
+    return _twisted(faster())
+
+
+def trace() -> AuditResult:
+    """A recorded loop on a GPU."""
+    return recorded("mi300_sd35_4steps")
+
+
+def host_trace() -> AuditResult:
+    """A recorded loop without any GPU event."""
+    return recorded("cpu_toy_loop")
+
+
+def hostile_trace() -> AuditResult:
+    """A recorded loop whose names want out."""
+    return _twisted(trace())
+
+
+def simulation() -> AuditResult:
+    """A loop on the simulated device."""
+    return simulation_of(faster())
+
+
+def shapes() -> AuditResult:
+    """A loop without values."""
+    return shapes_of(faster())
+
+
+def hostile_shapes() -> AuditResult:
+    """A loop without values whose names want out."""
+    return _twisted(shapes())
+
+
+def _twisted(result: AuditResult) -> AuditResult:
     counter = iter(range(10**9))
 
     def twist(value: Any, key: str = "") -> Any:
@@ -836,8 +871,7 @@ def hostile() -> AuditResult:
             return HOSTILE[next(counter) % len(HOSTILE)]
         return value
 
-    raw = msgspec.to_builtins(faster())
-    return msgspec.convert(twist(raw), AuditResult)
+    return msgspec.convert(twist(msgspec.to_builtins(result)), AuditResult)
 
 
 def huge() -> AuditResult:
@@ -881,7 +915,13 @@ SAMPLES = {
         output_differs,
         everything_missing,
         no_fixes,
+        trace,
+        host_trace,
+        simulation,
+        shapes,
         hostile,
+        hostile_trace,
+        hostile_shapes,
         huge,
     )
 }

@@ -6,12 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import sdprof
+from sdprof import extensions
 from sdprof.collectors.registry import COLLECTOR_MODULES
 from sdprof.commands.audit import audit as audit_command
 from sdprof.model import AuditResult
@@ -165,7 +168,12 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     info = site / "acme_samplers-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-samplers\nVersion: 1.0\n")
+    groups = [group for group, _, _ in points]
     lines = [f"[{group}]\n{name} = {module}" for group, name, module in points]
+    for number, name in enumerate(("audits", "fixes"), 1):
+        assert groups[number] == f"sdprof.{name}"
+        lines[number] += "\nexits = acme.exits"
+    (site / "acme" / "exits.py").write_text("raise SystemExit(3)\n")
     lines[0] += "\nlost = acme.lost"
     (info / "entry_points.txt").write_text("\n".join(lines))
     return site
@@ -193,6 +201,22 @@ def test_what_another_package_adds_is_listed(package: Path, listing: str, name: 
     assert name in done.stdout
     if listing == "targets":
         assert "entry point lost of sdprof.targets is left out: there is no source file of acme.lost." in done.stderr
+    else:
+        assert f"entry point exits of sdprof.{listing} is left out: SystemExit: 3." in done.stderr
+
+
+def test_a_module_that_cannot_be_looked_up_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [EntryPoint(name, f"{name}.loop", "sdprof.targets") for name in ("by_hand", "tests")]
+    monkeypatch.setattr(extensions, "_entries", lambda _: entries)
+    monkeypatch.setitem(sys.modules, "by_hand", ModuleType("by_hand"))  # without a spec: find_spec raises ValueError
+    extensions.extension_files.cache_clear()
+    with pytest.warns(extensions.ExtensionWarning) as warned:
+        assert extensions.extension_files("sdprof.targets") == {}
+    extensions.extension_files.cache_clear()
+    assert [str(one.message) for one in warned] == [
+        "The entry point by_hand of sdprof.targets is left out: ValueError: by_hand.__spec__ is None.",
+        "The entry point tests of sdprof.targets is left out: there is no source file of tests.loop.",
+    ]
 
 
 def test_what_another_package_adds_takes_part_in_an_audit(package: Path, tmp_path: Path) -> None:

@@ -12,6 +12,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sdprof.model import AuditResult
 
+AT_LEAST_ONE = (
+    "steps",
+    "batch_size",
+    "height",
+    "width",
+    "profile_steps",
+    "budget_seconds",
+    "timeout_seconds",
+    "threads",
+)
+"""What the command line refuses below 1."""
+
 
 class AuditError(Exception):
     """The audit was called in a way that cannot work, or could not be done: one sentence that says what to do."""
@@ -59,7 +71,9 @@ def audit(
     :param skip: collectors to leave out.
     :raises AuditError: for whatever the command line would end with exit code 1 or 2 for.
     """
-    command = _said_again({**locals()})
+    given = {**locals()}
+    _refuse_less_than_one(given)
+    command = _said_again(given)
     from sdprof.pipeline import run_audit
     from sdprof.progress_bar import TerminalProgress
     from sdprof.renderers.read_audit import UnreadableAuditError
@@ -103,6 +117,13 @@ def audit(
         warnings.warn(finished.trouble, UnsoundOutputWarning, stacklevel=2)
     _show_where_cells_are()
     return finished.result
+
+
+def _refuse_less_than_one(arguments: Mapping[str, Any]) -> None:
+    for name in AT_LEAST_ONE:
+        value = arguments[name]
+        if value is not None and not value >= 1:
+            raise AuditError(f"{name} has to be 1 or more, not {value!r}.")
 
 
 def _said_again(arguments: Mapping[str, Any]) -> str:

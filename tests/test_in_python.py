@@ -9,6 +9,7 @@ import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
+from typing import get_type_hints
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -17,6 +18,7 @@ import sdprof
 from sdprof import extensions
 from sdprof.collectors.registry import COLLECTOR_MODULES
 from sdprof.commands.audit import audit as audit_command
+from sdprof.in_python import AT_LEAST_ONE
 from sdprof.model import AuditResult
 from sdprof.notebook import as_html, parsed
 from sdprof.pipeline import FinishedAudit
@@ -59,6 +61,10 @@ def test_a_wrong_call_is_one_error(here: Path) -> None:
         sdprof.audit("nothing")
     with pytest.raises(sdprof.AuditError, match="no device 'gpu'"):
         sdprof.audit("sd21-original", device="gpu")
+    with pytest.raises(sdprof.AuditError, match="steps has to be 1 or more, not 0"):
+        sdprof.audit("sd21-original", steps=0)
+    with pytest.raises(sdprof.AuditError, match="budget_seconds has to be 1 or more, not nan"):
+        sdprof.audit("sd21-original", budget_seconds=float("nan"))
     assert not list(here.iterdir())
 
 
@@ -82,6 +88,16 @@ def test_python_and_cells_take_what_the_command_takes() -> None:
         flag = f"--{name.strip('_').replace('_', '-')}"
         line = flag if name in ("quick", "no_values") else f"{flag} a=1" if name == "set_" else f"{flag} 3"
         assert set(parsed(line)) == {IN_PYTHON.get(name, name)}
+
+
+def test_python_refuses_below_one_what_the_command_refuses() -> None:
+    hints = get_type_hints(audit_command, include_extras=True)
+    with_least = {
+        IN_PYTHON.get(name, name)
+        for name in hints
+        if any(getattr(note, "min", None) == 1 for note in getattr(hints[name], "__metadata__", ()))
+    }
+    assert with_least == set(AT_LEAST_ONE)
 
 
 def test_what_is_passed_on_has_the_commands_defaults() -> None:

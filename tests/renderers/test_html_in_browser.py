@@ -80,6 +80,7 @@ def test_the_answers_fit_the_first_screen(browser: Browser, files: dict[str, Pat
         ("slower", False, 1400),
         ("everything_missing", True, 1400),
         ("no_fixes", False, 1400),
+        ("on_a_gpu", False, 1400),
         ("trace", False, 1400),
         ("trace", True, 400),
         ("simulation", False, 1400),

@@ -24,7 +24,7 @@ def extension_modules(group: Group) -> dict[str, ModuleType]:
     for entry in _entries(group):
         try:
             loaded = entry.load()
-        except Exception as error:  # noqa: BLE001  another package's code
+        except (Exception, SystemExit) as error:  # noqa: BLE001  another package's code, which may also exit
             unusable(entry.name, group, f"{type(error).__name__}: {error}")
             continue
         if isinstance(loaded, ModuleType):
@@ -39,7 +39,11 @@ def extension_files(group: Group) -> dict[str, Path]:
     """The source files of the modules that a group's entry points name, found without running them."""
     files: dict[str, Path] = {}
     for entry in _entries(group):
-        file = _file_of(entry.module)
+        try:
+            file = _file_of(entry.module)
+        except Exception as error:  # noqa: BLE001  a name that is none, or a finder of another package's
+            unusable(entry.name, group, f"{type(error).__name__}: {error}")
+            continue
         if file is None:
             unusable(entry.name, group, f"there is no source file of {entry.module}")
         else:

@@ -16,18 +16,23 @@ if TYPE_CHECKING:
 CELLS = Path("reports") / "cells"
 """Cells become files: the workers import them, and findings name their lines."""
 HEIGHT_PX = 760
-SWITCHES = frozenset({"quick"})
-NUMBERS = frozenset({"steps", "batch_size", "height", "width", "seed"})
+SWITCHES = frozenset({"quick", "no_values"})
+NUMBERS = frozenset({"steps", "batch_size", "height", "width", "seed", "profile_steps", "threads"})
 SECONDS = {"budget": "budget_seconds", "timeout": "timeout_seconds"}
-LISTS = {"fix": "fixes", "without_fix": "without_fixes", "allow_lossy": "lossy_fixes", "skip": "skip"}
+LISTS = {"fix": "fixes", "without_fix": "without_fixes", "allow_lossy": "lossy_fixes", "lines": "lines", "skip": "skip"}
 TEXTS = frozenset({"out", "size", "dtype", "device", "weights"})
 
 
 def load_ipython_extension(shell: Any) -> None:
     """Called by ``%load_ext sdprof``."""
+    shell.register_magic_function(run_cell, magic_kind="cell", magic_name="sdprof")
+    show_results(shell)
+
+
+def show_results(shell: Any) -> None:
+    """A result at the end of a cell shows as its report."""
     from sdprof.model import AuditResult
 
-    shell.register_magic_function(run_cell, magic_kind="cell", magic_name="sdprof")
     shell.display_formatter.formatters["text/html"].for_type(AuditResult, as_html)
 
 
@@ -41,7 +46,7 @@ def run_cell(line: str, cell: str) -> AuditResult:
     options = parsed(line)
     name = f"cell_{hashlib.sha256(cell.encode()).hexdigest()[:12]}.py"
     CELLS.mkdir(parents=True, exist_ok=True)
-    (CELLS / name).write_text(cell)
+    (CELLS / name).write_text(cell, encoding="utf-8")
     return audit(CELLS / name, **options)
 
 
@@ -51,12 +56,19 @@ def parsed(line: str) -> dict[str, Any]:
     :raises AuditError: if there is no such option, or its value is missing or no number.
     """
     options: dict[str, Any] = {}
-    words = iter(shlex.split(line))
+    try:
+        words = iter(shlex.split(line))
+    except ValueError as error:
+        raise AuditError(
+            f"The options of %%sdprof cannot be read: {str(error).lower()}; close what was opened."
+        ) from None
     for word in words:
         flag, equals, given = word.partition("=")
         name = flag.removeprefix("--").replace("-", "_")
         if not flag.startswith("--") or name not in {*SWITCHES, *NUMBERS, *SECONDS, *LISTS, *TEXTS, "set"}:
             raise AuditError(f"%%sdprof has no option {flag}; it takes those of `sdprof audit`, such as --quick.")
+        if name in SWITCHES and equals:
+            raise AuditError(f"The option {flag} of %%sdprof takes no value; leave it away to switch it off.")
         if name in SWITCHES:
             options[name] = True
             continue
@@ -64,7 +76,9 @@ def parsed(line: str) -> dict[str, Any]:
         if not value:
             raise AuditError(f"The option {flag} of %%sdprof needs a value.")
         if name == "set":
-            key, _, text = value.partition("=")
+            key, between, text = value.partition("=")
+            if not key or not between:
+                raise AuditError(f"The option --set of %%sdprof needs NAME=VALUE, not {value!r}.")
             options.setdefault("settings", {})[key] = text
         elif name in LISTS:
             options.setdefault(LISTS[name], []).append(value)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
 LIMIT_BYTES = 2**20
+NEAR = 0.8
+"""From this likeness on (0 to 1, difflib's ratio) a target's name is taken for a slip of another."""
 
 Count = Annotated[float, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -59,6 +64,25 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         given = {name: value for name, value in msgspec.structs.asdict(own).items() if value is not None}
         return msgspec.structs.replace(self.limits, **given)
 
+    def unused(self, checked: Sequence[str]) -> tuple[str, ...]:
+        """Targets with limits of their own of which no run is checked."""
+        return tuple(name for name in self.targets if name not in checked)
+
+    def mistyped(self, checked: Sequence[str], known: Sequence[str] = ()) -> tuple[str, str] | None:
+        """(A target of the budget that is likely a slip, the checked target that was meant); None without any.
+
+        One budget may hold targets that are checked elsewhere: only a name like that of a checked target without limits
+        of its own is a slip.
+
+        :param known: names of targets that there are.
+        """
+        without = [name for name in checked if name not in self.targets]
+        for name in self.unused(checked):
+            near = [] if name in known else difflib.get_close_matches(name, without, 1, NEAR)
+            if near:
+                return name, near[0]
+        return None
+
 
 def read_budget(path: Path) -> Budget:
     """Read a budget.
@@ -78,6 +102,13 @@ def read_budget(path: Path) -> Budget:
         raise BudgetError(f"{path} is not a budget: {error}. Limits are: {names}.") from None
     except msgspec.DecodeError as error:
         raise BudgetError(f"{path} is not TOML: {error}.") from None
+    for name, limits in (
+        ("limits", budget.limits),
+        *((f"targets.{name}", own) for name, own in budget.targets.items()),
+    ):
+        for limit, value in msgspec.structs.asdict(limits).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise BudgetError(f"{path} is not a budget: {limit} in [{name}] is {value}; leave it out for no limit.")
     if budget == Budget():
         raise BudgetError(f"{path} sets no limit: write one under [limits], for example graph_breaks = 0.")
     return budget

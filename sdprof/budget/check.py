@@ -8,7 +8,7 @@ from sdprof.budget.budget_file import Limits
 from sdprof.budget.judge_counts import judge_graphs, judge_memory, judge_transfers
 from sdprof.budget.judge_findings import judge_high_findings, judge_new_findings, judge_same_output
 from sdprof.budget.judge_time import judge_ms_per_step, judge_speedup
-from sdprof.budget.judged import Judged
+from sdprof.budget.judged import Judged, unmeasured
 from sdprof.budget.measured_side import measured_side
 from sdprof.model import AuditResult
 
@@ -32,8 +32,23 @@ def check(result: AuditResult, limits: Limits, baseline: AuditResult | None = No
         "high_findings": lambda most: judge_high_findings(result, most),
         "new_findings": lambda most: judge_new_findings(result, baseline, most),
     }
+    if limits.side == "after" and result.comparison is not None and result.comparison.candidate is None:
+        absent = {
+            "graph_breaks": side.graphs,
+            "recompiles": side.graphs,
+            "syncs_per_step": side.transfers,
+            "h2d_per_step": side.transfers,
+            "d2h_per_step": side.transfers,
+            "ms_per_step": side.variant,
+            "peak_memory_mib": side.memory,
+        }
+        judges |= {name: _no_after(name) for name, section in absent.items() if section is None}
     set_limits = ((name, getattr(limits, name)) for name in judges)
     return tuple(judges[name](value) for name, value in set_limits if value is not None and value is not False)
+
+
+def _no_after(limit: str) -> Callable[[float], Judged]:
+    return lambda _: unmeasured(limit, "no set of fixes was chosen, so there is nothing after to measure")
 
 
 def breaks_the_budget(judged: Judged, limits: Limits) -> bool:

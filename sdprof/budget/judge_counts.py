@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from sdprof.budget.judged import Judged, at_most, unmeasured
+from sdprof.facts.graph_regions import WITH_GRAD
 from sdprof.model import AuditResult, GraphRegion, GraphSection, MemoryProfile, TransferSection, Variant
 from sdprof.renderers import quantities
 from sdprof.renderers.gaps import gaps_about
@@ -38,18 +39,30 @@ def judge_transfers(
 def judge_graphs(limit: GraphLimit, section: GraphSection | None, allowed: float, result: AuditResult) -> Judged:
     """Graph breaks or recompilations of the worst region without grad: regions hold one another, so none are added."""
     regions = [] if section is None else [region for region in section.regions if not region.grad]
-    if not regions:
+    if section is None or not regions:
         return unmeasured(limit, _why(result, "graph"))
     noun, counted = _COUNTS[limit]
     worst = max(regions, key=counted)
     partial = [region.name for region in regions if region.error]
     if counted(worst) <= allowed and partial:
         return unmeasured(limit, f"{', '.join(partial)} could be analysed in part only")
+    left_out = _left_out(section)
+    if counted(worst) <= allowed and left_out:
+        return unmeasured(limit, f"not every region was analysed without grad: {'; '.join(left_out)}")
     sites = [site for site in worst.sites if site.kind == noun]
     where = f", first at {place(sites[0].where, result.target.source_roots)}" if sites else ""
     over = quantities.number(counted(worst) - allowed)
     written = f"{quantities.counted(counted(worst), noun)} in {worst.name}"
     return at_most(limit, counted(worst), allowed, written, over, where)
+
+
+def _left_out(section: GraphSection) -> tuple[str, ...]:
+    """Regions that were not analysed without grad, with the reason where one was kept."""
+    without = {region.name for region in section.regions if not region.grad}
+    told = [reason.rstrip(".") for reason in section.skipped if not reason.partition(":")[0].endswith(WITH_GRAD)]
+    skipped = {reason.partition(":")[0] for reason in told}
+    with_only = dict.fromkeys(region.name for region in section.regions if region.grad and region.name not in without)
+    return (*told, *(f"{name}: it was seen with grad only" for name in with_only if name not in skipped))
 
 
 def judge_memory(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from sdprof.budget.judged import Judged, at_most, unmeasured
 from sdprof.model import AuditResult, Finding
 from sdprof.renderers import quantities
@@ -10,10 +12,13 @@ from sdprof.renderers.headline import headline
 from sdprof.renderers.short_path import place
 
 MOST_NAMED = 5
+NOTHING_AUDITED = "no audit found anything or passed: there was nothing to look at"
 
 
 def judge_high_findings(result: AuditResult, allowed: float) -> Judged:
     """Findings of high severity by which time can still be gained."""
+    if not result.findings:
+        return unmeasured("high_findings", NOTHING_AUDITED)
     found = [f for f in result.findings if f.severity == "high" and f.status in ("open", "fixed")]
     return _count("high_findings", found, "high-severity finding", allowed, result)
 
@@ -25,16 +30,22 @@ def judge_new_findings(result: AuditResult, baseline: AuditResult | None, allowe
         return unmeasured(limit, "there is nothing to compare with: name an earlier run with --baseline")
     if baseline.target.name != result.target.name:
         return unmeasured(limit, f"the baseline run is of {baseline.target.name}, this one of {result.target.name}")
-    known = {
-        fingerprint(finding, baseline.target.source_roots)
-        for finding in baseline.findings
-        if finding.status != "passed"
-    }
-    new = [
-        finding
-        for finding in result.findings
-        if finding.status != "passed" and fingerprint(finding, result.target.source_roots) not in known
-    ]
+    if not result.findings:
+        return unmeasured(limit, NOTHING_AUDITED)
+    # Counted, for the same text may stand twice in a function.
+    known = Counter(fingerprint(finding, baseline.target.source_roots) for finding in _standing(baseline))
+    new = []
+    for finding in _standing(result):
+        mark = fingerprint(finding, result.target.source_roots)
+        if known[mark]:
+            known[mark] -= 1
+        else:
+            new.append(finding)
+    blind = sorted({finding.id for finding in _standing(baseline)} & _could_not_run(result))
+    if len(new) <= allowed and blind:
+        return unmeasured(
+            limit, f"{', '.join(blind)} found something in the baseline run and could not run in this one"
+        )
     return _count(limit, new, "new finding", allowed, result)
 
 
@@ -46,6 +57,14 @@ def judge_same_output(result: AuditResult) -> Judged:
     same = headline(result).same
     passed = result.comparison.parity.passed and result.comparison.parity.judged
     return Judged(limit, "kept" if passed else "broken", f"{same.word.rstrip('.')}. {same.sentence}")
+
+
+def _standing(result: AuditResult) -> list[Finding]:
+    return [finding for finding in result.findings if finding.status != "passed"]
+
+
+def _could_not_run(result: AuditResult) -> set[str]:
+    return {gap.section.removeprefix("audit ") for gap in result.missing if gap.section.startswith("audit ")}
 
 
 def _count(limit: str, findings: list[Finding], noun: str, allowed: float, result: AuditResult) -> Judged:

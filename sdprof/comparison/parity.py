@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sdprof.comparison.differences import Difference, difference
 from sdprof.comparison.tolerance import UNIT_ROUNDOFF, rounding_tolerance
 from sdprof.model import Numerics, Parity
+from sdprof.renderers.quantities import chosen, number
 
 Outputs = Mapping[str, NDArray[np.generic]]
 
@@ -133,7 +134,7 @@ def _unrepeatable(own: list[Difference], limit: float) -> str:
         if not _within(each, limit):
             return (
                 f"Parity cannot be judged: two runs of the baseline differ in {_apart(each)}, more than the tolerance "
-                f"of {limit:.1e}. Seed the loop inside run()."
+                f"of {chosen(limit)}. Seed the loop inside run()."
             )
     return ""
 
@@ -143,7 +144,7 @@ def _too_far(found: list[Difference], limit: float | None) -> str:
         if limit is None or _within(each, limit):
             continue
         if limit > 0:
-            return f"The outputs differ in {_apart(each)}; the tolerance is {limit:.1e}."
+            return f"The outputs differ in {_apart(each)}; the tolerance is {chosen(limit)}."
         if not each.same_dtype:
             return f"Output {each.output.name!r} has another dtype than the baseline's, so it is not bit-equal."
         if each.output.max_abs_diff == 0:
@@ -162,19 +163,19 @@ def _within(each: Difference, limit: float) -> bool:
 def _apart(each: Difference) -> str:
     output = each.output
     return (
-        f"{output.name!r} by up to {output.max_abs_diff:.2e}, {output.max_rel_diff:.2e} of the baseline's largest "
-        "magnitude"
+        f"{output.name!r} by up to {number(output.max_abs_diff)}, {number(output.max_rel_diff)} of the baseline's "
+        "largest magnitude"
     )
 
 
 def _passed_because(found: list[Difference], numerics: Numerics, limit: float | None, own: list[Difference]) -> str:
     worst = max(found, key=lambda each: each.output.max_rel_diff)
     if limit is None:
-        psnr = f", PSNR {worst.output.psnr_db:.1f} dB" if worst.output.psnr_db is not None else ""
+        psnr = f", PSNR {number(worst.output.psnr_db)} dB" if worst.output.psnr_db is not None else ""
         return f"Lossy, so reported and not judged: the outputs differ in {_apart(worst)}{psnr}."
     if all(each.bit_equal for each in found):
         return "The outputs are bit-equal."
-    said = f"The outputs differ in {_apart(worst)}; the tolerance is {limit:.1e}."
+    said = f"The outputs differ in {_apart(worst)}; the tolerance is {chosen(limit)}."
     if own:
         itself = max(own, key=lambda each: each.output.max_rel_diff)
         said += f" Nothing tighter can be judged: two runs of the baseline differ in {_apart(itself)}."

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sdprof.comparison.rounds import RoundTimes
+from sdprof.comparison.verdict import as_text
 
 DRIFT_SHARE = 0.03
 """A trend below this is not worth a sentence: pairing by round takes it out."""
@@ -62,8 +63,7 @@ def unsteadiness(
         against_itself = times.pairs(baseline, control).interval()
         if against_itself is not None and not against_itself.low <= 1 <= against_itself.high:
             flags.append(
-                f"The baseline differs from itself (A/A control {against_itself.median:.3f} [{against_itself.low:.3f}, "
-                f"{against_itself.high:.3f}]): the machine was not steady."
+                f"The baseline differs from itself (A/A control {as_text(against_itself)}): the machine was not steady."
             )
     return tuple(flags)
 

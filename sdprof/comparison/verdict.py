@@ -6,6 +6,7 @@ import msgspec
 
 from sdprof.comparison.interval import MIN_ROUNDS
 from sdprof.model import Interval, Verdict
+from sdprof.renderers.quantities import ratio, ratio_decimals
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,5 +46,7 @@ def judge(speedup: Interval | None, control: Interval | None, *, rounds: int | N
 
 
 def as_text(interval: Interval) -> str:
-    """``1.234 [1.200, 1.270]``."""
-    return f"{interval.median:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+    """``1.23 [1.20, 1.27]``, at the decimals at which the report writes it elsewhere."""
+    decimals = ratio_decimals(interval)
+    median, low, high = (ratio(value, decimals) for value in (interval.median, interval.low, interval.high))
+    return f"{median} [{low}, {high}]"

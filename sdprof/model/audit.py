@@ -342,3 +342,10 @@ class AuditResult(msgspec.Struct, frozen=True, kw_only=True):
     kind: AuditKind = "audit"
     costs: CostProfile | None = None
     """Of a run without values."""
+
+    def __repr__(self) -> str:
+        """One line: all of it would fill screens."""
+        verdict = self.comparison.verdict if self.comparison is not None else "nothing compared"
+        standing = sum(finding.status != "passed" for finding in self.findings)
+        findings = f"{standing} finding{'' if standing == 1 else 's'}"
+        return f"<AuditResult ({self.kind}) of {self.target.name!r}: {verdict}, {findings}>"

@@ -6,6 +6,9 @@ import msgspec
 
 from sdprof.model.source import Location
 
+MOST_TOTALS = 100
+"""Longer lists of kernels are cut after the costliest."""
+
 
 class TraceCopy(msgspec.Struct, frozen=True, kw_only=True):
     """Copies of one direction between two kinds of memory."""

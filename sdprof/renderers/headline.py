@@ -124,7 +124,7 @@ def parity_figures(parity: Parity) -> str:
     difference = f"Largest difference {quantities.number(parity.max_rel_diff)} of the output's magnitude"
     if not parity.judged:
         return f"{difference}."
-    limit = "0 (bit-equal)" if parity.tolerance == 0 else quantities.number(parity.tolerance)
+    limit = "0 (bit-equal)" if parity.tolerance == 0 else quantities.chosen(parity.tolerance)
     return f"{difference}; the limit is {limit}."
 
 

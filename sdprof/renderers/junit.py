@@ -11,6 +11,7 @@ from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_group
 from sdprof.renderers.headline import headline
 from sdprof.renderers.printable import one_line, printable
 from sdprof.renderers.short_path import place
+from sdprof.renderers.text_region import text_region
 
 Outcome = Literal["passed", "failure", "skipped"]
 
@@ -61,12 +62,17 @@ def _comparison(suite: ET.Element, result: AuditResult) -> None:
 def _finding(suite: ET.Element, finding: Finding, result: AuditResult) -> None:
     name = finding.id
     if finding.locations:
+        column = text_region(finding.locations[0]).column
         name += f" at {place(finding.locations[0], result.target.source_roots)}"
+        name += "" if column is None else f":{column}"
     elif finding.region:
         name += f" in {finding.region}"
     cost = cost_in_words(finding, result.fixes)
     words = [STATES[finding.status][0], finding.title, cost, finding.reason]
     lines = [row.before + row.marked + row.after for where in finding.locations[:1] for row in excerpt(where).lines]
+    # A CI server knows a test by its name: of two with the same it would drop one.
+    taken = sum(case.get("name", "").partition(" #")[0] == _text(name) for case in suite.findall("testcase"))
+    name += f" #{taken + 1}" if taken else ""
     _case(suite, "findings", name, _outcome(finding), ". ".join(filter(None, words)), "\n".join(lines))
 
 

@@ -14,6 +14,9 @@ from sdprof.renderers.printable import one_line, printable
 from sdprof.renderers.short_path import place
 
 MOST_FINDINGS = 20
+FEWER_FINDINGS = (10, 5, 2, 1)
+LIMIT_CHARACTERS = 65_000
+"""GitHub refuses a comment of more than 65,536; what surrounds the text wants some room too."""
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|~@&]|:(?=\S)")
 _LINE_START = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[#+=-]))")
 """What begins a list, a heading or a rule where it stands first on a line."""
@@ -22,19 +25,41 @@ MARKS = {"good": "✅", "bad": "❌", "unsure": "⚪"}
 
 def render(result: AuditResult) -> str:
     """GitHub-flavoured Markdown; every text from the target is escaped, so that it shows as what it is."""
+    for most in (MOST_FINDINGS, *FEWER_FINDINGS):
+        written = "\n\n".join(part for _, part in _parts(result, most)) + "\n"
+        if len(written) <= LIMIT_CHARACTERS:
+            return written
+    return _shortened(_parts(result, FEWER_FINDINGS[-1])) + "\n"
+
+
+def _parts(result: AuditResult, most: int) -> list[tuple[str, str]]:
+    """(what a part is called, its text); the first two always fit."""
     head = headline(result)
-    parts = [f"### {MARKS[head.tone]} {text(result.target.name)}: {text(head.title)}", _answers(result, head)]
+    parts = [
+        ("", f"### {MARKS[head.tone]} {text(result.target.name)}: {text(head.title)}"),
+        ("", _answers(result, head)),
+    ]
     if result.fixes:
-        parts.append(_fixes(result))
-    parts += _findings(result)
+        parts.append(("Fixes", _fixes(result)))
+    parts += _findings(result, most)
     if result.missing:
         rows = "\n".join(
             f"- **{text(gap.section)}**: {text(gap.reason)} {text(gap.remedy)}".rstrip() for gap in result.missing
         )
-        parts.append(_folded(f"Missing: {len(result.missing)}", rows))
+        parts.append(("Missing", _folded(f"Missing: {len(result.missing)}", rows)))
     if result.command:
-        parts.append(_folded("Do it again", fenced(result.command, "sh")))
-    return "\n\n".join(parts) + "\n"
+        parts.append(("Do it again", _folded("Do it again", fenced(result.command, "sh"))))
+    return parts
+
+
+def _shortened(parts: list[tuple[str, str]]) -> str:
+    """The longest parts give way to a sentence until the rest fits."""
+    texts = dict(enumerate(part for _, part in parts))
+    for number in sorted(range(2, len(parts)), key=lambda number: -len(texts[number])):
+        if sum(map(len, texts.values())) + 2 * len(texts) <= LIMIT_CHARACTERS:
+            break
+        texts[number] = f"{parts[number][0]}: left out here for want of room; report.html and audit.json have it."
+    return "\n\n".join(texts.values())
 
 
 def text(value: str) -> str:
@@ -103,16 +128,16 @@ def _gain(fix: FixResult) -> str:
     return "not measured" if gain is None else f"{quantities.times(gain)} ({quantities.bounds(gain)})"
 
 
-def _findings(result: AuditResult) -> list[str]:
+def _findings(result: AuditResult, most: int) -> list[tuple[str, str]]:
     parts = []
     for group in finding_groups(result.findings):
         if group.status == "passed":
             body = "\n".join(f"- {text(finding.title)}" for finding in group.findings)
         else:
-            body = "\n\n".join(_finding(finding, result) for finding in group.findings[:MOST_FINDINGS])
-            if len(group.findings) > MOST_FINDINGS:
-                body += f"\n\n{len(group.findings) - MOST_FINDINGS} more are in audit.json."
-        parts.append(_folded(f"{group.title}: {len(group.findings)}", body))
+            body = "\n\n".join(_finding(finding, result) for finding in group.findings[:most])
+            if len(group.findings) > most:
+                body += f"\n\n{quantities.counted(len(group.findings) - most, 'more finding')}: see audit.json."
+        parts.append((group.title, _folded(f"{group.title}: {len(group.findings)}", body)))
     return parts
 
 

@@ -59,13 +59,14 @@ def idle_parts(idle: TraceIdle) -> tuple[tuple[str, float], ...]:
 
 
 def _gpu_trace(result: AuditResult, trace: TraceFacts) -> Observed:
-    idle = trace.loop_idle or trace.idle
-    assert idle is not None
+    idle = trace.loop_idle or trace.idle or _unexplained(trace)
     share = idle.idle_us / idle.span_us if idle.span_us else 0.0
     tone: Tone = "bad" if share >= MUCH_IDLE else "unsure" if share >= SOME_IDLE else "good"
     where = f"{quantities.counted(len(trace.steps), 'step')} of the loop" if trace.steps else "the whole recording"
     parts = idle_parts(idle)
-    causes = ", ".join(f"{words} {quantities.share(spent / idle.span_us)}" for words, spent in parts[:3])
+    causes = ", ".join(
+        f"{words} {quantities.share(spent / idle.span_us if idle.span_us else None)}" for words, spent in parts[:3]
+    )
     return Observed(
         tone=tone,
         verdict="Idle GPU" if tone == "bad" else "Recorded",
@@ -88,6 +89,13 @@ def _gpu_trace(result: AuditResult, trace: TraceFacts) -> Observed:
     )
 
 
+def _unexplained(trace: TraceFacts) -> TraceIdle:
+    """The idle time of a trace whose gaps were not looked into."""
+    idle_us = max(trace.span_us - trace.busy_us, 0.0)
+    none = dict.fromkeys(("launch_bound_us", "sync_us", "copy_us", "python_us", "queued_us", "after_sync_us"), 0.0)
+    return TraceIdle(span_us=trace.span_us, idle_us=idle_us, unknown_us=idle_us, **none)
+
+
 def _why_idle(parts: tuple[tuple[str, float], ...], idle: TraceIdle) -> Observation:
     if not parts:
         return Observation("Why idle", "good", "Never idle", "One GPU event followed the other.")
@@ -105,7 +113,7 @@ def _waits(result: AuditResult) -> Observation:
     if section is None:
         return Observation("Copies and syncs", "unsure", "Unknown", "The recording holds no calls that tell of them.")
     counts = {
-        kind: sum(site.count for site in section.sites if site.in_loop and site.kind == kind) / section.steps
+        kind: sum(site.count for site in section.sites if site.in_loop and site.kind == kind) / (section.steps or 1)
         for kind in ("H2D", "D2H", "SYNC")
     }
     total = sum(counts.values())

@@ -30,6 +30,12 @@ def number(value: float | None, digits: int = 3) -> str:
     return sign + text
 
 
+def chosen(value: float) -> str:
+    """A number that somebody chose, like a limit: no digit that was not chosen: 0.001, 1e-4."""
+    text = number(value)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
 def count(value: float | None) -> str:
     """A count, or a count per step: whole numbers stay whole."""
     if value is None:
@@ -105,7 +111,7 @@ def ratio_decimals(interval: Interval) -> int:
 
 def times(interval: Interval | None) -> str:
     """A speed-up, without its interval: 1.63×."""
-    return UNKNOWN if interval is None else f"{_ratio(interval.median, ratio_decimals(interval))}×"
+    return UNKNOWN if interval is None else f"{ratio(interval.median, ratio_decimals(interval))}×"
 
 
 def bounds(interval: Interval | None) -> str:
@@ -113,8 +119,9 @@ def bounds(interval: Interval | None) -> str:
     if interval is None:
         return UNKNOWN
     decimals = ratio_decimals(interval)
-    return f"{_ratio(interval.low, decimals)} to {_ratio(interval.high, decimals)}"
+    return f"{ratio(interval.low, decimals)} to {ratio(interval.high, decimals)}"
 
 
-def _ratio(value: float, decimals: int) -> str:
+def ratio(value: float, decimals: int) -> str:
+    """One number of an interval of ratios, at the decimals that suit all of it (:func:`ratio_decimals`)."""
     return f"{value:.{decimals}f}" if math.isfinite(value) and value < 1000 else number(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,9 @@ Shape = TypeVar("Shape")
 AUDIT_FILE = "audit.json"
 LIMIT_BYTES = 256 * 1024 * 1024
 """The audit of a full-size model with every stack kept is about 10 MB."""
+
+MOST_DIGITS = 30
+LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MOST_DIGITS + 1))
 
 
 class UnreadableAuditError(Exception):
@@ -64,7 +68,21 @@ def parse_audit(data: bytes, name: str = AUDIT_FILE) -> AuditResult:
         )
     if version < 1:
         raise UnreadableAuditError(f"{name} is not an audit: there is no schema version {version}.")
-    return _decode(data, AuditResult, name)
+    result = _decode(data, AuditResult, name)
+    if LONG_NUMBER.search(data) and _holds_a_huge_integer(msgspec.to_builtins(result)):
+        raise UnreadableAuditError(
+            f"{name} is not a valid audit: it holds an integer of more than {MOST_DIGITS} digits; run the audit again."
+        )
+    return result
+
+
+def _holds_a_huge_integer(value: object) -> bool:
+    """Whether something is counted that no float can hold, once it is multiplied by a unit."""
+    if isinstance(value, dict):
+        return any(map(_holds_a_huge_integer, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_a_huge_integer, value))
+    return isinstance(value, int) and abs(value) >= 10**MOST_DIGITS
 
 
 def _decode(data: bytes, kind: type[Shape], name: str) -> Shape:

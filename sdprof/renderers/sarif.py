@@ -13,7 +13,7 @@ from typing import Any
 from sdprof.model import AuditResult, Finding, Location, Severity
 from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups
 from sdprof.renderers.fingerprint import fingerprint
-from sdprof.renderers.patch_files import patch_files
+from sdprof.renderers.patch_files import hunks_about, patch_files
 from sdprof.renderers.printable import one_line
 from sdprof.renderers.repository_path import repository_path, uri
 from sdprof.renderers.sarif_fixes import sarif_fix
@@ -44,7 +44,10 @@ def _run(result: AuditResult, root: str) -> Json:
     rules = {finding.id: finding for finding in reversed(placed)}
     numbers = {rule: number for number, rule in enumerate(rules)}
     patched = result.patch.fixes if result.patch is not None else ()
+    # Its edits were proven together, so it is offered whole; and once, for a tool would apply it as often as it stands.
     fix = _patch(result, root)
+    cured = [finding for finding in placed if set(finding.fixes) & set(patched)]
+    offers = next((finding for finding in cured if hunks_about(finding, result)), next(iter(cured), None))
     run: Json = {
         "tool": {
             "driver": {
@@ -58,7 +61,7 @@ def _run(result: AuditResult, root: str) -> Json:
         "invocations": [_invocation(result, [finding for finding in findings if not finding.locations])],
         "results": [
             _result(finding, numbers[finding.id], root, result)
-            | ({"fixes": [fix]} if fix is not None and set(finding.fixes) & set(patched) else {})
+            | ({"fixes": [fix]} if fix is not None and finding is offers else {})
             for finding in placed
         ],
     }
@@ -68,7 +71,7 @@ def _run(result: AuditResult, root: str) -> Json:
 
 
 def _patch(result: AuditResult, root: str) -> Json | None:
-    """The whole patch: its edits were proven together, so they are offered together."""
+    """The whole patch as a fix."""
     if result.patch is None:
         return None
     paths = {file.diff.path: file.path for file in patch_files(result.patch)}

@@ -30,6 +30,12 @@ class DiffLine:
     new: int | None
     """Its number after."""
     text: str
+    """Without its newline; a carriage return before that stays, for an editor has to put it back."""
+
+    @property
+    def shown(self) -> str:
+        """The text for a reader, whom the file's line endings do not concern."""
+        return self.text.removesuffix("\r")
 
 
 @dataclass(frozen=True)

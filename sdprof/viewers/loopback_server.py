@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         # A page of a stranger could reach this server under a name of its own that leads here (DNS rebinding).
-        name = (self.headers.get("Host") or "").rpartition(":")[0].strip("[]")
+        name = _name(self.headers.get("Host") or "")
         address = self.server.server_address
         bound = str(address[0]) if isinstance(address, tuple) else ""
         if bound in (LOOPBACK, "::1") and name not in (LOOPBACK, "localhost", "::1"):
@@ -83,6 +83,12 @@ class _Handler(BaseHTTPRequestHandler):
         if file is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
+        try:
+            self._send(file, with_body=with_body)
+        except ConnectionError:  # the page was closed, or went elsewhere
+            self.close_connection = True
+
+    def _send(self, file: Path, *, with_body: bool) -> None:
         with file.open("rb") as stream:
             self.send_response(HTTPStatus.OK)
             self.send_header("Content-Type", _type(file))
@@ -95,7 +101,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(chunk)
 
     def _file(self) -> Path | None:
-        path = posixpath.normpath(unquote(urlsplit(self.path).path))
+        try:
+            path = posixpath.normpath(unquote(urlsplit(self.path).path))
+        except ValueError:  # no address at all: an open bracket
+            return None
+        if "\0" in path:  # no file's name holds it, and asking for one raises
+            return None
         for prefix in sorted(self._files, key=len, reverse=True):
             root = self._files[prefix]
             if path == prefix.rstrip("/") and root.is_file():
@@ -106,6 +117,13 @@ class _Handler(BaseHTTPRequestHandler):
                 file = file / "index.html" if file.is_dir() else file
                 return file if file.is_file() and file.is_relative_to(root.resolve()) else None
         return None
+
+
+def _name(host: str) -> str:
+    """A Host header without the port, which browsers leave away where it is 80."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
 
 
 def _type(file: Path) -> str:

@@ -35,8 +35,12 @@ def tensorboard(run: Path, *, host: str = LOOPBACK, port: int | None = None) -> 
 
         from sdprof.viewers.profiler_plugin import OfflineProfilerPlugin
         from sdprof.viewers.tensorboard_pages import write_pages
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("tensorboard", "torch_tb_profiler"):
+            raise CannotViewError(f"TensorBoard is installed and cannot be used here: {error}.") from None
         raise CannotViewError(f"{error}: pip install tensorboard torch-tb-profiler.") from None
+    except ImportError as error:
+        raise CannotViewError(f"TensorBoard is installed and cannot be used here: {error}.") from None
     with tempfile.TemporaryDirectory(prefix="sdprof-view-") as temporary:
         logdir = Path(temporary)
         for side, files in traces.items():

@@ -26,6 +26,8 @@ def test_a_targets_own_limits_go_first(tmp_path: Path) -> None:
         ("[limits]\ngraph_brakes = 0", "graph_brakes"),
         ("[limits]\ngraph_breaks = -1", "-1|>= 0"),
         ("[limits]\nsyncs_per_step = 'none'", "Expected `float"),
+        ("[limits]\nms_per_step = nan", r"limits\.ms_per_step"),
+        ("[targets.small]\ngraph_breaks = inf", "graph_breaks in .targets.small. is inf"),
         ("[limit]\nx = 1", "limit"),
         ("not toml", "is not TOML"),
         ("", "sets no limit"),
@@ -36,6 +38,22 @@ def test_what_is_no_budget_is_refused_in_one_sentence(tmp_path: Path, text: str,
     with pytest.raises(BudgetError, match=words) as caught:
         read_budget(written(tmp_path, text))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "meant"),
+    [
+        ("my-lop", (), ("my-lop", "my-loop")),
+        ("my-loops", ("my-loops",), None),
+        ("something-else", (), None),
+        ("my-loop", (), None),
+    ],
+)
+def test_a_slip_in_a_targets_name_is_told_from_a_target_that_is_checked_elsewhere(
+    tmp_path: Path, name: str, known: tuple[str, ...], meant: tuple[str, str] | None
+) -> None:
+    budget = read_budget(written(tmp_path, f"[targets.{name}]\nms_per_step = 1\n"))
+    assert budget.mistyped(["my-loop"], known) == meant
 
 
 def test_a_budget_that_is_not_there(tmp_path: Path) -> None:

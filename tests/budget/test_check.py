@@ -9,7 +9,7 @@ from sdprof.budget.budget_file import Limits
 from sdprof.budget.check import breaks_the_budget, check
 from sdprof.budget.judge_time import seconds_interval
 from sdprof.budget.judged import Judged
-from sdprof.model import AuditResult, Timing
+from sdprof.model import AuditResult, GraphRegion, Graphs, GraphSection, Missing, Timing
 from tests.renderers.samples import SAMPLES, everything_missing, faster
 
 
@@ -34,11 +34,11 @@ def judged(result: AuditResult, baseline: AuditResult | None = None, **limits: A
 )
 def test_a_number_is_held_to_its_limit(limit: str, kept: float, broken: float | None, by: str) -> None:
     result = faster()
-    # The region that was seen in part would leave a zero open; here the numbers are the matter.
+    # Regions that were seen in part or not at all would leave a zero open; here the numbers are the matter.
     assert result.graphs is not None
     assert result.graphs.baseline is not None
     whole = tuple(region for region in result.graphs.baseline.regions if not region.error)
-    section = msgspec.structs.replace(result.graphs.baseline, regions=whole)
+    section = msgspec.structs.replace(result.graphs.baseline, regions=whole, skipped=())
     result = msgspec.structs.replace(result, graphs=msgspec.structs.replace(result.graphs, baseline=section))
     assert judged(result, **{limit: kept}).outcome == "kept"
     if broken is not None:
@@ -51,6 +51,16 @@ def test_the_other_side_is_the_chosen_variant() -> None:
     assert judged(faster(), h2d_per_step=0, side="before").outcome == "broken"
     assert judged(faster(), h2d_per_step=0, side="after").outcome == "kept"
     assert judged(faster(), ms_per_step=60, side="after").outcome == "kept"
+
+
+def test_after_nothing_was_chosen_there_is_nothing_to_hold() -> None:
+    result = SAMPLES["no_candidate"]()
+    for limit in ("ms_per_step", "peak_memory_mib"):
+        one = judged(msgspec.structs.replace(result, memory=None), side="after", **{limit: 1})
+        assert (one.outcome, one.sentence) == (
+            "unmeasured",
+            "no set of fixes was chosen, so there is nothing after to measure",
+        )
 
 
 def test_a_time_within_the_noise_breaks_nothing() -> None:
@@ -94,6 +104,7 @@ def test_the_output_has_to_be_the_same() -> None:
         "speedup_at_least",
         "peak_memory_mib",
         "same_output",
+        "high_findings",
         "new_findings",
     ],
 )
@@ -110,6 +121,42 @@ def test_a_region_seen_in_part_is_no_clean_pass() -> None:
     assert judged(faster(), graph_breaks=8).outcome == "unmeasured"
 
 
+def of_graphs(section: GraphSection) -> AuditResult:
+    return msgspec.structs.replace(faster(), graphs=Graphs(baseline=section))
+
+
+def region(name: str, breaks: int = 0, *, grad: bool = False) -> GraphRegion:
+    return GraphRegion(name=name, function="f", grad=grad, graphs=1, breaks=breaks, recompiles=0)
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        (
+            GraphSection(regions=(region("unet"),), skipped=("whole loop: the time for this section was used up",)),
+            "not every region was analysed without grad: whole loop: the time for this section was used up",
+        ),
+        (
+            GraphSection(regions=(region("unet"), region("sampler step", grad=True))),
+            "not every region was analysed without grad: sampler step: it was seen with grad only",
+        ),
+    ],
+)
+def test_a_region_that_was_not_analysed_is_no_clean_pass(section: GraphSection, words: str) -> None:
+    one = judged(of_graphs(section), graph_breaks=0)
+    assert (one.outcome, one.sentence) == ("unmeasured", words)
+
+
+def test_what_is_left_out_with_grad_leaves_the_regions_without_as_they_are() -> None:
+    section = GraphSection(regions=(region("unet"),), skipped=("unet with grad: the time was used up",))
+    assert judged(of_graphs(section), graph_breaks=0).outcome == "kept"
+
+
+def test_a_region_over_the_limit_breaks_it_whatever_was_left_out() -> None:
+    section = GraphSection(regions=(region("unet", 2),), skipped=("whole loop: the time was used up",))
+    assert judged(of_graphs(section), graph_breaks=0).outcome == "broken"
+
+
 def test_only_findings_that_the_baseline_lacks_are_new() -> None:
     result = faster()
     assert judged(result, result, new_findings=0).outcome == "kept"
@@ -118,6 +165,39 @@ def test_only_findings_that_the_baseline_lacks_are_new() -> None:
     assert one.outcome == "broken"
     assert "2 new findings, 2 over the limit: naive-attention at sd21_original/attention.py:212" in one.sentence
     assert judged(fewer, result, new_findings=0).outcome == "kept"
+
+
+def test_a_second_finding_of_the_same_text_is_new() -> None:
+    result = faster()
+    twin = result.findings[0]
+    moved = msgspec.structs.replace(twin.locations[0], line=twin.locations[0].line + 9)
+    twice = msgspec.structs.replace(
+        result, findings=(*result.findings, msgspec.structs.replace(twin, locations=(moved,)))
+    )
+    one = judged(twice, result, new_findings=0)
+    assert (one.outcome, one.sentence.partition(",")[0]) == ("broken", "1 new finding")
+    assert judged(twice, twice, new_findings=0).outcome == "kept"
+    assert judged(result, twice, new_findings=0).outcome == "kept"
+
+
+def test_no_finding_and_no_pass_prove_nothing() -> None:
+    blank = msgspec.structs.replace(faster(), findings=())
+    for one in (judged(blank, high_findings=9), judged(blank, faster(), new_findings=9)):
+        assert one.outcome == "unmeasured"
+        assert one.sentence == "no audit found anything or passed: there was nothing to look at"
+
+
+def test_an_audit_that_could_not_run_again_finds_nothing_new_for_want_of_looking() -> None:
+    result = faster()
+    gap = Missing(section="audit naive-attention", reason="It needs operators.")
+    others = tuple(finding for finding in result.findings if finding.id != "naive-attention")
+    blind = msgspec.structs.replace(result, findings=others, missing=(gap,))
+    one = judged(blind, result, new_findings=0)
+    assert one.outcome == "unmeasured"
+    assert one.sentence == "naive-attention found something in the baseline run and could not run in this one"
+    assert judged(blind, blind, new_findings=0).outcome == "kept"
+    first = msgspec.structs.replace(result, findings=result.findings[:1])
+    assert judged(blind, first, new_findings=0).outcome == "broken"
 
 
 def test_a_baseline_of_another_target_says_nothing() -> None:

@@ -39,6 +39,35 @@ def test_an_earlier_run_is_the_measure_of_what_is_new(command: Command, run: Pat
     assert command("check", run, "--budget", limits, "--baseline", run.parent).returncode == 0
 
 
+def test_each_run_is_held_to_the_baseline_of_its_target(command: Command, run: Path, tmp_path: Path) -> None:
+    other = msgspec.structs.replace(faster(), target=msgspec.structs.replace(faster().target, name="other"))
+    second = tmp_path / "other.json"
+    second.write_bytes(msgspec.json.encode(other))
+    limits = budget(run, "new_findings = 0")
+    both = ("--baseline", second, "--baseline", run)
+    assert command("check", run, second, "--budget", limits, *both).returncode == 0
+    done = command("check", run, "--budget", limits, "--baseline", second)
+    assert done.returncode == 1
+    assert "the baseline run is of other, this one of sd21-original" in done.stdout
+    done = command("check", run, "--budget", limits, "--baseline", run, "--baseline", run)
+    assert (done.returncode, "two runs of the same target" in sentence_of(done)) == (2, True)
+
+
+def test_a_budget_that_holds_for_no_run_is_a_wrong_call(command: Command, run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "budget.toml"
+    file.write_text("[targets.sd21-orignal]\ngraph_breaks = 0\n[limits]\nh2d_per_step = 9\n")
+    done = command("check", run, "--budget", file)
+    assert (done.returncode, "did you mean sd21-original?" in sentence_of(done)) == (2, True)
+    file.write_text("[targets.elsewhere]\ngraph_breaks = 0\n")
+    done = command("check", run, "--budget", file)
+    assert done.returncode == 2
+    assert "sets no limit for the target sd21-original" in sentence_of(done)
+    file.write_text("[targets.elsewhere]\ngraph_breaks = 0\n[limits]\nh2d_per_step = 9\n")
+    done = command("check", run, "--budget", file)
+    assert done.returncode == 0
+    assert done.stdout.startswith("[targets.elsewhere] holds for none of these runs.\n")
+
+
 @pytest.mark.parametrize(("text", "words"), [("nonsense = 1", "nonsense"), ("", "sets no limit")])
 def test_a_wrong_budget_is_a_wrong_call(command: Command, run: Path, text: str, words: str) -> None:
     done = command("check", run, "--budget", budget(run, text))

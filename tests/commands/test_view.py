@@ -1,15 +1,21 @@
 """``sdprof view`` from outside: it announces an address on the loopback, serves, and ends when it is told to."""
 
+import builtins
 import re
 import signal
 import socket
 import subprocess
 import urllib.request
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
+from sdprof.viewers.cannot_view import CannotViewError
+from sdprof.viewers.tensorboard_view import tensorboard
 from tests.command import SDPROF, Command, sentence_of
+from tests.renderers.samples import SAMPLES
 
 
 @pytest.mark.parametrize("options", [[], ["--perfetto"]], ids=["tensorboard", "perfetto"])
@@ -43,6 +49,35 @@ def test_a_folder_without_traces_is_one_sentence(command: Command, tmp_path: Pat
     done = command("view", tmp_path)
     assert done.returncode == 1
     assert "no recorded trace" in sentence_of(done)
+
+
+@pytest.mark.parametrize(
+    ("sample", "words"), [("host_trace", "a run of `sdprof trace`"), ("simulation", "a run on the simulated device")]
+)
+def test_a_run_of_another_kind_is_called_that(command: Command, tmp_path: Path, sample: str, words: str) -> None:
+    (tmp_path / "audit.json").write_bytes(msgspec.json.encode(SAMPLES[sample]()))
+    for option in ([], ["--perfetto"], ["--speedscope"]):
+        done = command("view", tmp_path, *option)
+        assert done.returncode == 1
+        assert words in sentence_of(done)
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [("tensorboard", "pip install tensorboard torch-tb-profiler"), ("google", "cannot be used here: No module named")],
+)
+def test_what_tensorboard_lacks_is_named(
+    viewed_run: Path, monkeypatch: pytest.MonkeyPatch, missing: str, words: str
+) -> None:
+    def lacking(name: str, *arguments: Any, **named: Any) -> Any:
+        if name.partition(".")[0] == "tensorboard":
+            raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+        return imported(name, *arguments, **named)
+
+    imported = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", lacking)
+    with pytest.raises(CannotViewError, match=words), tensorboard(viewed_run):
+        pass
 
 
 def test_one_viewer_at_a_time(command: Command, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sdprof.comparison.parity import coarsest, compare_outputs
 from sdprof.comparison.tolerance import ROUNDING_TOLERANCE, UNIT_ROUNDOFF, rounding_tolerance
+from sdprof.renderers.quantities import chosen
 
 LATENTS = np.random.default_rng(0).normal(size=(1, 4, 8, 8)).astype(np.float32)
 SCALE = float(np.abs(LATENTS).max())
@@ -49,7 +50,7 @@ def test_rounding_is_judged_by_the_precision_of_the_loop(precision):
     beyond = parity(nudged(1.1 * max(limit, 1e-6)), precision=precision)
     assert not beyond.passed
     assert beyond.tolerance == limit
-    assert f"the tolerance is {limit:.1e}" in beyond.reason
+    assert f"the tolerance is {chosen(limit)}." in beyond.reason
 
 
 def test_without_a_precision_the_outputs_name_it():

@@ -37,7 +37,7 @@ def test_verdicts(speedup, control, verdict):
 
 def test_the_sentence_says_what_it_rests_on():
     assert judge(interval(1.1, 1.05, 1.15), CALM).explanation == (
-        "Faster: 1.100 [1.050, 1.150] times the baseline's speed; A/A control 1.000 [0.980, 1.020]."
+        "Faster: 1.10 [1.05, 1.15] times the baseline's speed; A/A control 1.00 [0.98, 1.02]."
     )
     assert "without an A/A control" in judge(interval(1.1, 1.05, 1.15), None).explanation
     assert judge(None, None, rounds=3).explanation == "Not shown: too few rounds for an interval (3 of 4)."

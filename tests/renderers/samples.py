@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from sdprof.comparison.verdict import as_text
 from sdprof.model import (
     SCHEMA_VERSION,
     AuditedFile,
@@ -52,6 +53,7 @@ from sdprof.model import (
     WaterfallStep,
 )
 from sdprof.stages.png import data_uri
+from tests.renderers.observed_samples import recorded, shapes_of, simulation_of
 
 ROOT = "/home/ada/loops/sd21_original"
 ATTENTION = f"{ROOT}/attention.py"
@@ -252,8 +254,8 @@ def faster() -> AuditResult:
             control=interval(1.001, 0.006),
             break_even_runs=91.3,
             parity=parity(),
-            explanation=f"Faster: {total:.3f} [{speedup.low:.3f}, {speedup.high:.3f}] times the baseline's speed; "
-            "A/A control 1.001 [0.995, 1.008].",
+            explanation=f"Faster: {as_text(speedup)} times the baseline's speed; "
+            f"A/A control {as_text(interval(1.001, 0.006))}.",
             order=tuple(tuple(v.id for v in variants) for _ in range(ROUNDS)),
             flags=("Round 7 of as published took 3.4 median deviations longer than the others.",),
         ),
@@ -676,7 +678,7 @@ def not_shown() -> AuditResult:
         verdict="not-shown",
         flags=(),
         break_even_runs=None,
-        explanation="Not shown: 1.012 [0.982, 1.045] times the baseline's speed, and the interval holds 1.",
+        explanation="Not shown: 1.01 [0.98, 1.05] times the baseline's speed, and the interval holds 1.",
     )
     return msgspec.structs.replace(full, comparison=comparison, waterfall=full.waterfall[:1])
 
@@ -714,7 +716,7 @@ def slower() -> AuditResult:
         speedup=speedup,
         verdict="slower",
         break_even_runs=None,
-        explanation="Slower: 0.810 [0.794, 0.828] times the baseline's speed; A/A control 1.001 [0.995, 1.008].",
+        explanation="Slower: 0.81 [0.79, 0.83] times the baseline's speed; A/A control 1.001 [0.995, 1.008].",
     )
     bars = (full.waterfall[0], WaterfallStep(variant="plan", fix="compile", ms_per_step=103.9, speedup=speedup))
     variants = tuple(
@@ -807,6 +809,50 @@ HOSTILE = (
 
 def hostile() -> AuditResult:
     """Every text of the audit replaced by something that wants out."""
+    return _twisted(faster())
+
+
+def trace() -> AuditResult:
+    """A recorded loop on a GPU."""
+    return recorded("mi300_sd35_4steps")
+
+
+def host_trace() -> AuditResult:
+    """A recorded loop without any GPU event."""
+    return recorded("cpu_toy_loop")
+
+
+def hostile_trace() -> AuditResult:
+    """A recorded loop whose names want out."""
+    return _twisted(trace())
+
+
+def on_a_gpu() -> AuditResult:
+    """A success with a trace of a GPU on both sides: one kernel went, one came."""
+    before = recorded("mi300_sd35_4steps").trace
+    assert before is not None
+    gone, *stayed = before.kernels_by_name
+    came = msgspec.structs.replace(gone, name="fused_attention_kernel", count=7, device_us=900.0, share=0.05)
+    after = msgspec.structs.replace(before, kernels_by_name=(*stayed[:3], came))
+    return msgspec.structs.replace(faster(), trace=before, trace_after=after)
+
+
+def simulation() -> AuditResult:
+    """A loop on the simulated device."""
+    return simulation_of(faster())
+
+
+def shapes() -> AuditResult:
+    """A loop without values."""
+    return shapes_of(faster())
+
+
+def hostile_shapes() -> AuditResult:
+    """A loop without values whose names want out."""
+    return _twisted(shapes())
+
+
+def _twisted(result: AuditResult) -> AuditResult:
     counter = iter(range(10**9))
 
     def twist(value: Any, key: str = "") -> Any:
@@ -836,8 +882,7 @@ def hostile() -> AuditResult:
             return HOSTILE[next(counter) % len(HOSTILE)]
         return value
 
-    raw = msgspec.to_builtins(faster())
-    return msgspec.convert(twist(raw), AuditResult)
+    return msgspec.convert(twist(msgspec.to_builtins(result)), AuditResult)
 
 
 def huge() -> AuditResult:
@@ -881,7 +926,14 @@ SAMPLES = {
         output_differs,
         everything_missing,
         no_fixes,
+        on_a_gpu,
+        trace,
+        host_trace,
+        simulation,
+        shapes,
         hostile,
+        hostile_trace,
+        hostile_shapes,
         huge,
     )
 }

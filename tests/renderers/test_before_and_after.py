@@ -1,8 +1,10 @@
 import msgspec
 
-from sdprof.model import HotOp
-from sdprof.renderers.html.before_and_after import graph_regions, operators, transfer_sites
-from tests.renderers.samples import graphs, transfers
+from sdprof.model import HotOp, TraceTotal
+from sdprof.model.trace import MOST_TOTALS
+from sdprof.renderers.html import render
+from sdprof.renderers.html.before_and_after import graph_regions, kernel_tables, operators, transfer_sites
+from tests.renderers.samples import graphs, on_a_gpu, transfers
 
 
 def operator(name: str, shapes: str) -> HotOp:
@@ -54,3 +56,44 @@ def test_a_site_is_followed_when_its_line_moves() -> None:
 
 def test_nothing_recorded_gives_no_rows() -> None:
     assert transfer_sites(None) == graph_regions(None) == operators((), ()) == ()
+
+
+def test_kernels_came_stayed_and_went_where_both_sides_have_them() -> None:
+    result = on_a_gpu()
+    assert result.trace is not None
+    assert result.trace_after is not None
+    (names, *_) = kernel_tables(result)
+    assert names.compared
+    rows = {pair.either.name: pair for pair in names.rows}
+    gone, stayed = (total.name for total in result.trace.kernels_by_name[:2])
+    assert (rows[gone].before is not None, rows[gone].after) == (True, None)
+    assert rows["fused_attention_kernel"].before is None
+    assert rows[stayed].before is not None
+    assert rows[stayed].after is not None
+    without = msgspec.structs.replace(result.trace_after, kernels_by_name=())
+    assert not any(table.compared for table in kernel_tables(msgspec.structs.replace(result, trace_after=without)))
+    assert kernel_tables(msgspec.structs.replace(result, trace=None)) == ()
+
+
+def test_a_kernel_went_only_where_the_other_list_is_whole() -> None:
+    def page(length: int) -> str:
+        others = tuple(TraceTotal(name=f"other {n}", count=1, device_us=1.0, share=1 / length) for n in range(length))
+        trace = result.trace
+        assert trace is not None
+        only = TraceTotal(name="k", count=2, device_us=5.0, share=1.0)
+        before = msgspec.structs.replace(trace, kernels_by_name=(only,))
+        after = msgspec.structs.replace(trace, kernels_by_name=others)
+        bare = {"kernels_by_operator": (), "kernels_by_module": ()}
+        return render(
+            msgspec.structs.replace(
+                result,
+                hot_ops_after=(),
+                trace=msgspec.structs.replace(before, **bare),
+                trace_after=msgspec.structs.replace(after, **bare),
+            )
+        )
+
+    result = on_a_gpu()
+    assert page(1).count('<span class="tag">came</span>') == page(1).count('<span class="tag">went</span>') == 1
+    assert '<span class="tag">went</span>' not in page(MOST_TOTALS)
+    assert '<span class="tag">came</span>' in page(MOST_TOTALS)

@@ -1,14 +1,15 @@
 """report.html as Chromium shows it: nothing leaves the page, nothing overflows, and it works without JavaScript."""
 
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from sdprof.renderers import html
 from tests.renderers.browser import give_up, launched, opened
-from tests.renderers.samples import SAMPLES
+from tests.renderers.samples import SAMPLES, faster
 
 pytestmark = pytest.mark.browser
 
@@ -79,6 +80,11 @@ def test_the_answers_fit_the_first_screen(browser: Browser, files: dict[str, Pat
         ("slower", False, 1400),
         ("everything_missing", True, 1400),
         ("no_fixes", False, 1400),
+        ("on_a_gpu", False, 1400),
+        ("trace", False, 1400),
+        ("trace", True, 400),
+        ("simulation", False, 1400),
+        ("shapes", True, 400),
     ],
 )
 def test_axe_finds_no_serious_fault(
@@ -207,3 +213,40 @@ def test_a_printed_page_shows_closed_findings(browser: Browser, files: dict[str,
         assert page.locator("details.finding:not([open])").count() == 0
         page.emulate_media(media="print")
         assert not page.locator("nav").is_visible()
+
+
+def test_what_printing_opened_is_closed_after_it(browser: Browser, files: dict[str, Path]) -> None:
+    with opened(browser, files["faster"]) as watched:
+        page = watched.page
+        shown = "[...document.querySelectorAll('details[open], table.tree tbody tr:not([hidden])')].length"
+        before = page.evaluate(shown)
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate(shown) > before
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.evaluate(shown) == before
+
+
+def test_arrow_keys_select_no_frame_that_the_zoom_hides(browser: Browser, files: dict[str, Path]) -> None:
+    with opened(browser, files["faster"]) as watched:
+        page = watched.page
+        page.locator("#flame-before .flamebox").focus()
+        for key in ("ArrowDown", "ArrowDown", "Enter", "ArrowRight", "ArrowRight", "ArrowLeft", "ArrowDown"):
+            page.keyboard.press(key)
+            assert page.locator("#flame-before svg.flame > svg.current").is_visible(), key
+        assert page.evaluate("document.querySelectorAll('#flame-before svg.flame > svg[style*=none]').length") > 0
+
+
+def test_where_copying_is_not_allowed_the_command_is_selected(browser: Browser, files: dict[str, Path]) -> None:
+    source = escape(files["faster"].read_text(encoding="utf-8"), quote=True)
+    page = browser.new_page()
+    faults: list[object] = []
+    page.on("pageerror", lambda fault: faults.append(fault))
+    notebook = f'<iframe sandbox="allow-scripts" srcdoc="{source}" width="1200" height="900"></iframe>'
+    page.route("**/*", lambda route: route.fulfill(body=notebook, content_type="text/html; charset=utf-8"))
+    page.goto("http://localhost/")  # where there is a clipboard, which refuses a frame without an origin
+    button = page.frame_locator("iframe").locator("#copy-command")
+    button.click()
+    expect(button).to_have_text("Selected")
+    assert page.frames[1].evaluate("getSelection().toString().trim()") == faster().command
+    assert faults == []
+    page.close()

@@ -1,7 +1,9 @@
 import xml.etree.ElementTree as ET
 
+import msgspec
 import pytest
 
+from sdprof.model import Location
 from sdprof.renderers import junit
 from tests.renderers.samples import SAMPLES, faster
 
@@ -48,6 +50,25 @@ def test_a_finding_fails_while_time_can_be_gained_by_it() -> None:
 )
 def test_the_proof_is_a_test(sample: str, case: str, expected: str) -> None:
     assert outcome(cases(sample)[f"sdprof.comparison/{case}"]) == expected
+
+
+def test_findings_of_one_line_are_told_apart() -> None:
+    result = faster()
+    where = Location(file="/r/a.py", line=7, column=4, end_line=7, end_column=12, code="x = a.item() + b.item()")
+    further = msgspec.structs.replace(where, column=15, end_column=23)
+    found = [msgspec.structs.replace(result.findings[0], id="sync", locations=(at,)) for at in (where, further, where)]
+    root = ET.fromstring(junit.render(msgspec.structs.replace(result, findings=tuple(found))))
+    names = [case.get("name") for case in root.iter("testcase") if case.get("classname") == "sdprof.findings"]
+    assert names == ["sync at /r/a.py:7:5", "sync at /r/a.py:7:16", "sync at /r/a.py:7:5 #2"]
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_no_two_cases_have_one_name(sample: str) -> None:
+    names = [
+        (case.get("classname"), case.get("name"))
+        for case in ET.fromstring(junit.render(SAMPLES[sample]())).iter("testcase")
+    ]
+    assert len(names) == len(set(names))
 
 
 def test_the_failing_line_is_shown() -> None:

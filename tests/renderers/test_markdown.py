@@ -1,7 +1,9 @@
 import re
 
+import msgspec
 import pytest
 
+from sdprof.model import Location
 from sdprof.renderers import markdown
 from tests.renderers.samples import SAMPLES, faster
 
@@ -65,3 +67,25 @@ def test_a_code_span_ends_where_it_should(value: str) -> None:
     inside = span[len(fence.group()) : -len(fence.group())]
     assert fence.group() not in re.findall("`+", inside)
     assert inside.strip() == value.strip()
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_every_audit_fits_a_comment_on_github(sample: str) -> None:
+    assert len(markdown.render(SAMPLES[sample]())) <= 65_000
+
+
+def test_what_gave_way_to_the_limit_is_told() -> None:
+    result = faster()
+    where = Location(file="/r/a.py", line=1, column=0, end_line=40, end_column=9, code="\n".join(["x = y" * 60] * 40))
+    wide = tuple(msgspec.structs.replace(result.findings[0], locations=(where,)) for _ in range(60))
+    text = markdown.render(msgspec.structs.replace(result, findings=wide))
+    assert len(text) <= 65_000
+    left = re.search(r"(\d+) more findings: see audit\.json\.", text)
+    assert left is not None
+    assert int(left[1]) > 40
+    passed = msgspec.structs.replace(result.findings[0], status="passed", title="Nothing here " * 20)
+    text = markdown.render(msgspec.structs.replace(result, findings=(passed,) * 900, command="sdprof " * 20_000))
+    assert len(text) <= 65_000
+    assert "Do it again: left out here for want of room; report.html and audit.json have it." in text
+    assert text.count("left out here for want of room") == 2
+    assert "| fix | | gain (95%)" in text

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sdprof.comparison.verdict import as_text
 from sdprof.model import Interval
 from sdprof.renderers import quantities
 
@@ -85,3 +86,19 @@ def test_every_float_can_be_written_in_every_unit(value: float) -> None:
         quantities.share,
     ):
         assert write(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1e-3, "0.001"), (1e-4, "1e-4"), (0.05, "0.05"), (900.0, "900"), (2.5e-5, "2.5e-5")]
+)
+def test_a_limit_has_no_digit_that_nobody_chose(value: float, text: str) -> None:
+    assert quantities.chosen(value) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "median", "high"), [(0.923, 1.116, 1.264), (0.9953, 1.0012, 1.0081), (1.6, 1.61, 1.615), (900, 1000, 1234)]
+)
+def test_a_ratio_has_the_same_digits_in_sentences_and_in_tables(low: float, median: float, high: float) -> None:
+    interval = Interval(low=low, median=median, high=high)
+    low_text, high_text = quantities.bounds(interval).split(" to ")
+    assert as_text(interval) == f"{quantities.times(interval).removesuffix('×')} [{low_text}, {high_text}]"

@@ -59,6 +59,17 @@ def test_a_file_beyond_the_limit_is_not_parsed(monkeypatch: pytest.MonkeyPatch) 
         parse_audit(WHOLE)
 
 
+@pytest.mark.parametrize("digits", [31, 400])
+def test_a_count_beyond_all_floats_is_refused_and_long_texts_are_not(digits: int) -> None:
+    raw = msgspec.to_builtins(everything_missing())
+    raw["command"] = "9" * digits
+    assert parse_audit(msgspec.json.encode(raw)).command == "9" * digits
+    raw["environment"]["cores"] = 0
+    data = msgspec.json.encode(raw).replace(b'"cores":0', b'"cores":' + b"9" * digits)
+    with pytest.raises(UnreadableAuditError, match="more than 30 digits"):
+        parse_audit(data)
+
+
 def test_a_folder_stands_for_its_audit(tmp_path: Path) -> None:
     with pytest.raises(UnreadableAuditError, match="may not have finished"):
         read_audit(tmp_path)

@@ -126,5 +126,17 @@ def test_the_audits_patch_is_offered_where_it_cures(validator: jsonschema.Draft4
     assert change["replacements"][0]["deletedRegion"]["startLine"] == 188
 
 
+def test_the_patch_is_offered_once_however_many_it_cures() -> None:
+    result = faster()
+    (cured,) = [finding for finding in result.findings if finding.id == "sync-in-loop"]
+    elsewhere = msgspec.structs.replace(
+        cured, locations=(Location(file=f"{ROOT}/other.py", line=1),), title="Another, which stands first"
+    )
+    run = run_of(msgspec.structs.replace(result, findings=(elsewhere, *result.findings)))
+    offering = [one for one in run["results"] if "fixes" in one]
+    assert len(offering) == 1
+    assert offering[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "plms.py"
+
+
 def test_an_empty_patch_is_no_fix() -> None:
     assert sarif_fix("", "nothing", lambda path: {"uri": path}) is None

@@ -51,6 +51,12 @@ def test_a_patch_of_git_with_two_files_and_no_last_newline(tmp_path: Path) -> No
     assert apply(["x", "y"], two) == ["x"]
 
 
+def test_line_endings_of_windows_are_kept_for_the_editor_and_not_shown() -> None:
+    (file,) = parse("--- a/f\n+++ b/f\n@@ -1,2 +1,2 @@\n keep\r\n-a\r\n+b\r\n")
+    assert [line.shown for line in file.hunks[0].lines] == ["keep", "a", "b"]
+    assert [(one.removed, one.inserted) for one in file.replacements] == [(("a\r",), ("b\r",))]
+
+
 def test_what_is_no_diff_holds_nothing() -> None:
     assert parse("") == parse("no diff\nat all\n") == ()
 

@@ -1,6 +1,7 @@
 """The file server gives out what it was told to, to this machine, and nothing else."""
 
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -59,6 +60,9 @@ def test_files_are_served(server: FileServer, path: str, content_type: str, body
         "/traces/other.json",
         "/assets",
         "//etc",
+        "/%00",
+        "/traces/%00",
+        "//[",
     ],
 )
 def test_nothing_else_is(server: FileServer, path: str) -> None:
@@ -68,6 +72,30 @@ def test_nothing_else_is(server: FileServer, path: str) -> None:
 def test_a_name_that_only_leads_here_is_refused(server: FileServer) -> None:
     assert answer(server, "/", host=f"evil.example:{server.server_port}")[0] == 403
     assert answer(server, "/", host=f"localhost:{server.server_port}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1", 200), ("localhost", 200), ("[::1]", 200), ("[::1]:80", 200), ("evil.example", 403), ("", 403)],
+)
+def test_browsers_leave_the_port_80_away(server: FileServer, host: str, status: int) -> None:
+    assert answer(server, "/", host=host)[0] == status
+
+
+def test_a_page_that_goes_away_leaves_no_traceback(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+    monkeypatch.setattr(server, "handle_error", lambda *_: told.set())
+    (tmp_path / "page" / "large.json").write_bytes(b"0" * (64 << 20))
+    for _ in range(3):
+        with socket.create_connection(server.server_address[:2], timeout=10) as connection:
+            connection.sendall(b"GET /large.json HTTP/1.1\r\nHost: localhost:1\r\n\r\n")
+            connection.recv(1)
+            # Closed with an answer on the way: the server's next write fails.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert answer(server, "/") == (200, "text/html", b"the page")
+    assert not told.wait(1.0)
 
 
 def test_pages_may_reach_this_server_alone(server: FileServer) -> None:

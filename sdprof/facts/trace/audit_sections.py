@@ -20,8 +20,7 @@ from sdprof.model import (
     TraceSync,
     TraceTotal,
 )
-
-MOST_TOTALS = 100
+from sdprof.model.trace import MOST_TOTALS
 
 
 def trace_facts(report: TraceReport) -> TraceFacts:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+LARGEST = 1e100
+"""Beyond that no quantity is meant, and differences leave the range of a float."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -31,11 +34,11 @@ class Axis:
 
 
 def axis(values: list[float], start: float, end: float, *, margin: float = 0.08, from_zero: bool = False) -> Axis:
-    """A scale that holds all finite values with a margin (a share of their range) on both sides.
+    """A scale that holds all values that can be drawn with a margin (a share of their range) on both sides.
 
     :param from_zero: let it begin at zero, without a margin there.
     """
-    finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    finite = [value for value in values if abs(value) <= LARGEST] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     if from_zero:
         low = min(low, 0.0)

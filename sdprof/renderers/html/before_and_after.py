@@ -6,7 +6,8 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sdprof.model import GraphRegion, Graphs, HotOp, Transfers, TransferSite
+from sdprof.model import AuditResult, GraphRegion, Graphs, HotOp, TraceTotal, Transfers, TransferSite
+from sdprof.model.trace import MOST_TOTALS
 from sdprof.renderers.compiler_names import merged
 
 Row = TypeVar("Row")
@@ -67,3 +68,39 @@ def operators(before: Sequence[HotOp], after: Sequence[HotOp]) -> tuple[Pair[Hot
     return tuple(
         sorted(pairs, key=lambda pair: -max(row.share for row in (pair.before, pair.after) if row is not None))
     )
+
+
+@dataclass(frozen=True)
+class KernelTable:
+    """GPU kernels by name, by operator or by module, of one trace or of both."""
+
+    title: str
+    rows: tuple[Pair[TraceTotal], ...]
+    compared: bool
+    """Whether both sides have kernels."""
+    whole_before: bool
+    whole_after: bool
+    """Whether a side's list is whole: only then does what it lacks not run there."""
+
+
+def kernel_tables(result: AuditResult) -> tuple[KernelTable, ...]:
+    """The tables that have rows, what takes most on either side first."""
+    before, after = result.trace, result.trace_after
+    if before is None:
+        return ()
+    later = after if after is not None and after.kernels_by_name and before.kernels_by_name else None
+    sides = (
+        ("Kernels", before.kernels_by_name, later.kernels_by_name if later else ()),
+        ("Kernels by operator", before.kernels_by_operator, later.kernels_by_operator if later else ()),
+        ("Kernels by module", before.kernels_by_module, later.kernels_by_module if later else ()),
+    )
+    tables = []
+    for title, first, second in sides:
+        pairs = join(first, second, lambda total: total.name)
+        rows = sorted(pairs, key=lambda pair: -max(row.share for row in (pair.before, pair.after) if row is not None))
+        tables.append(KernelTable(title, tuple(rows), bool(first and second), _whole(first), _whole(second)))
+    return tuple(table for table in tables if table.rows)
+
+
+def _whole(totals: Sequence[TraceTotal]) -> bool:
+    return len(totals) < MOST_TOTALS

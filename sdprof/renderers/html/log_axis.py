@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+MOST_POWERS = 100
+"""Beyond that no quantity is meant, and a tick would leave the range of a float."""
+
 
 @dataclass(frozen=True)
 class LogAxis:
@@ -30,5 +33,6 @@ class LogAxis:
 def log_axis(values: Iterable[float], start: float, end: float) -> LogAxis:
     """The powers of ten around all positive values."""
     powers = [math.log10(value) for value in values if value > 0 and math.isfinite(value)] or [0.0]
+    powers = [min(max(power, -MOST_POWERS), MOST_POWERS) for power in powers]
     low, high = math.floor(min(powers)), math.ceil(max(powers))
     return LogAxis(low, max(high, low + 1), start, end)

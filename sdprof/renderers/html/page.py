@@ -77,6 +77,7 @@ def render(result: AuditResult) -> str:
             roof=roofline(result),
             kinds=kind_times(result),
             operators=before_and_after.operators(result.hot_ops, result.hot_ops_after),
+            kernel_tables=before_and_after.kernel_tables(result),
             regions=before_and_after.graph_regions(result.graphs),
             transfers=before_and_after.transfer_sites(result.transfers),
             timeline=step_timeline(result.transfers, place),

@@ -28,7 +28,15 @@
       button.textContent = open ? "Close all" : "Open all";
     });
   }
-  addEventListener("beforeprint", () => all("details").forEach((details) => { details.open = true; }));
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = opened.concat(all("details:not([open])"));
+    opened.forEach((details) => { details.open = true; });
+  });
+  addEventListener("afterprint", () => {
+    opened.forEach((details) => { details.open = false; });
+    opened = [];
+  });
 
   // A link into a closed finding opens it.
   const reveal = () => {
@@ -103,7 +111,16 @@
       show();
     };
     everything.addEventListener("click", () => set(closed.size > 0));
-    addEventListener("beforeprint", () => set(true));
+    let folded = null;
+    addEventListener("beforeprint", () => {
+      folded ??= [...closed];
+      set(true);
+    });
+    addEventListener("afterprint", () => {
+      for (const row of folded ?? []) closed.add(row);
+      folded = null;
+      show();
+    });
     tools.hidden = closed.size === 0;
     show();
   }
@@ -172,11 +189,12 @@
     flame.addEventListener("mouseover", (event) => { const frame = of(event); if (frame) say(frame); });
     find(".flame-reset", block).addEventListener("click", () => { zoom(whole); search.value = ""; mark(""); });
     const row = frames.length > 1 ? Math.min(...frames.map((frame) => frame.y).filter((y) => y > 0)) : 0;
+    const visible = () => frames.filter((frame) => frame.node.style.display !== "none");
     const moves = {
-      ArrowDown: () => frames.filter((f) => f.y === current.y + row && inside(f, current)).sort((a, b) => b.width - a.width)[0],
-      ArrowUp: () => frames.find((f) => f.y === current.y - row && inside(current, f)),
-      ArrowRight: () => frames.filter((f) => f.y === current.y && f.x > current.x).sort((a, b) => a.x - b.x)[0],
-      ArrowLeft: () => frames.filter((f) => f.y === current.y && f.x < current.x).sort((a, b) => b.x - a.x)[0],
+      ArrowDown: () => visible().filter((f) => f.y === current.y + row && inside(f, current)).sort((a, b) => b.width - a.width)[0],
+      ArrowUp: () => visible().find((f) => f.y === current.y - row && inside(current, f)),
+      ArrowRight: () => visible().filter((f) => f.y === current.y && f.x > current.x).sort((a, b) => a.x - b.x)[0],
+      ArrowLeft: () => visible().filter((f) => f.y === current.y && f.x < current.x).sort((a, b) => b.x - a.x)[0],
       Enter: () => { zoom(current); return current; },
     };
     box.addEventListener("keydown", (event) => {
@@ -210,8 +228,14 @@
   if (copy && navigator.clipboard) {
     copy.hidden = false;
     copy.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(find("#command").textContent);
-      copy.textContent = "Copied";
+      try {
+        await navigator.clipboard.writeText(find("#command").textContent);
+        copy.textContent = "Copied";
+      } catch {
+        // A frame in a notebook may not write there; what is selected, the reader can copy.
+        getSelection().selectAllChildren(find("#command"));
+        copy.textContent = "Selected";
+      }
     });
   }
 

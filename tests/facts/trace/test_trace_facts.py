@@ -86,6 +86,17 @@ def test_launch_delay_counts_from_the_start_of_the_call(report_of):
     assert (delay.kernels, delay.unlinked, delay.median_us, delay.longest_us) == (2, 1, 20, 30)
 
 
+def test_kernels_before_their_launch_are_counted_in_a_note(report_of):
+    report = report_of(
+        make.call("cudaLaunchKernel", 10, 5, 1),
+        make.kernel("k", 4, 1, 1),
+        make.call("cudaLaunchKernel", 20, 5, 2),
+        make.kernel("k", 30, 1, 2),
+    )
+    assert report.launch_delay.negative == 1
+    assert any(note.startswith("1 of 2 kernels began before their launch") for note in report.notes)
+
+
 def test_copies_without_a_size_have_no_sum(report_of):
     report = report_of(
         make.copy("Memcpy HtoD (Pinned -> Device)", 0, 2, 1, size=100),

@@ -70,9 +70,26 @@ def test_idle_time_is_split_by_what_the_launching_thread_did(report_of):
     longest = report.gaps[0]
     assert (longest.start_us, longest.duration_us, longest.next_event) == (10, 80, "second")
     assert longest.drained_by == "cudaStreamSynchronize"
+    assert (longest.host_event, longest.host_event_us) == ("loop.py(7): sample", 34)
     assert longest.launched_by.operator == "aten::add"
     assert (longest.launched_by.where.file, longest.launched_by.where.line) == ("loop.py", 7)
     assert sum(longest.spent_us.values()) == longest.duration_us
+
+
+def test_what_filled_a_gap_is_looked_for_below_annotations(report_of):
+    report = report_of(
+        make.annotation("my step", 0, 200),
+        make.operator("aten::outer", 0, 120),
+        make.annotation("inner", 10, 100),
+        make.operator("aten::slow", 15, 70),
+        make.operator("aten::other thread", 20, 70, tid=2),
+        make.call("cudaLaunchKernel", 1, 1, 1),
+        make.kernel("first", 2, 8, 1),
+        make.call("cudaLaunchKernel", 105, 2, 2),
+        make.kernel("second", 110, 5, 2),
+    )
+    assert (report.gaps[0].host_event, report.gaps[0].host_event_us) == ("aten::slow", 70)
+    assert trace_facts(report).gaps[0].host_event == "aten::slow"
 
 
 def test_launch_delay_counts_from_the_start_of_the_call(report_of):

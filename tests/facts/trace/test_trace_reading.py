@@ -216,6 +216,15 @@ def test_step_marks_of_old_traces_are_no_operators(tmp_path):
     assert [total.name for total in report.kernels_by_operator] == ["(outside any)"]
 
 
+@pytest.mark.parametrize(
+    ("start", "nanoseconds"), [(1.7e15 + 0.25, "250"), (1.7e15, None), (4e9 + 0.123, None), (5e12 + 0.5, "0.977")]
+)
+def test_time_stamps_that_double_precision_rounds_are_noted(tmp_path, start, nanoseconds):
+    trace = read_trace(make.write(tmp_path, [make.operator("aten::add", start, 5.123)]))
+    assert [f"rounded to {nanoseconds} ns" in gap for gap in trace.gaps] == ([True] if nanoseconds else [])
+    assert trace.operators["duration_ns"].to_list() == [5123]
+
+
 def test_a_byte_order_mark_and_a_second_list_of_events(tmp_path):
     path = tmp_path / "trace.json"
     path.write_bytes(b'\xef\xbb\xbf{"traceEvents": [' + json.dumps(EVENT).encode() + b'], "traceEvents": [{}]}')

@@ -49,6 +49,7 @@ def audit(facts: Facts) -> Iterator[Finding]:
                 "share_of_loop_percent": round(100 * part.share, 1),
                 "measured_over": part.measured_over,
                 "the_host_was": DOING.get(cause, cause),
+                "mostly_in": longest.host_event and longest.host_event[:80],
                 "ended_by": longest.next_event[:80],
                 "launched_in": operator,
                 "drained_by": longest.drained_by,

@@ -75,6 +75,10 @@ class TraceGap(msgspec.Struct, frozen=True, kw_only=True):
     operator: str | None = None
     drained_by: str | None = None
     """The waiting call during which the GPU ran dry."""
+    host_event: str | None = None
+    """The operator, runtime call or Python function that ran for longest inside it on the launching thread, without
+    what it called itself."""
+    host_event_us: float = 0.0
 
 
 class TraceTotal(msgspec.Struct, frozen=True, kw_only=True):

@@ -155,6 +155,8 @@ def _gaps(report: TraceReport) -> tuple[TraceGap, ...]:
             where=gap.launched_by.where,
             operator=gap.launched_by.operator,
             drained_by=gap.drained_by,
+            host_event=gap.host_event,
+            host_event_us=gap.host_event_us,
         )
         for gap in report.gaps
     )

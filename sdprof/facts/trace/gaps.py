@@ -11,6 +11,7 @@ import polars as pl
 
 from sdprof.facts.trace.analysis import Analysis
 from sdprof.facts.trace.compiled_regions import CONTAINER_PATTERN
+from sdprof.facts.trace.host_in_gap import host_in_gap
 from sdprof.facts.trace.host_tree import OPERATOR, RUNTIME
 from sdprof.facts.trace.intervals import Intervals
 from sdprof.facts.trace.loop_window import LoopWindow
@@ -54,6 +55,10 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """The waiting call during which the GPU ran dry."""
     drained_at: Site | None
     in_loop: bool
+    host_event: str | None = None
+    """What ran inside the gap for longest on the thread that launched its end, without what it called itself."""
+    host_event_us: float = 0.0
+    """How long."""
 
 
 def top_gaps(analysis: Analysis, table: GapTable, window: LoopWindow, most: int = 20) -> tuple[Gap, ...]:
@@ -62,6 +67,12 @@ def top_gaps(analysis: Analysis, table: GapTable, window: LoopWindow, most: int 
     in_loop = window.on_device(table.start, table.end)
     events = analysis.device
     names = events.table["name"]
+    hosts = {
+        gap: host_in_gap(
+            analysis, int(events.launch[table.next_event[gap]]), int(table.start[gap]), int(table.end[gap])
+        )
+        for gap in longest.tolist()
+    }
     return tuple(
         Gap(
             start_us=int(table.start[gap] - events.start[0]) / NS,
@@ -73,6 +84,8 @@ def top_gaps(analysis: Analysis, table: GapTable, window: LoopWindow, most: int 
             drained_by=None if table.drained_by[gap] == NONE else analysis.host_names[int(table.drained_by[gap])],
             drained_at=None if table.drained_by[gap] == NONE else analysis.site(int(table.drained_by[gap])),
             in_loop=bool(in_loop[gap]),
+            host_event=host.name if (host := hosts[gap]) else None,
+            host_event_us=host.nanoseconds / NS if host else 0.0,
         )
         for gap in longest.tolist()
     )

@@ -20,6 +20,8 @@ class LaunchDelay(msgspec.Struct, frozen=True, kw_only=True):
     """Kernels whose launch is known."""
     unlinked: int
     """Kernels whose launch was not recorded, or is ambiguous: they are in no figure here."""
+    negative: int = 0
+    """Kernels that began before their launch by the clocks of host and GPU, which disagree then."""
     median_us: float | None
     p90_us: float | None
     longest_us: float | None
@@ -37,6 +39,7 @@ def launch_delay(analysis: Analysis) -> LaunchDelay:
     return LaunchDelay(
         kernels=count,
         unlinked=int(kernels.sum()) - count,
+        negative=int((delays < 0).sum()),
         median_us=float(np.median(delays)),
         p90_us=float(np.quantile(delays, 0.9)),
         longest_us=float(delays.max()),

@@ -83,5 +83,6 @@ def _levels(parent: Indices) -> tuple[Indices, ...]:
         ancestor[climbing] = ancestor[above]
     if not len(depth):
         return ()
-    order = np.argsort(depth, kind="stable")
+    # Stable sorting of 16 bits goes by digits, in a tenth of the time.
+    order = np.argsort(depth.astype(np.uint16) if depth.max() < 1 << 16 else depth, kind="stable")
     return tuple(np.split(order, np.cumsum(np.bincount(depth))[:-1]))

@@ -30,6 +30,8 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
     unknown_categories: dict[str, int]
     unmatched: int
     """Begins without an end, and ends without a begin."""
+    rounded_to_us: float
+    """What is left of the decimals of large time stamps; 0 where all are exact."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def parse_stretch(
             left_out=dict(builder.left_out),
             unknown_categories=dict(builder.unknown_categories),
             unmatched=builder.unmatched,
+            rounded_to_us=builder.rounded_to_us,
         ),
     )
 

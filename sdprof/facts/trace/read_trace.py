@@ -9,7 +9,8 @@ import polars as pl
 from sdprof.facts.trace.file_chunks import file_chunks
 from sdprof.facts.trace.parsed_stretch import Beside, parse_stretch
 from sdprof.facts.trace.read_limits import ReadLimits
-from sdprof.facts.trace.trace import Trace
+from sdprof.facts.trace.step_marks import marks_as_annotations
+from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND, Trace
 from sdprof.facts.trace.trace_error import TraceError
 from sdprof.facts.trace.trace_header import trace_metadata
 from sdprof.facts.trace.two_readers import read_in_two
@@ -25,7 +26,7 @@ def read_trace(path: Path | str, limits: ReadLimits | None = None) -> Trace:
     path = Path(path)
     limits = limits or ReadLimits()
     parsed = read_in_two(path, limits) or parse_stretch(str(path), file_chunks(path, limits), limits)
-    tables, beside = parsed.tables, parsed.beside
+    tables, beside = marks_as_annotations(parsed.tables), parsed.beside
     trace = Trace(
         name=path.name,
         origin_us=beside.origin_us,
@@ -60,6 +61,11 @@ def _gaps(beside: Beside) -> list[str]:
         f"{count} events of the unknown category {category!r} were left out."
         for category, count in beside.unknown_categories.items()
     ]
+    if beside.rounded_to_us:
+        gaps.append(
+            f"Time stamps with decimals are too large for double precision: starts are rounded to "
+            f"{beside.rounded_to_us * NANOSECONDS_PER_MICROSECOND:.3g} ns, durations are exact."
+        )
     return gaps
 
 

@@ -14,11 +14,11 @@ from sdprof.facts.trace.host_tree import ANNOTATION, MODULE_PREFIX, OPERATOR
 from sdprof.facts.trace.intervals import Intervals
 from sdprof.facts.trace.nesting import NONE, Indices
 from sdprof.facts.trace.repeating_pattern import repetition
+from sdprof.facts.trace.step_marks import PROFILER_STEP
 from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND as NS
 
 FoundBy = Literal["ProfilerStep", "annotation", "module calls", "compiled region", "repeating operators", "none"]
 
-_PROFILER_STEP = "ProfilerStep#"
 _COMPILED_REGION = "Torch-Compiled Region"
 # A range that covers less of the recording than this is a part of a step, not the step.
 _LEAST_COVERAGE = 0.25
@@ -78,7 +78,7 @@ def steps(analysis: Analysis) -> Steps:
 
 def _profiler_steps(analysis: Analysis) -> _Ranges | None:
     marks = (
-        analysis.trace.annotations.filter(pl.col("name").cast(pl.String).str.starts_with(_PROFILER_STEP))
+        analysis.trace.annotations.filter(pl.col("name").cast(pl.String).str.starts_with(PROFILER_STEP))
         .unique("name", keep="first", maintain_order=True)
         .sort("start_ns")
     )

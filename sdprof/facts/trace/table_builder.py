@@ -23,6 +23,8 @@ _kind_of = KIND_OF_CATEGORY.get
 
 # Beyond this, nanoseconds do not fit 64 bits (292 years).
 _LATEST_MICROSECONDS = 9e15
+# Beyond this (52 days), neighbouring doubles are a nanosecond or more apart: decimals are lost while parsing.
+_EXACT_MICROSECONDS = 2.0**52 / 1000
 
 
 class TableBuilder:
@@ -35,6 +37,8 @@ class TableBuilder:
         self.left_out: Counter[str] = Counter()
         """Events of a known kind that are in no table, by reason."""
         self.unknown_categories: Counter[str] = Counter()
+        self.rounded_to_us = 0.0
+        """To what starts with decimals were rounded, at worst; 0 where nanoseconds are exact."""
         self._parts: dict[str, list[pl.DataFrame]] = defaultdict(list)
         self._pairs = BeginEndPairs()
 
@@ -78,6 +82,7 @@ class TableBuilder:
             starts_us, durations_us = starts_us[usable], durations_us[usable]
         if not self.origin_known and len(events):
             self.origin_us, self.origin_known = float(np.floor(starts_us[0])), True
+        self._notice_rounding(starts_us)
         columns = [
             text_column("name", [event.name for event in events]),
             pl.Series("start_ns", _nanoseconds(starts_us - self.origin_us)),
@@ -98,6 +103,11 @@ class TableBuilder:
         self._count("with a negative or impossible duration", has_start & has_duration & ~in_range)
         usable: Flags = has_start & has_duration & in_range
         return usable
+
+    def _notice_rounding(self, starts_us: Microseconds) -> None:
+        # Starts of one trace are alike: one tells whether to look at the others.
+        if len(starts_us) and abs(starts_us[0]) > _EXACT_MICROSECONDS and (starts_us != np.floor(starts_us)).any():
+            self.rounded_to_us = max(self.rounded_to_us, float(np.spacing(np.abs(starts_us).max())))
 
     def _count(self, reason: str, which: Flags) -> None:
         if which.any():

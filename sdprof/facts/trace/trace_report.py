@@ -65,6 +65,7 @@ def trace_report(trace: Trace) -> TraceReport:
     analysis = Analysis(trace)
     gaps, found_steps = gap_table(analysis), steps(analysis)
     window = loop_window(analysis, found_steps)
+    delay = launch_delay(analysis)
     return TraceReport(
         name=trace.name,
         metadata=trace.metadata,
@@ -75,7 +76,7 @@ def trace_report(trace: Trace) -> TraceReport:
         loop_span_us=window.device_span_us,
         between_operators=between_operators(analysis, window),
         gaps=top_gaps(analysis, gaps, window),
-        launch_delay=launch_delay(analysis),
+        launch_delay=delay,
         copies=copies(analysis),
         copy_overlap=copy_overlap(analysis),
         bus_copies=bus_copies(analysis, window),
@@ -90,7 +91,7 @@ def trace_report(trace: Trace) -> TraceReport:
         compilation=compilation(analysis),
         steps=found_steps,
         operator_calls=trace.operators.height,
-        notes=(*trace.gaps, *_notes(analysis)),
+        notes=(*trace.gaps, *_notes(analysis), *_clock_notes(delay)),
     )
 
 
@@ -117,3 +118,12 @@ def _notes(analysis: Analysis) -> list[str]:
             "The trace has no modules: record with_stack=True and with_modules=True on eager code to see them."
         )
     return notes
+
+
+def _clock_notes(delay: LaunchDelay) -> list[str]:
+    if not delay.negative:
+        return []
+    return [
+        f"{delay.negative} of {delay.kernels} kernels began before their launch: the clocks of host and GPU disagree, "
+        "so that launch delays and the causes of idle time are off by as much."
+    ]

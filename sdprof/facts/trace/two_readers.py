@@ -68,6 +68,7 @@ def joined(first: ParsedStretch, later: ParsedStretch) -> ParsedStretch | None:
         left_out=Counter(one.left_out) + Counter(two.left_out),
         unknown_categories=Counter(one.unknown_categories) + Counter(two.unknown_categories),
         unmatched=0,
+        rounded_to_us=max(one.rounded_to_us, two.rounded_to_us),
     )
     return ParsedStretch(tables, beside)
 

@@ -70,9 +70,26 @@ def test_idle_time_is_split_by_what_the_launching_thread_did(report_of):
     longest = report.gaps[0]
     assert (longest.start_us, longest.duration_us, longest.next_event) == (10, 80, "second")
     assert longest.drained_by == "cudaStreamSynchronize"
+    assert (longest.host_event, longest.host_event_us) == ("loop.py(7): sample", 34)
     assert longest.launched_by.operator == "aten::add"
     assert (longest.launched_by.where.file, longest.launched_by.where.line) == ("loop.py", 7)
     assert sum(longest.spent_us.values()) == longest.duration_us
+
+
+def test_what_filled_a_gap_is_looked_for_below_annotations(report_of):
+    report = report_of(
+        make.annotation("my step", 0, 200),
+        make.operator("aten::outer", 0, 120),
+        make.annotation("inner", 10, 100),
+        make.operator("aten::slow", 15, 70),
+        make.operator("aten::other thread", 20, 70, tid=2),
+        make.call("cudaLaunchKernel", 1, 1, 1),
+        make.kernel("first", 2, 8, 1),
+        make.call("cudaLaunchKernel", 105, 2, 2),
+        make.kernel("second", 110, 5, 2),
+    )
+    assert (report.gaps[0].host_event, report.gaps[0].host_event_us) == ("aten::slow", 70)
+    assert trace_facts(report).gaps[0].host_event == "aten::slow"
 
 
 def test_launch_delay_counts_from_the_start_of_the_call(report_of):
@@ -84,6 +101,17 @@ def test_launch_delay_counts_from_the_start_of_the_call(report_of):
         make.kernel("k", 50, 1, 3),
     ).launch_delay
     assert (delay.kernels, delay.unlinked, delay.median_us, delay.longest_us) == (2, 1, 20, 30)
+
+
+def test_kernels_before_their_launch_are_counted_in_a_note(report_of):
+    report = report_of(
+        make.call("cudaLaunchKernel", 10, 5, 1),
+        make.kernel("k", 4, 1, 1),
+        make.call("cudaLaunchKernel", 20, 5, 2),
+        make.kernel("k", 30, 1, 2),
+    )
+    assert report.launch_delay.negative == 1
+    assert any(note.startswith("1 of 2 kernels began before their launch") for note in report.notes)
 
 
 def test_copies_without_a_size_have_no_sum(report_of):

@@ -192,6 +192,39 @@ def test_broken_json_of_known_writers_is_mended_and_marked(tmp_path):
     assert trace.gaps == ("The file was not valid JSON in places (bare NaN, bad escapes or bytes) and was mended.",)
 
 
+def test_a_lone_half_of_a_surrogate_pair_costs_one_character(tmp_path):
+    names = ["a\udc80.py(1): f", "high \ud83d alone", "\ud83d\ude00 a pair", "plain"]
+    path = make.write(tmp_path, [EVENT | {"name": name} for name in names])
+    trace = read_trace(path)
+    assert trace.operators["name"].to_list() == ["a\ufffd.py(1): f", "high \ufffd alone", "\U0001f600 a pair", "plain"]
+    assert trace.gaps == ("The file was not valid JSON in places (bare NaN, bad escapes or bytes) and was mended.",)
+
+
+def test_step_marks_of_old_traces_are_no_operators(tmp_path):
+    events = []
+    for step in (1, 2):
+        events += [
+            make.operator(f"ProfilerStep#{step}", 100 * step, 90) | {"cat": "Operator"},
+            make.call("cudaLaunchKernel", 100 * step + 10, 5, step) | {"cat": "Runtime"},
+            make.kernel("k", 100 * step + 20, 30, step) | {"cat": "Kernel"},
+        ]
+    trace = read_trace(make.write(tmp_path, [EVENT, *events]))
+    assert trace.operators["name"].to_list() == [EVENT["name"]]
+    report = trace_report(trace)
+    assert (report.steps.found_by, len(report.steps.steps)) == ("ProfilerStep", 2)
+    assert [step.kernels for step in report.steps.steps] == [1, 1]
+    assert [total.name for total in report.kernels_by_operator] == ["(outside any)"]
+
+
+@pytest.mark.parametrize(
+    ("start", "nanoseconds"), [(1.7e15 + 0.25, "250"), (1.7e15, None), (4e9 + 0.123, None), (5e12 + 0.5, "0.977")]
+)
+def test_time_stamps_that_double_precision_rounds_are_noted(tmp_path, start, nanoseconds):
+    trace = read_trace(make.write(tmp_path, [make.operator("aten::add", start, 5.123)]))
+    assert [f"rounded to {nanoseconds} ns" in gap for gap in trace.gaps] == ([True] if nanoseconds else [])
+    assert trace.operators["duration_ns"].to_list() == [5123]
+
+
 def test_a_byte_order_mark_and_a_second_list_of_events(tmp_path):
     path = tmp_path / "trace.json"
     path.write_bytes(b'\xef\xbb\xbf{"traceEvents": [' + json.dumps(EVENT).encode() + b'], "traceEvents": [{}]}')

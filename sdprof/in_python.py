@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sdprof.report_in_cell import show_where_cells_are
 
 if TYPE_CHECKING:
     from sdprof.model import AuditResult
@@ -115,7 +116,7 @@ def audit(
         raise AuditError(str(error)) from None
     if finished.trouble:
         warnings.warn(finished.trouble, UnsoundOutputWarning, stacklevel=2)
-    _show_where_cells_are()
+    show_where_cells_are()
     return finished.result
 
 
@@ -142,13 +143,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
-
-
-def _show_where_cells_are() -> None:
-    """In IPython a result at the end of a cell is to show as its report, whether or not the extension was loaded."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    if shell is not None:
-        from sdprof.notebook import show_results
-
-        show_results(shell)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdprof.in_python import AuditError, audit
+from sdprof.report_in_cell import show_results
 
 if TYPE_CHECKING:
     from sdprof.model import AuditResult
 
 CELLS = Path("reports") / "cells"
 """Cells become files: the workers import them, and findings name their lines."""
-HEIGHT_PX = 760
 SWITCHES = frozenset({"quick", "no_values"})
 NUMBERS = frozenset({"steps", "batch_size", "height", "width", "seed", "profile_steps", "threads"})
 SECONDS = {"budget": "budget_seconds", "timeout": "timeout_seconds"}
@@ -27,13 +26,6 @@ def load_ipython_extension(shell: Any) -> None:
     """Called by ``%load_ext sdprof``."""
     shell.register_magic_function(run_cell, magic_kind="cell", magic_name="sdprof")
     show_results(shell)
-
-
-def show_results(shell: Any) -> None:
-    """A result at the end of a cell shows as its report."""
-    from sdprof.model import AuditResult
-
-    shell.display_formatter.formatters["text/html"].for_type(AuditResult, as_html)
 
 
 def run_cell(line: str, cell: str) -> AuditResult:
@@ -87,18 +79,6 @@ def parsed(line: str) -> dict[str, Any]:
         else:
             options[SECONDS.get(name, name)] = _number(flag, value, whole=name in NUMBERS)
     return options
-
-
-def as_html(result: AuditResult) -> str:
-    """The whole report in a frame of its own: its styles and scripts touch nothing of the notebook."""
-    from sdprof.renderers.html import render
-
-    page = html.escape(render(result), quote=True)
-    title = html.escape(f"sdprof: {result.target.name}", quote=True)
-    return (
-        f'<iframe title="{title}" sandbox="allow-scripts" srcdoc="{page}" '
-        f'style="width: 100%; height: {HEIGHT_PX}px; border: 1px solid #ccc"></iframe>'
-    )
 
 
 def _number(flag: str, value: str, *, whole: bool) -> float:

@@ -20,9 +20,10 @@ from sdprof.collectors.registry import COLLECTOR_MODULES
 from sdprof.commands.audit import audit as audit_command
 from sdprof.in_python import AT_LEAST_ONE
 from sdprof.model import AuditResult
-from sdprof.notebook import as_html, parsed
+from sdprof.notebook import parsed
 from sdprof.pipeline import FinishedAudit
 from sdprof.renderers.read_audit import read_audit
+from sdprof.report_in_cell import as_html
 from sdprof.stages.request import AuditRequest
 from tests.command import all_but
 from tests.conftest import LOOPS

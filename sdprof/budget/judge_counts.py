@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from sdprof import quantities
 from sdprof.budget.judged import Judged, at_most, unmeasured
 from sdprof.facts.graph_regions import WITH_GRAD
 from sdprof.model import AuditResult, GraphRegion, GraphSection, MemoryProfile, TransferSection, Variant
-from sdprof.renderers import quantities
 from sdprof.renderers.gaps import gaps_about
 from sdprof.renderers.short_path import place
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from sdprof import quantities
 from sdprof.budget.judged import Judged, at_most, unmeasured
 from sdprof.model import AuditResult, Finding
-from sdprof.renderers import quantities
 from sdprof.renderers.fingerprint import fingerprint
 from sdprof.renderers.headline import headline
 from sdprof.renderers.short_path import place

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sdprof import quantities
 from sdprof.budget.judged import Judged, unmeasured
 from sdprof.comparison.interval import HODGES_LEHMANN_ROUNDS, MIN_ROUNDS, hodges_lehmann, student_t
 from sdprof.model import AuditResult, Variant
-from sdprof.renderers import quantities
 from sdprof.renderers.step_time import step_times
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sdprof.comparison.differences import Difference, difference
 from sdprof.comparison.tolerance import UNIT_ROUNDOFF, rounding_tolerance
 from sdprof.model import Numerics, Parity
-from sdprof.renderers.quantities import chosen, number
+from sdprof.quantities import chosen, number
 
 Outputs = Mapping[str, NDArray[np.generic]]
 

@@ -6,7 +6,7 @@ import msgspec
 
 from sdprof.comparison.interval import MIN_ROUNDS
 from sdprof.model import Interval, Verdict
-from sdprof.renderers.quantities import ratio, ratio_decimals
+from sdprof.quantities import ratio, ratio_decimals
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sdprof import quantities
 from sdprof.model import Change, FindingChange, RunDiff
-from sdprof.renderers import quantities
 from sdprof.renderers.printable import one_line
 from sdprof.renderers.short_path import place
 

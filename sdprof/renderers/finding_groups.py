@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sdprof.model import Cost, Finding, FindingStatus, FixResult, Severity
-from sdprof.renderers.quantities import milliseconds
+from sdprof.quantities import milliseconds
 
 STATES: dict[FindingStatus, tuple[str, str]] = {
     "fixed": ("Fixed", "A fix of the chosen set removed it, and that set gained time."),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sdprof import quantities
 from sdprof.model import AuditResult, Comparison, FixResult, Parity
-from sdprof.renderers import quantities, step_time
+from sdprof.renderers import step_time
 from sdprof.renderers.observed import Observation, observed
 from sdprof.renderers.tone import Tone
 

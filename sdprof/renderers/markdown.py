@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from sdprof import quantities
 from sdprof.model import AuditResult, Finding, FixResult
-from sdprof.renderers import quantities
 from sdprof.renderers.excerpt import excerpt
 from sdprof.renderers.finding_groups import cost_in_words, finding_groups
 from sdprof.renderers.fix_order import in_reading_order, not_tried, was_not_tried

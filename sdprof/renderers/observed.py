@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sdprof import quantities
 from sdprof.model import AuditResult, CostProfile, TraceFacts, TraceIdle
-from sdprof.renderers import quantities
 from sdprof.renderers.tone import Tone
 
 CAUSES = {

@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from sdprof import quantities
 from sdprof.model import AuditResult, Finding, FixResult, Interval
-from sdprof.renderers import quantities
 from sdprof.renderers.excerpt import excerpt
 from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups
 from sdprof.renderers.fix_order import in_reading_order, not_tried, was_not_tried

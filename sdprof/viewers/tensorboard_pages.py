@@ -14,8 +14,8 @@ from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from sdprof import quantities
 from sdprof.model import AuditResult, Variant
-from sdprof.renderers import quantities
 from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups
 from sdprof.renderers.fix_order import in_reading_order
 from sdprof.renderers.headline import headline

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sdprof.comparison.parity import coarsest, compare_outputs
 from sdprof.comparison.tolerance import ROUNDING_TOLERANCE, UNIT_ROUNDOFF, rounding_tolerance
-from sdprof.renderers.quantities import chosen
+from sdprof.quantities import chosen
 
 LATENTS = np.random.default_rng(0).normal(size=(1, 4, 8, 8)).astype(np.float32)
 SCALE = float(np.abs(LATENTS).max())

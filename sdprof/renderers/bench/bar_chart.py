@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from sdprof.quantities import number
 from sdprof.renderers.html.axis import axis
 from sdprof.renderers.html.svg import Attribute, drawing, element, line, percent, text
-from sdprof.renderers.quantities import number
 
 HEIGHT, TOP, FLOOR = 260, 22.0, 214.0
 LEFT, RIGHT = 0.06, 0.99

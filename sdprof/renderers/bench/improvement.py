@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sdprof.model import Interval
-from sdprof.renderers.quantities import UNKNOWN
+from sdprof.quantities import UNKNOWN
 
 
 def improvement(speedup: float) -> float:

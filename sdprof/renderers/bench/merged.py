@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sdprof.model.bench import BenchFile, Row, Series
+from sdprof.quantities import UNKNOWN, number
 from sdprof.renderers.bench.improvement import improvement_text
 from sdprof.renderers.printable import one_line
-from sdprof.renderers.quantities import UNKNOWN, number
 
 COMPARED = ("size", "steps", "height", "width", "dtype")
 

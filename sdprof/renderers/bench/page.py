@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sdprof.model.bench import CONTROL_ENTRY, BenchFile, Series
+from sdprof.quantities import seconds
 from sdprof.renderers.bench.bar_chart import Bar, bar_chart
 from sdprof.renderers.bench.published import published_gpu, published_seconds
 from sdprof.renderers.bench.table import TextRow, conditions_text, series_title, text_rows
@@ -17,7 +18,6 @@ from sdprof.renderers.html import content_security
 from sdprof.renderers.html import series_plot as plot
 from sdprof.renderers.html.breakable import breakable
 from sdprof.renderers.printable import printable
-from sdprof.renderers.quantities import seconds
 
 HERE = Path(__file__).parent
 STYLE = HERE.parent / "html" / "assets" / "report.css"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sdprof.model.bench import CONTROL_ENTRY, BenchFile, Entry, Row, Series
+from sdprof.quantities import UNKNOWN, number
 from sdprof.renderers.bench.improvement import improvement_text
 from sdprof.renderers.bench.published import published_gpu, published_seconds
-from sdprof.renderers.quantities import UNKNOWN, number
 
 
 @dataclass(frozen=True)

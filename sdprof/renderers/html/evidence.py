@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sdprof.renderers import quantities
+from sdprof import quantities
 from sdprof.renderers.printable import one_line
 
 _SNAKE_CASE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")

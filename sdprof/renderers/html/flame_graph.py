@@ -7,8 +7,9 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from sdprof import quantities
 from sdprof.model import AuditResult, StackSamples
-from sdprof.renderers import quantities, step_time
+from sdprof.renderers import step_time
 from sdprof.renderers.html.frame_kinds import FrameKind, file_of, own_source, split_frame
 from sdprof.renderers.html.frame_tree import PlacedFrame, lay_out, merge, self_times
 from sdprof.renderers.html.svg import Attribute, element

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from sdprof import quantities
 from sdprof.model import AuditResult, Interval, Variant
-from sdprof.renderers import quantities, step_time
+from sdprof.renderers import step_time
 from sdprof.renderers.html import interval_plot
 from sdprof.renderers.html.interval_plot import IntervalRow, Tone
 from sdprof.renderers.html.series_plot import Series, series_plot

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from sdprof import quantities
 from sdprof.model import AuditResult, MemoryCurve, MemoryProfile
-from sdprof.renderers import quantities
 from sdprof.renderers.html.curve_plot import Curve, curve_plot
 from sdprof.renderers.html.series_plot import Series, series_plot
 

@@ -9,8 +9,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from sdprof import quantities
 from sdprof.model import AuditResult, Location
-from sdprof.renderers import quantities, short_path
+from sdprof.renderers import short_path
 from sdprof.renderers.excerpt import excerpt
 from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_groups, gain_is_shown, obtained_how
 from sdprof.renderers.fix_order import in_reading_order, was_not_tried

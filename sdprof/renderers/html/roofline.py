@@ -12,8 +12,8 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from sdprof import quantities
 from sdprof.model import AuditResult, HotModule, Peaks
-from sdprof.renderers import quantities
 from sdprof.renderers.html.log_axis import LogAxis, log_axis
 from sdprof.renderers.html.svg import Attribute, drawing, element, line, percent, text
 

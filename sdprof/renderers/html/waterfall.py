@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from sdprof import quantities
 from sdprof.model import AuditResult, FixResult, Interval
-from sdprof.renderers import quantities, step_time
+from sdprof.renderers import step_time
 from sdprof.renderers.html.svg import Attribute, drawing, element, line, percent
 
 HEIGHT = 26

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sdprof import quantities
 from sdprof.comparison.verdict import as_text
 from sdprof.model import Interval
-from sdprof.renderers import quantities
 
 
 @pytest.mark.parametrize(

@@ -77,25 +77,32 @@ def _guarded(source: ModuleSource, call: ast.Call, enabled: str) -> Replacement:
     """``if flag: … F.apply(…) else: f(…)``, and ``if not flag: return f(…)`` in front of it."""
     statement: ast.stmt = statement_of(source, call)
     parent = source.parents[statement]
-    if isinstance(parent, ast.If) and statement in parent.body and parent.orelse:
+    passed = {ast.dump(each) for each in (*call.args, *(keyword.value for keyword in call.keywords))}
+    if isinstance(parent, ast.If) and statement in parent.body and _calls_one_of(passed, parent.orelse):
         start, end = source.span(parent.test)
         return Replacement(start=start, end=end, text=f"{_operand(source, parent.test)} and {enabled}")
     if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
         before = parent.body[: parent.body.index(statement)]
-        guards = [each for each in before if isinstance(each, ast.If) and _calls_directly(each)]
+        guards = [each for each in before if isinstance(each, ast.If) and _calls_directly(each, passed)]
         if guards:
             test = guards[-1].test
             start, end = source.span(test)
             return Replacement(start=start, end=end, text=f"{_operand(source, test)} or not {enabled}")
-    raise DeclinedError("There is no branch beside it that calls the function itself")
+    raise DeclinedError("There is no branch beside it that calls the very function that it is given")
 
 
-def _calls_directly(guard: ast.If) -> bool:
+def _calls_one_of(passed: set[str], branch: list[ast.stmt]) -> bool:
+    """Whether a branch calls what the autograd function is given: any other is another way to compute, not without it."""
+    calls = (node for statement in branch for node in ast.walk(statement) if isinstance(node, ast.Call))
+    return any(ast.dump(node.func) in passed for node in calls)
+
+
+def _calls_directly(guard: ast.If, passed: set[str]) -> bool:
     """``if not flag: return function(*inputs)``."""
     if len(guard.body) != 1 or guard.orelse or not isinstance(guard.body[0], ast.Return):
         return False
-    returned = guard.body[0].value
-    return isinstance(returned, ast.Call) and isinstance(guard.test, ast.UnaryOp) and isinstance(guard.test.op, ast.Not)
+    negated = isinstance(guard.test, ast.UnaryOp) and isinstance(guard.test.op, ast.Not)
+    return negated and isinstance(guard.body[0].value, ast.Call) and _calls_one_of(passed, guard.body)
 
 
 def _operand(source: ModuleSource, test: ast.expr) -> str:

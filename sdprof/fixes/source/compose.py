@@ -54,21 +54,21 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
     """Apply edits in the order given; the earlier one wins where two change the same text in different ways.
 
     Two edits that make the very same replacement share it. An insertion at a place where another one inserts goes
-    behind it. Helper functions and imports are added once.
+    behind it. Imports are added once; so are helper functions, in front of the first function that uses them.
     """
     applied: list[Edit] = []
     conflicts: list[Conflict] = []
     taken: list[Replacement] = []
     for edit in edits:
         new = [replacement for replacement in dict.fromkeys(edit.replacements) if replacement not in taken]
-        reason = _clash(new, taken) or _broken(source, [*taken, *new])
+        reason = _clash(new, taken) or _taken_names(source, edit) or _broken(source, [*taken, *new])
         if reason:
             conflicts.append(Conflict(edit=edit, reason=reason))
         else:
             taken += new
             applied.append(edit)
     taken += _imports(source, _unique(name for edit in applied for name in edit.imports))
-    taken += _helpers(source, _unique(name for edit in applied for name in edit.helpers))
+    taken += _helpers(source, applied)
     return Composed(
         text=_replaced(source.text, taken),
         applied=tuple(applied),
@@ -119,10 +119,49 @@ def _imports(source: ModuleSource, imports: Sequence[str]) -> list[Replacement]:
     return [Replacement(start=place, end=place, text=f"{name}\n") for name in imports if name not in present]
 
 
-def _helpers(source: ModuleSource, helpers: Sequence[str]) -> list[Replacement]:
-    place = len(source.text)
-    gap = "" if source.text.endswith("\n") or not helpers else "\n"
-    return [Replacement(start=place, end=place, text=f"{gap}\n\n{HELPERS[name].strip()}\n") for name in helpers]
+def _taken_names(source: ModuleSource, edit: Edit) -> str:
+    """Why a helper cannot have its name: something else of the file has it."""
+    for name in edit.helpers:
+        if name in _top_level_names(source) and not _has(source, name):
+            return f"The file has a {name} of its own"
+    return ""
+
+
+def _has(source: ModuleSource, helper: str) -> bool:
+    """Whether the file has this very helper, from an earlier patch."""
+    written = {ast.dump(node) for node in source.tree.body}
+    return all(ast.dump(node) in written for node in ast.parse(HELPERS[helper]).body)
+
+
+def _top_level_names(source: ModuleSource) -> set[str]:
+    nodes = [node for node in ast.walk(source.tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return {node.id for node in nodes} | {node.name for node in source.tree.body if isinstance(node, definitions)}
+
+
+def _helpers(source: ModuleSource, edits: Sequence[Edit]) -> list[Replacement]:
+    """Each in front of the first top-level statement that uses it: a script may run before its end is reached."""
+    added = []
+    for name in _unique(name for edit in edits for name in edit.helpers):
+        if _has(source, name):
+            continue
+        first = min(each.start for edit in edits if name in edit.helpers for each in edit.replacements)
+        place = _in_front_of_statement(source, first)
+        added.append(Replacement(start=place, end=place, text=f"{HELPERS[name].strip()}\n\n\n"))
+    return added
+
+
+def _in_front_of_statement(source: ModuleSource, offset: int) -> int:
+    """Where the top-level statement at an offset begins, its decorators and the comments right above it included."""
+    lines = source.text.splitlines()
+    for node in source.tree.body:
+        if source.span(node)[1] < offset:
+            continue
+        line = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
+        while line > 1 and lines[line - 2].startswith("#"):
+            line -= 1
+        return source.line_start(line)
+    return len(source.text)
 
 
 def _unique(names: Iterable[str]) -> list[str]:

@@ -1,7 +1,8 @@
-"""Functions that an edit may add to the end of the user's module, where no plainer code does it.
+"""Functions that an edit may add to the user's module, in front of the first one that uses them.
 
-They are written to be read and kept: each stands alone, imports what it needs, and falls back to what the code did
-before where it cannot be sure. An event inside a helper belongs to the expression that calls it.
+They come where no plainer code does it. They are written to be read and kept: each stands alone, imports what it needs,
+and falls back to what the code did before where it cannot be sure. An event inside a helper belongs to the expression
+that calls it.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,6 +75,51 @@ def test_imports_and_helpers_come_once() -> None:
     assert composed.text.count("def _on_host") == 1
     assert composed.text.startswith('"""Doc."""\n\nimport math\nimport torch\n')
     ast.parse(composed.text)
+
+
+SCRIPT = """import torch
+
+
+def unrelated():
+    pass
+
+
+# What the loop reads.
+@torch.no_grad()
+def sample(table):
+    return float(table[0])
+
+
+if __name__ == "__main__":
+    print(sample(torch.ones(2)))
+"""
+
+
+def reading(text: str, old: str = "table[0]") -> Edit:
+    start = text.index(old)
+    return msgspec.structs.replace(
+        edit(helpers=("_on_host",)),
+        replacements=(Replacement(start=start, end=start + len(old), text=f"_on_host({old})"),),
+    )
+
+
+def test_a_helper_is_defined_before_a_script_runs_what_uses_it(capsys: pytest.CaptureFixture[str]) -> None:
+    text = compose(ModuleSource("x.py", SCRIPT), [reading(SCRIPT)]).text
+    assert text.index("def unrelated") < text.index("def _on_host") < text.index("# What the loop reads.\n@torch")
+    exec(compile(text, "x.py", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out == "1.0\n"
+
+
+def test_a_helper_of_an_earlier_patch_is_used_again_and_another_of_its_name_is_a_conflict() -> None:
+    once = compose(ModuleSource("x.py", SCRIPT), [reading(SCRIPT)]).text
+    more = once.replace("    pass", "    return torch.ones(1)[0]")
+    twice = compose(ModuleSource("x.py", more), [reading(more, "torch.ones(1)[0]")])
+    assert twice.text.count("def _on_host") == 1
+    assert not twice.conflicts
+    own = SCRIPT.replace("unrelated", "_on_host")
+    refused = compose(ModuleSource("x.py", own), [reading(own)])
+    assert refused.text == own
+    assert [each.reason for each in refused.conflicts] == ["The file has a _on_host of its own"]
 
 
 @given(st.lists(st.sampled_from([("one", "1"), ("two", "22222\n  "), ("three", ""), ("four", "(4)")]), unique=True))

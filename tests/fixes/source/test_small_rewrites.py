@@ -96,6 +96,14 @@ def test_checkpointing_is_guarded_in_each_of_its_forms() -> None:
     assert f"return ({call} if torch.is_grad_enabled() else self.block(x))" in changed
 
 
+def test_another_way_to_compute_is_no_way_past_checkpointing() -> None:
+    """A fused function beside its reference: both give the same, and inference wants the fast one."""
+    text = (
+        "def f(x, fast):\n    if fast:\n        y = Fused.apply(x)\n    else:\n        y = reference(x)\n    return y\n"
+    )
+    assert "very function" in str(after("bypass-checkpoint", text, "Fused.apply(x)", op="autograd::Fused"))
+
+
 def test_checkpointing_without_a_way_past_it_is_left_alone() -> None:
     said = after("bypass-checkpoint", "def f(x):\n    return R.apply(g, x)\n", "R.apply(g, x)", op="autograd::R")
     assert "no branch beside it" in said

@@ -92,7 +92,7 @@ def _guarded(source: ModuleSource, call: ast.Call, enabled: str) -> Replacement:
 
 
 def _calls_one_of(passed: set[str], branch: list[ast.stmt]) -> bool:
-    """Whether a branch calls what the autograd function is given: any other is another way to compute, not without it."""
+    """Whether a branch calls what the autograd function is given: any other is another way to compute."""
     calls = (node for statement in branch for node in ast.walk(statement) if isinstance(node, ast.Call))
     return any(ast.dump(node.func) in passed for node in calls)
 

@@ -13,6 +13,7 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
+from sdprof.fixes.source.reading.guards import unless_none
 from sdprof.fixes.source.reading.host_trees import FACTORIES, PURE, RANDOM
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
 from sdprof.fixes.source.reading.moves import Move, move_of
@@ -56,7 +57,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     edits: list[Edit] = []
     loop = frame.loop_around(node)
     if loop is not None and is_invariant(node, loop) and _is_repeatable(source, node):
-        edits.append(_hoisted(site, source, node, loop))
+        edits += _hoisted(site, source, node, loop)
     if last_name(node.func) in ("to", "cuda", "type_as"):
         move = move_of(source, node, frame.values)
         if isinstance(move.host, ast.Attribute) and _only_moved(source, move.host) and not move.converts:
@@ -105,7 +106,7 @@ def _is_repeatable(source: ModuleSource, node: ast.expr) -> bool:
     return True
 
 
-def _hoisted(site: SiteEvidence, source: ModuleSource, node: ast.Call, loop: LoopStatement) -> Edit:
+def _hoisted(site: SiteEvidence, source: ModuleSource, node: ast.Call, loop: LoopStatement) -> list[Edit]:
     statement = statement_of(source, node)
     scope = scope_of(source, node)
     said = "It is copied once, before the loop."
@@ -128,13 +129,15 @@ def _hoisted(site: SiteEvidence, source: ModuleSource, node: ast.Call, loop: Loo
                 Replacement(start=start, end=end, text=""),
             ]
             if len(loop.body) > 1:
-                return _edit(site, source, moved, said)
+                return [_edit(site, source, moved, said)]
+    copied = unless_none(source, node, loop, scope)
+    if copied is None:
+        return []
     name = _name_for(source, node, scope)
     text = name if is_only_read(source, node) or _is_indexed(source, node) else f"{name}.clone()"
     start, end = source.span(node)
-    code = " ".join(source.code(node).split())
-    changes = [before_loop(source, loop, f"{name} = {code}"), Replacement(start=start, end=end, text=text)]
-    return _edit(site, source, changes, said)
+    changes = [before_loop(source, loop, f"{name} = {copied}"), Replacement(start=start, end=end, text=text)]
+    return [_edit(site, source, changes, said)]
 
 
 def _outdented(source: ModuleSource, statement: ast.stmt, loop: LoopStatement) -> str:

@@ -60,9 +60,9 @@ def statement_of(source: ModuleSource, node: ast.AST) -> ast.stmt:
     return node
 
 
-def around(source: ModuleSource, node: ast.AST, scope: Scope) -> Iterator[ast.AST]:
-    """The nodes around one, from the innermost out, up to its scope."""
-    while node is not scope and node in source.parents:
+def around(source: ModuleSource, node: ast.AST, outermost: ast.AST) -> Iterator[ast.AST]:
+    """The nodes around one, from the innermost out, up to its scope or another node around it."""
+    while node is not outermost and node in source.parents:
         node = source.parents[node]
         yield node
 

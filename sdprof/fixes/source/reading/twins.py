@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 
 from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.guards import table_unless_none
 from sdprof.fixes.source.reading.host_copy import HostCopy, host_name
 from sdprof.fixes.source.reading.loop_variables import of_loop_variable
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
@@ -51,9 +52,11 @@ def _of_table(frame: Frame, node: ast.expr, loop: LoopStatement, scope: Scope) -
     name = host_name(scope, node)
     if name is None:
         return None
-    code = frame.source.code(node)
-    hoisted = before_loop(frame.source, loop, f"{name} = {code}.cpu()")
-    return HostCopy(frame.source.path, [hoisted], name, said=f"{code} is read once, before the loop.")
+    copy = table_unless_none(frame.source, node, loop, scope)
+    if copy is None:
+        return None
+    said = f"{frame.source.code(node)} is read once, before the loop."
+    return HostCopy(frame.source.path, [before_loop(frame.source, loop, f"{name} = {copy}")], name, said=said)
 
 
 def _of_entry(frame: Frame, node: ast.Subscript, loop: LoopStatement, scope: Scope) -> HostCopy | None:

@@ -1,0 +1,141 @@
+"""What decides whether an expression of a loop is evaluated at all: in front of the loop it has to decide it as well.
+
+The run that was watched took one way. Another caller may hand over None, and never come to the expression.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.loops import LoopStatement
+from sdprof.fixes.source.reading.names import COMPREHENSIONS, Scope, around, bindings, dotted, within
+
+TYPE_TESTS = frozenset({"isinstance", "hasattr", "callable", "is_tensor", "getattr", "type"})
+
+
+def unless_none(source: ModuleSource, node: ast.expr, loop: LoopStatement, scope: Scope) -> str | None:
+    """The text of an expression for use in front of the loop; None where that could fail when the loop does not.
+
+    ``mask.to(device)`` under ``if mask is not None`` becomes ``mask.to(device) if mask is not None else None``.
+    """
+    code = " ".join(source.code(node).split())
+    tests = list(_tests_between(source, node, loop))
+    if not tests:
+        return code
+    owners = _owners(node)
+    if any(
+        not _is_always_bound(source, scope, name.split(".")[0], loop) or _type_is_asked(tests, name) for name in owners
+    ):
+        return None
+    optional = [name for name in owners if may_be_none(scope, name)]
+    return f"{code} if {' and '.join(f'{name} is not None' for name in optional)} else None" if optional else code
+
+
+def table_unless_none(source: ModuleSource, table: ast.expr, loop: LoopStatement, scope: Scope) -> str | None:
+    """``table.cpu()`` for use in front of the loop, the same text for every reader of the table in this scope.
+
+    None where it could fail when the loop does not.
+    """
+    code, name = source.code(table), dotted(table)
+    tests = list(_tests_between(source, table, loop))
+    if (
+        name is not None
+        and tests
+        and (not _is_always_bound(source, scope, name.split(".")[0], loop) or _type_is_asked(tests, name))
+    ):
+        return None
+    return f"{code}.cpu() if {code} is not None else None" if name and may_be_none(scope, name) else f"{code}.cpu()"
+
+
+def may_be_none(scope: Scope, name: str) -> bool:
+    """Whether the text of a function allows for None: a default, an annotation, or a comparison with it."""
+    if not isinstance(scope, ast.Module):
+        given = scope.args
+        positional = [*given.posonlyargs, *given.args]
+        defaults = [None] * (len(positional) - len(given.defaults)) + list(given.defaults)
+        for each, default in [
+            *zip(positional, defaults, strict=True),
+            *zip(given.kwonlyargs, given.kw_defaults, strict=True),
+        ]:
+            if each.arg == name:
+                annotated = ast.unparse(each.annotation) if each.annotation else ""
+                if _is_none(default) or "Optional" in annotated or "None" in annotated:
+                    return True
+    return any(
+        isinstance(each, ast.Compare)
+        and isinstance(each.ops[0], ast.Is | ast.IsNot)
+        and _is_none(each.comparators[0])
+        and dotted(each.left) == name
+        for each in within(scope)
+    )
+
+
+def _is_none(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _tests_between(source: ModuleSource, node: ast.AST, loop: LoopStatement) -> Iterator[ast.AST]:
+    """What is asked between the head of the loop and the expression, the innermost first."""
+    inner = node
+    for outer in around(source, node, loop):
+        if isinstance(outer, ast.If | ast.IfExp) and inner is not outer.test:
+            yield outer.test
+        elif isinstance(outer, ast.BoolOp) and inner is not outer.values[0]:
+            yield from outer.values[: outer.values.index(inner)] if inner in outer.values else outer.values
+        elif isinstance(outer, ast.Try | ast.Match | ast.ExceptHandler | ast.match_case):
+            yield outer
+        elif isinstance(outer, COMPREHENSIONS):
+            yield from (test for each in outer.generators for test in each.ifs if test is not inner)
+        if outer is loop:
+            yield from _ways_out(loop.body, inner)
+            return
+        for body in (getattr(outer, part, None) for part in ("body", "orelse")):
+            if isinstance(body, list):
+                yield from _ways_out(body, inner)
+        inner = outer
+
+
+def _ways_out(body: list[ast.stmt], statement: ast.AST) -> Iterator[ast.AST]:
+    """Tests of the statements before one that may leave the iteration: ``if mask is None: continue``."""
+    if statement not in body:
+        return
+    for each in body[: body.index(statement)]:
+        if isinstance(each, ast.If) and isinstance(each.body[-1], ast.Continue | ast.Break | ast.Return):
+            yield each.test
+
+
+def _owners(node: ast.expr) -> list[str]:
+    """Names that the expression uses the value of: of which it takes an attribute, an entry, or a sum."""
+    found: dict[str, None] = {}
+    for each in ast.walk(node):
+        used: list[ast.expr] = []
+        if isinstance(each, ast.Attribute | ast.Subscript):
+            used = [each.value]
+        elif isinstance(each, ast.BinOp):
+            used = [each.left, each.right]
+        elif isinstance(each, ast.UnaryOp):
+            used = [each.operand]
+        for name in filter(None, map(dotted, used)):
+            found[name] = None
+    return list(found)
+
+
+def _is_always_bound(source: ModuleSource, scope: Scope, name: str, loop: LoopStatement) -> bool:
+    """Whether a name has a value wherever the loop begins; names of the module and of libraries have one."""
+    bound = bindings(scope, name)
+    above = [loop, *around(source, loop, scope)]
+    beside = [each for outer in above for each in ast.iter_child_nodes(outer)] + above
+    return not bound or any(each.kind == "parameter" or each.node in beside for each in bound)
+
+
+def _type_is_asked(tests: list[ast.AST], name: str) -> bool:
+    """``isinstance(mask, Tensor)``: where the answer is no, the expression may mean nothing."""
+    return any(
+        isinstance(each, ast.Call)
+        and (dotted(each.func) or "").split(".")[-1] in TYPE_TESTS
+        and any(dotted(argument) == name for argument in each.args)
+        for test in tests
+        for each in ast.walk(test)
+    )

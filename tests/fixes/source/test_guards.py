@@ -1,0 +1,89 @@
+"""What stands in front of a loop must not fail where the loop itself never comes to it."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+
+import pytest
+
+from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.guards import table_unless_none, unless_none
+from sdprof.fixes.source.reading.loops import LoopStatement
+from sdprof.fixes.source.reading.names import Scope, scope_of
+
+
+def found(text: str, expression: str) -> tuple[ModuleSource, ast.expr, LoopStatement, Scope]:
+    source = ModuleSource("x.py", textwrap.dedent(text))
+    nodes = list(ast.walk(source.tree))
+    node = next(each for each in nodes if isinstance(each, ast.expr) and source.code(each) == expression)
+    loop = next(each for each in nodes if isinstance(each, LoopStatement))
+    return source, node, loop, scope_of(source, node)
+
+
+def hoisted(text: str) -> str | None:
+    return unless_none(*found(text, "mask.to(device)"))
+
+
+def test_what_each_step_evaluates_stands_as_it_is() -> None:
+    text = "def f(x, mask, device=None):\n    for t in ts:\n        x = x * mask.to(device)\n"
+    assert hoisted(text) == "mask.to(device)"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if mask is not None:\n            x = x * mask.to(device)",
+        "x = x * mask.to(device) if mask is not None else x",
+        "x = mask is not None and x * mask.to(device)",
+        "if mask is None:\n            continue\n        x = x * mask.to(device)",
+    ],
+)
+@pytest.mark.parametrize("parameters", ["x, mask=None", "x, mask: Tensor | None", "x, mask"])
+def test_what_may_be_none_is_asked_again(parameters: str, body: str) -> None:
+    text = f"def f({parameters}, device=None):\n    for t in ts:\n        {body}\n"
+    assert hoisted(text) == "mask.to(device) if mask is not None else None"
+
+
+def test_a_branch_that_says_nothing_of_the_name_leaves_it_as_it_is() -> None:
+    text = "def f(x, mask, device):\n    for t in ts:\n        if t > 0:\n            x = x * mask.to(device)\n"
+    assert hoisted(text) == "mask.to(device)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # bound on one way alone
+        """
+        def f(x, on):
+            if on:
+                mask = g()
+            for t in ts:
+                if on:
+                    x = x * mask.to(device)
+        """,
+        # of another type on the other way
+        """
+        def f(x, mask):
+            for t in ts:
+                if isinstance(mask, Tensor):
+                    x = x * mask.to(device)
+        """,
+    ],
+)
+def test_what_may_mean_nothing_before_the_loop_is_left_there(text: str) -> None:
+    assert hoisted(text) is None
+
+
+def test_readers_of_one_table_share_one_copy() -> None:
+    text = """
+        def f(x, sigmas=None):
+            for i in range(3):
+                y = sigmas[i]
+                if sigmas is not None and i > 0:
+                    y = sigmas[i - 1]
+        """
+    source, _, loop, scope = found(text, "sigmas[i]")
+    nodes = [each for each in ast.walk(source.tree) if isinstance(each, ast.Subscript)]
+    copies = {table_unless_none(source, each.value, loop, scope) for each in nodes}
+    assert copies == {"sigmas.cpu() if sigmas is not None else None"}

@@ -10,7 +10,7 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument
 from sdprof.fixes.source.reading.names import last_name
-from sdprof.fixes.source.reading.seen import Values, device_of, is_tensor
+from sdprof.fixes.source.reading.seen import Values, device_of, is_tensor, value_of
 from sdprof.fixes.source.reading.stacking import stacked
 from sdprof.fixes.source.reading.tensor_calls import (
     DEFAULT_DTYPE,
@@ -141,6 +141,11 @@ def _chosen(source: ModuleSource, call: ast.Call, values: Values) -> tuple[tuple
         raise DeclinedError("More than two values are compared")
     if any(is_tensor(each, values, "cuda") is not True for each in call.args):
         raise DeclinedError("It was not seen that both values are tensors on the device")
+    seen = [value_of(each, values) for each in call.args]
+    if len({(each.dtype, each.shape) for each in seen if each is not None}) > 1:
+        raise DeclinedError(
+            "The two differ in type or shape: one of them is chosen as it is, and both would be converted"
+        )
     name = CHOICES[last_name(call.func)]
     arguments = ", ".join(source.code(each) for each in call.args)
     return (

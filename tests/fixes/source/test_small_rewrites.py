@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from sdprof.fixes.source.registry import rewrite_module
 from sdprof.model import SeenValue
 from tests.fixes.source.by_hand import rewritten, site_at, tensor
 
@@ -293,3 +294,22 @@ def test_an_index_that_is_brought_to_a_table_on_the_host_stays(code: str, expect
         values={"a": tensor("cpu", "float32", 10), "b": tensor("cuda", "float32", 10), "t": tensor("cuda", "int64", 2)},
     )
     assert expected in said
+
+
+def test_the_smaller_of_two_is_chosen_on_the_device_only_among_equals() -> None:
+    text = "import torch\n\ndef f(t, u):\n    return min(t, u)\n"
+    alike = {"t": tensor("cuda", "float32"), "u": tensor("cuda", "float32")}
+    read = {"kind": "SYNC", "op": "aten::_local_scalar_dense", "shape": ()}
+    assert "torch.minimum(t, u)" in after("keep-scalar-on-device", text, "min(t, u)", values=alike, **read)
+    for other in (tensor("cuda", "float64"), tensor("cuda", "float32", 1)):
+        values = {**alike, "u": other}
+        assert "differ in type or shape" in after("keep-scalar-on-device", text, "min(t, u)", values=values, **read)
+
+
+@pytest.mark.parametrize(("step", "exact"), [("2", True), ("dt", False), ("0.5", False)])
+def test_counting_in_steps_that_may_be_fractions_is_arithmetic(step: str, exact: bool) -> None:
+    code = f"torch.arange(0, n, {step}).to(x.device)"
+    text = f"import torch\n\ndef f(x, n, dt):\n    return x + {code}\n"
+    site, sources = site_at(text, code, kind="H2D", op="aten::_to_copy", values={"x": tensor("cuda", "float32", 4)})
+    numerics = {edit.numerics for edit in rewrite_module("create-on-device").rewrite(site, sources)}
+    assert numerics == {"exact" if exact else "rounding"}

@@ -213,7 +213,9 @@ def _is_constant(source: ModuleSource, node: ast.expr) -> bool:
 
 
 def _has_fractions(call: ast.Call) -> bool:
-    dtype = keyword(call, "dtype")
+    dtype, steps = keyword(call, "dtype"), [*call.args[2:3], *filter(None, [keyword(call, "step")])]
+    if any(not (isinstance(each, ast.Constant) and isinstance(each.value, int)) for each in steps):
+        return True  # a step that has a name may be a fraction
     return any(isinstance(each, ast.Constant) and isinstance(each.value, float) for each in call.args) or (
         dtype is not None and last_name(dtype).startswith(("float", "half", "double", "bfloat"))
     )

@@ -87,16 +87,6 @@ def with_series(machine: BenchFile, series: Series) -> BenchFile:
     return msgspec.structs.replace(machine, series=tuple(kept))
 
 
-def after_earlier(earlier: BenchFile, machine: BenchFile) -> BenchFile:
-    """What came from a machine now, behind the series that its file holds already; no round is ever taken back."""
-    joined = msgspec.structs.replace(machine, series=earlier.series)
-    for series in machine.series:
-        kept = next((e for e in earlier.series if (e.settings, e.started) == (series.settings, series.started)), None)
-        if kept is None or series.rounds_done >= kept.rounds_done:
-            joined = with_series(joined, series)
-    return joined
-
-
 def unfinished(machine: BenchFile, wanted: Series) -> Series | None:
     """The latest series of the same settings that lacks rounds."""
     for each in reversed(machine.series):

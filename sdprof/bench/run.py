@@ -105,9 +105,8 @@ def _begun(order: BenchOrder, settings: BenchSettings, environment: Environment,
 
 
 def _versions(series: Series) -> str:
-    seen = series.environment
-    computing = f"PyTorch {seen.torch} in {seen.threads} threads" if seen is not None else "an unknown PyTorch"
-    return f"sdprof {series.sdprof_version} with {computing}"
+    torch = series.environment.torch if series.environment is not None else "unknown"
+    return f"sdprof {series.sdprof_version} with PyTorch {torch}"
 
 
 def _measure(
@@ -128,38 +127,18 @@ def _measure(
                 raise BenchFailedError(f"No configuration could be had here: {entries[0].not_available}")
             progress.advance("the reference again")
             again = next(each for each in order.taking_part.configurations if each.id == reference)
-            control = competitors.admit(again, CONTROL_ENTRY)
-        now = msgspec.structs.replace(
+            competitors.admit(again, CONTROL_ENTRY)
+        series = msgspec.structs.replace(
             series,
             entries=_judged(entries, competitors, reference) if order.taking_part.one_result else tuple(entries),
-            control_not_available=control.not_available,
             fresh_workers=competitors.fresh_workers,
         )
-        if series.rounds_done:
-            _require_alike(series, now)
-        series = now
         device = str(entries[0].settings.get("device") or settings.device)
         with stage(progress, f"{title}: rounds", order.rounds - series.rounds_done):
             for round_index in range(series.rounds_done, order.rounds):
                 series = _round(series, competitors, round_index, device)
                 progress.advance(f"round {round_index + 1} of {order.rounds}")
                 yield series
-
-
-def _require_alike(begun: Series, now: Series) -> None:
-    """Rounds of other competitors, or of workers that are warm in one part alone, say nothing together."""
-    changed = [
-        f"{then.configuration.id} {'can no longer' if then.not_available == '' else 'could not'} be had"
-        for then, entry in zip(begun.entries, now.entries, strict=True)
-        if bool(then.not_available) != bool(entry.not_available)
-    ]
-    if begun.fresh_workers != now.fresh_workers:
-        changed.append(f"its runs were in {'workers of their own' if begun.fresh_workers else 'warm workers'}")
-    if changed:
-        raise BenchFailedError(
-            f"Batch size {begun.settings.batch_size} was begun otherwise ({'; '.join(changed)}), so its rounds cannot "
-            "be continued; leave --resume away to measure it anew."
-        )
 
 
 def _round(series: Series, competitors: Competitors, round_index: int, device: str) -> Series:

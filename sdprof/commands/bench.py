@@ -101,8 +101,7 @@ def run(
     except (BenchFailedError, RunFolderError) as error:
         end(str(error), FAILED)
     except KeyboardInterrupt:
-        again = "" if ray is not None else "; the same call with --resume goes on"
-        end(f"Interrupted. All finished rounds are kept in {folder}{again}.", FAILED)
+        end(f"Interrupted. All finished rounds are kept in {folder}; the same call with --resume goes on.", FAILED)
     typer.echo(markdown.render(machine))
     typer.echo(f"Written: {', '.join(str(each) for each in (file, *written))}")
 
@@ -110,7 +109,7 @@ def run(
 def _on_cluster(address: str, order: BenchOrder, folder: Path) -> None:
     """One file for each kind of accelerator, written after every round, and the merged table."""
     from sdprof.bench.cluster import bench_everywhere
-    from sdprof.bench.machine_file import after_earlier, named_file, read_bench, write_bench
+    from sdprof.bench.machine_file import named_file, write_bench
     from sdprof.bench.on_ray import RayCluster, RayUnavailableError
     from sdprof.bench.publish import publish
     from sdprof.renderers.bench import merged
@@ -125,15 +124,11 @@ def _on_cluster(address: str, order: BenchOrder, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     longest = order.timeout_seconds * (1 + len(order.taking_part.configurations))
     latest = {}
-    for accelerator, state in bench_everywhere(cluster, silence_seconds=longest):
-        file = named_file(accelerator, folder)
-        machine = after_earlier(read_bench(file), state) if file.exists() else state
+    for accelerator, machine in bench_everywhere(cluster, silence_seconds=longest):
         latest[accelerator] = machine
-        write_bench(machine, file)
+        write_bench(machine, named_file(accelerator, folder))
         done = ", ".join(f"batch size {each.settings.batch_size}: {each.rounds_done}" for each in machine.series)
         typer.echo(f"{accelerator}: {machine.lost or 'rounds, ' + done}", err=True)
-    if not latest:
-        end(f"The Ray cluster at {address} has no machine with a processor to compute with.", FAILED)
     for accelerator, machine in latest.items():
         publish(machine, named_file(accelerator, folder))
     text = merged.render(list(latest.values()))

@@ -139,8 +139,6 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     conditions: tuple[RoundConditions, ...] = ()
     fresh_workers: bool = False
     """Whether every turn had a worker of its own: asked for, or because the device could not hold all at once."""
-    control_not_available: str = ""
-    """Why the reference did not run a second time in each round; empty where it did."""
     interruptions: tuple[int, ...] = ()
     """Rounds before which it was continued with new workers."""
     summary: Summary | None = None

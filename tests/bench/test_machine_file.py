@@ -7,15 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sdprof.bench.machine_file import (
-    UnreadableBenchError,
-    after_earlier,
-    file_of,
-    read_bench,
-    unfinished,
-    with_series,
-    write_bench,
-)
+from sdprof.bench.machine_file import UnreadableBenchError, file_of, read_bench, unfinished, with_series, write_bench
 from sdprof.run_folder import RunFolderError
 from tests.bench.made import machine, series
 
@@ -35,18 +27,6 @@ def test_a_series_that_goes_on_takes_its_own_place_and_a_new_one_the_end() -> No
     assert [each.rounds_done for each in with_series(made, longer).series] == [3, 2]
     later = msgspec.structs.replace(first, started="2026-01-02T00:00:00+00:00")
     assert with_series(made, later).series == (first, other, later)
-
-
-def test_what_a_cluster_sends_takes_no_earlier_round_away() -> None:
-    first = series({"A": [2.0] * 3, "B": [1.0] * 3})
-    again = msgspec.structs.replace(series(SECONDS), started="2026-01-02T00:00:00+00:00")
-    shorter = series({"A": [2.0], "B": [1.0]})
-    earlier = machine(first)
-    assert after_earlier(earlier, machine(again)).series == (first, again)
-    assert after_earlier(earlier, machine(shorter)).series == (first,)
-    lost = msgspec.structs.replace(machine(), lost="its only node was lost")
-    kept = after_earlier(earlier, lost)
-    assert (kept.series, kept.lost) == ((first,), "its only node was lost")
 
 
 def test_what_lacks_rounds_is_found_by_its_settings() -> None:

@@ -8,10 +8,9 @@ import pytest
 
 from sdprof import __version__
 from sdprof.bench import run as bench_run
-from sdprof.bench.competitors import Competitors
 from sdprof.bench.configurations import FAMILIES, ConfigurationSet
 from sdprof.bench.machine_file import read_bench
-from sdprof.model.bench import CONTROL_ENTRY, BenchFile, Configuration, Entry
+from sdprof.model.bench import CONTROL_ENTRY, BenchFile, Configuration
 from sdprof.worker.launcher import Launcher
 from tests.command import Command, sentence_of
 
@@ -149,31 +148,6 @@ def test_rounds_of_another_version_are_not_continued(command: Command) -> None:
     done = command(*CALL, "--rounds", "2", "--resume")
     assert done.returncode == 1
     assert "was begun by sdprof 0.0.1" in sentence_of(done)
-
-
-def test_rounds_with_a_competitor_that_is_gone_are_not_continued(command: Command) -> None:
-    assert command(*CALL, "--rounds", "1").returncode == 0
-    (file,) = Path("bench").glob("*.bench.json")
-    before = file.read_text().replace('"not_available": "a thing is not installed here."', '"not_available": ""')
-    file.write_text(before)
-    done = command(*CALL, "--rounds", "2", "--resume")
-    assert done.returncode == 1
-    assert "B can no longer be had" in sentence_of(done)
-    assert file.read_text() == before
-
-
-def test_a_control_that_cannot_be_had_is_said(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    admit = Competitors.admit
-
-    def without_control(self: Competitors, configuration: Configuration, name: str | None = None) -> Entry:
-        if name == CONTROL_ENTRY:
-            return Entry(configuration=configuration, not_available="there was no memory for it.")
-        return admit(self, configuration)
-
-    monkeypatch.setattr(Competitors, "admit", without_control)
-    done = command(*CALL, "--rounds", "1")
-    assert done.returncode == 0
-    assert "not available: there was no memory for it." in done.stdout
 
 
 def test_files_are_merged_by_the_command(command: Command) -> None:

@@ -46,26 +46,7 @@ def text_rows(machine: BenchFile, series: Series) -> tuple[TextRow, ...]:
                 note=f"what {CONTROL_ENTRY.split()[0]} differs from itself by is no improvement",
             )
         )
-    elif series.summary is not None and reference is not None:
-        lines.append(_no_control(series, reference))
     return tuple(lines)
-
-
-def _no_control(series: Series, reference: str) -> TextRow:
-    """The control's row where nothing can be said of it: the verdicts beside it rest on less."""
-    missing = series.control_not_available
-    return TextRow(
-        id="A/A",
-        label=f"{reference} again, in a second worker",
-        seconds=UNKNOWN,
-        improvement=UNKNOWN,
-        verdict="not available" if missing else "too few rounds",
-        rounds=UNKNOWN if missing else str(series.rounds_done),
-        first_run=UNKNOWN,
-        parity=UNKNOWN,
-        published=UNKNOWN,
-        note=f"not available: {missing}" if missing else "too few rounds to compare it with itself",
-    )
 
 
 def series_title(series: Series) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from safetensors.numpy import load_file
 import sdprof
 from sdprof.bench.competitors import Competitors
 from sdprof.bench.conditions import look
-from sdprof.bench.machine_file import file_of, machine_of, read_bench, unfinished, with_series, write_bench
+from sdprof.bench.machine_file import change_bench, file_of, machine_of, read_bench, unfinished, with_series
 from sdprof.bench.order import BenchOrder
 from sdprof.comparison.bench_summary import reference_of, summarise
 from sdprof.comparison.parity import coarsest, compare_outputs
@@ -69,10 +70,23 @@ def bench_rounds(order: BenchOrder, folder: Path, progress: Progress) -> Iterato
                 continue
             with tempfile.TemporaryDirectory(dir=scratch) as apart:
                 for state in _measure(order, series, Path(apart), workers, progress):
-                    machine = with_series(machine, state)
-                    write_bench(machine, file)
+                    machine = change_bench(file, partial(_added, machine, state))
                     yield machine, file
     yield machine, file
+
+
+def _added(known: BenchFile, state: Series, there: BenchFile | None) -> BenchFile:
+    """What is in the file now, with this state of a series.
+
+    :raises BenchFailedError: if the series grew without this bench.
+    """
+    machine = known if there is None else there
+    for each in machine.series:
+        if (each.settings, each.started) == (state.settings, state.started) and each.rounds_done >= state.rounds_done:
+            raise BenchFailedError(
+                f"Another bench goes on with the same rounds of batch size {state.settings.batch_size}; let it end."
+            )
+    return with_series(machine, state)
 
 
 def _begun(order: BenchOrder, settings: BenchSettings, environment: Environment, machine: BenchFile) -> Series | None:

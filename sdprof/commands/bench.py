@@ -107,9 +107,9 @@ def run(
 
 
 def _on_cluster(address: str, order: BenchOrder, folder: Path) -> None:
-    """One file for each kind of accelerator, written after every round, and the merged table."""
+    """One file for each kind of accelerator, added to after every round, and the merged table."""
     from sdprof.bench.cluster import bench_everywhere
-    from sdprof.bench.machine_file import named_file, write_bench
+    from sdprof.bench.cluster_files import ClusterFiles
     from sdprof.bench.on_ray import RayCluster, RayUnavailableError
     from sdprof.bench.publish import publish
     from sdprof.renderers.bench import merged
@@ -121,20 +121,22 @@ def _on_cluster(address: str, order: BenchOrder, folder: Path) -> None:
         cluster = RayCluster(address, order)
     except RayUnavailableError as error:
         end(str(error), FAILED)
+    nodes = cluster.nodes()
+    if not nodes:
+        end(f"The Ray cluster at {address} has no machine alive with a processor to compute with.", FAILED)
+    files = ClusterFiles(folder, (node.accelerator for node in nodes))
     folder.mkdir(parents=True, exist_ok=True)
     longest = order.timeout_seconds * (1 + len(order.taking_part.configurations))
-    latest = {}
     for accelerator, machine in bench_everywhere(cluster, silence_seconds=longest):
-        latest[accelerator] = machine
-        write_bench(machine, named_file(accelerator, folder))
+        files.take(accelerator, machine)
         done = ", ".join(f"batch size {each.settings.batch_size}: {each.rounds_done}" for each in machine.series)
         typer.echo(f"{accelerator}: {machine.lost or 'rounds, ' + done}", err=True)
-    for accelerator, machine in latest.items():
-        publish(machine, named_file(accelerator, folder))
-    text = merged.render(list(latest.values()))
+    for file, machine in files.written():
+        publish(machine, file)
+    text = merged.render([machine for _, machine in files.written()])
     typer.echo(text)
     typer.echo(f"Written: {write_whole(folder / 'merged.md', text.encode())}")
-    if any(machine.lost for machine in latest.values()):
+    if any(machine.lost for _, machine in files.written()):
         end("Not every accelerator came to its end; the table says which did not.", FAILED)
 
 

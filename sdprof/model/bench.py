@@ -161,3 +161,8 @@ class BenchFile(msgspec.Struct, frozen=True, kw_only=True):
     series: tuple[Series, ...] = ()
     lost: str = ""
     """Why nothing more came from this machine; of a cluster's node that was lost."""
+
+    @property
+    def rounds_done(self) -> int:
+        """Whole rounds of all series."""
+        return sum(series.rounds_done for series in self.series)

@@ -9,9 +9,10 @@ import pytest
 from sdprof import __version__
 from sdprof.bench import run as bench_run
 from sdprof.bench.configurations import FAMILIES, ConfigurationSet
-from sdprof.bench.machine_file import read_bench
+from sdprof.bench.machine_file import read_bench, write_bench
 from sdprof.model.bench import CONTROL_ENTRY, BenchFile, Configuration
 from sdprof.worker.launcher import Launcher
+from tests.bench.made import machine, series
 from tests.command import Command, sentence_of
 
 LOOP = Path(__file__).parent.parent / "loops" / "benched.py"
@@ -88,6 +89,39 @@ def test_an_interrupted_bench_goes_on_and_a_new_one_is_appended(
 
     assert command(*CALL, "--batch-size", "1", "--rounds", "1").returncode == 0
     assert [each.rounds_done for each in result().series] == [4, 4, 1]
+
+
+def test_two_benches_of_one_file_keep_each_others_rounds(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def meanwhile(round_index: int, device: str) -> object:
+        if round_index == 0:
+            write_bench(machine(series({"A": [1.0] * 5})), file)
+        return look(round_index, device)
+
+    look = bench_run.look
+    assert command(*CALL, "--rounds", "1").returncode == 0
+    (file,) = Path("bench").glob("*.bench.json")
+    monkeypatch.setattr(bench_run, "look", meanwhile)
+    assert command(*CALL, "--rounds", "2").returncode == 0
+    assert [each.rounds_done for each in result().series] == [5, 2]
+
+
+def test_rounds_that_another_bench_goes_on_with_are_left_to_it(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(round_index: int, device: str) -> object:
+        if round_index == 1:
+            (file,) = Path("bench").glob("*.bench.json")
+            (begun,) = read_bench(file).series
+            further = msgspec.structs.replace(begun, conditions=(*begun.conditions, look(1, device), look(2, device)))
+            write_bench(msgspec.structs.replace(read_bench(file), series=(further,)), file)
+        return look(round_index, device)
+
+    look = bench_run.look
+    monkeypatch.setattr(bench_run, "look", meanwhile)
+    done = command(*CALL, "--rounds", "3")
+    assert done.returncode == 1
+    assert "Another bench goes on with the same rounds" in sentence_of(done)
+    assert result().series[0].rounds_done == 3
 
 
 def test_other_results_are_not_compared_and_only_the_script_takes_batches(

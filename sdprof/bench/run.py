@@ -22,7 +22,7 @@ from sdprof.comparison.rounds import RoundTimes
 from sdprof.comparison.tolerance import ROUNDING_TOLERANCE
 from sdprof.fixes.registry import fix_meta
 from sdprof.model import Environment
-from sdprof.model.bench import CONTROL_ENTRY, BenchFile, BenchSettings, Entry, Series
+from sdprof.model.bench import CONTROL_ENTRY, MATTERING_PACKAGES, BenchFile, BenchSettings, Entry, Series
 from sdprof.run_folder import RunFolderError
 from sdprof.stages.progress import Progress, stage
 from sdprof.target_index import find_target
@@ -119,8 +119,38 @@ def _begun(order: BenchOrder, settings: BenchSettings, environment: Environment,
 
 
 def _versions(series: Series) -> str:
-    torch = series.environment.torch if series.environment is not None else "unknown"
-    return f"sdprof {series.sdprof_version} with PyTorch {torch}"
+    environment = series.environment
+    if environment is None:
+        return f"sdprof {series.sdprof_version} with PyTorch unknown"
+    others = [
+        f"{package} {environment.packages[package]}" if package in environment.packages else f"no {package}"
+        for package in MATTERING_PACKAGES
+    ]
+    return (
+        f"sdprof {series.sdprof_version} with PyTorch {environment.torch}, {environment.threads} threads, "
+        f"{', '.join(others)}"
+    )
+
+
+def _check_as_before(begun: Series, now: Series) -> None:
+    """Rounds are only continued by the same configurations in the same way.
+
+    :raises BenchFailedError: if something is available now that was not then, or the other way round.
+    """
+    then, here = _taking_part(begun), _taking_part(now)
+    if then != here:
+        raise BenchFailedError(
+            f"Batch size {now.settings.batch_size} was begun {then}, and now it would go on {here}, so its rounds "
+            "cannot be continued; leave --resume away to measure it anew."
+        )
+
+
+def _taking_part(series: Series) -> str:
+    ids = [entry.configuration.id for entry in series.entries if not entry.not_available]
+    reference, _ = reference_of(series.entries, series.wanted_reference)
+    control = "without" if series.control_not_available else "with"
+    workers = "a worker for every run" if series.fresh_workers else "a worker for each"
+    return f"with {', '.join(ids)} against {reference} {control} its control, {workers}"
 
 
 def _measure(
@@ -141,12 +171,17 @@ def _measure(
                 raise BenchFailedError(f"No configuration could be had here: {entries[0].not_available}")
             progress.advance("the reference again")
             again = next(each for each in order.taking_part.configurations if each.id == reference)
-            competitors.admit(again, CONTROL_ENTRY)
+            control = competitors.admit(again, CONTROL_ENTRY)
+        begun = series
         series = msgspec.structs.replace(
             series,
+            wanted_reference=order.taking_part.reference,
+            control_not_available=control.not_available,
             entries=_judged(entries, competitors, reference) if order.taking_part.one_result else tuple(entries),
             fresh_workers=competitors.fresh_workers,
         )
+        if begun.rounds_done:
+            _check_as_before(begun, series)
         device = str(entries[0].settings.get("device") or settings.device)
         with stage(progress, f"{title}: rounds", order.rounds - series.rounds_done):
             for round_index in range(series.rounds_done, order.rounds):

@@ -11,6 +11,9 @@ BENCH_SCHEMA_VERSION = 1
 CONTROL_ENTRY = "reference again"
 """The A/A control: the reference once more, in a worker of its own."""
 
+MATTERING_PACKAGES = ("diffusers", "xformers", "openvino")
+"""Beside PyTorch: rounds with one version of these are not continued with another."""
+
 
 class RunTime(msgspec.Struct, frozen=True, kw_only=True):
     """One run of one variant."""
@@ -137,6 +140,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     runs: tuple[RunTime, ...] = ()
     conditions: tuple[RoundConditions, ...] = ()
+    control_not_available: str = ""
+    """Why the reference could not run a second time; empty where it did."""
     fresh_workers: bool = False
     """Whether every turn had a worker of its own: asked for, or because the device could not hold all at once."""
     interruptions: tuple[int, ...] = ()

@@ -70,6 +70,23 @@ def test_markdown(t4: BenchFile) -> None:
     assert row["A/A"][3] == "control"
 
 
+@pytest.mark.parametrize(
+    ("control", "improvement", "note"),
+    [
+        ([1.0] * 3, "too few rounds", "what reference differs"),
+        ([None] * 3, "–", "A/A not available: every round failed"),
+        ([], "–", "A/A not available: no memory"),
+    ],
+)
+def test_a_control_without_an_interval_has_a_row_too(control: list[float | None], improvement: str, note: str) -> None:
+    made = series({"A": [2.0] * 3, "B": [1.0] * 3, CONTROL_ENTRY: control})
+    made = msgspec.structs.replace(made, control_not_available="" if control else "no memory")
+    (row,) = [line for line in markdown.render(machine(made)).splitlines() if line.startswith("| A/A")]
+    assert f"| {improvement} | control | {sum(map(bool, control))} |" in row
+    assert note in row
+    assert note in page.render(machine(made))
+
+
 def test_csv_holds_every_run(t4: BenchFile) -> None:
     rows = list(csv.DictReader(io.StringIO(csv_table.render(t4))))
     assert len(rows) == 24

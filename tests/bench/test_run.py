@@ -8,9 +8,11 @@ import pytest
 
 from sdprof import __version__
 from sdprof.bench import run as bench_run
+from sdprof.bench.competitors import Competitors
 from sdprof.bench.configurations import FAMILIES, ConfigurationSet
 from sdprof.bench.machine_file import read_bench, write_bench
 from sdprof.model.bench import CONTROL_ENTRY, BenchFile, Configuration
+from sdprof.worker.client import WorkerError
 from sdprof.worker.launcher import Launcher
 from tests.bench.made import machine, series
 from tests.command import Command, sentence_of
@@ -182,6 +184,65 @@ def test_rounds_of_another_version_are_not_continued(command: Command) -> None:
     done = command(*CALL, "--rounds", "2", "--resume")
     assert done.returncode == 1
     assert "was begun by sdprof 0.0.1" in sentence_of(done)
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "said"),
+    [
+        ('"threads": ', '"threads": 9', "91 threads"),
+        ('"packages": {', '"packages": { "xformers": "0.0.1",', "xformers 0.0.1"),
+    ],
+)
+def test_rounds_of_other_packages_or_threads_are_not_continued(
+    command: Command, written: str, instead: str, said: str
+) -> None:
+    assert command(*CALL, "--rounds", "1", "--threads", "1").returncode == 0
+    (file,) = Path("bench").glob("*.bench.json")
+    kept, _, environment = file.read_text().partition('"environment": {')
+    file.write_text(kept + '"environment": {' + environment.replace(written, instead, 1))
+    done = command(*CALL, "--rounds", "2", "--resume", "--threads", "1")
+    assert done.returncode == 1
+    assert said in sentence_of(done)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"fresh_workers": True}, "begun with A, C, D against A with its control, a worker for every run, and now"),
+        ({"control_not_available": "no memory"}, "against A without its control"),
+        ({"wanted_reference": "D"}, "against D with its control"),
+        ({"entries": ["B"]}, "begun with A, B, C, D against B"),
+    ],
+)
+def test_rounds_are_not_continued_by_others_or_in_another_way(
+    command: Command, change: dict[str, object], said: str
+) -> None:
+    assert command(*CALL, "--rounds", "1").returncode == 0
+    (file,) = Path("bench").glob("*.bench.json")
+    machine = read_bench(file)
+    (begun,) = machine.series
+    if "entries" in change:
+        change = {"entries": tuple(msgspec.structs.replace(each, not_available="") for each in begun.entries)}
+    write_bench(msgspec.structs.replace(machine, series=(msgspec.structs.replace(begun, **change),)), file)
+    done = command(*CALL, "--rounds", "2", "--resume")
+    assert done.returncode == 1
+    assert said in sentence_of(done)
+    assert result().series[0].rounds_done == 1
+
+
+def test_a_control_that_cannot_start_is_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = Competitors._start
+
+    def failing(self: Competitors, name: str) -> object:
+        if name == CONTROL_ENTRY:
+            raise WorkerError("internal", "there is no memory for it.")
+        return start(self, name)
+
+    monkeypatch.setattr(Competitors, "_start", failing)
+    done = command(*CALL, "--rounds", "1")
+    assert done.returncode == 0
+    assert result().series[0].control_not_available == "there is no memory for it."
+    assert "A/A not available: there is no memory for it." in done.stdout
 
 
 def test_files_are_merged_by_the_command(command: Command) -> None:

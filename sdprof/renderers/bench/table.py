@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sdprof.model import Interval
 from sdprof.model.bench import CONTROL_ENTRY, BenchFile, Entry, Row, Series
 from sdprof.renderers.bench.improvement import improvement_text
 from sdprof.renderers.bench.published import published_gpu, published_seconds
@@ -31,21 +32,8 @@ def text_rows(machine: BenchFile, series: Series) -> tuple[TextRow, ...]:
     rows = {row.id: row for row in series.summary.rows} if series.summary else {}
     reference = series.summary.reference if series.summary else None
     lines = [_row(machine, series, entry, rows.get(entry.configuration.id), reference) for entry in series.entries]
-    if series.summary is not None and series.summary.control is not None:
-        lines.append(
-            TextRow(
-                id="A/A",
-                label=f"{reference} again, in a second worker",
-                seconds=UNKNOWN,
-                improvement=improvement_text(series.summary.control, series.summary.control.rounds),
-                verdict="control",
-                rounds=str(series.summary.control.rounds),
-                first_run=UNKNOWN,
-                parity=UNKNOWN,
-                published=UNKNOWN,
-                note=f"what {CONTROL_ENTRY.split()[0]} differs from itself by is no improvement",
-            )
-        )
+    if series.summary is not None and reference is not None:
+        lines.append(_control_row(series, series.summary.control, reference))
     return tuple(lines)
 
 
@@ -72,6 +60,32 @@ def conditions_text(series: Series) -> str:
     if series.environment is not None:
         parts += [f"PyTorch {series.environment.torch}", f"{series.environment.threads} threads"]
     return ", ".join([*parts, f"sdprof {series.sdprof_version}", series.started])
+
+
+def _control_row(series: Series, control: Interval | None, reference: str) -> TextRow:
+    """The reference against itself, also where it did not come to that."""
+    rounds = sum(run.entry == CONTROL_ENTRY and run.seconds is not None for run in series.runs)
+    failed = sum(run.entry == CONTROL_ENTRY and run.seconds is None for run in series.runs)
+    if rounds:
+        note = f"what {CONTROL_ENTRY.split()[0]} differs from itself by is no improvement"
+    elif failed:
+        note = "A/A not available: every round failed"
+    else:
+        note = f"A/A not available: {series.control_not_available or 'it did not run'}"
+    if rounds and failed:
+        note += f"; failed in {failed} of {failed + rounds} rounds"
+    return TextRow(
+        id="A/A",
+        label=f"{reference} again, in a second worker",
+        seconds=UNKNOWN,
+        improvement=improvement_text(control, rounds),
+        verdict="control",
+        rounds=str(control.rounds if control is not None else rounds),
+        first_run=UNKNOWN,
+        parity=UNKNOWN,
+        published=UNKNOWN,
+        note=note,
+    )
 
 
 def _row(machine: BenchFile, series: Series, entry: Entry, row: Row | None, reference: str | None) -> TextRow:

@@ -21,8 +21,8 @@ from sdprof.comparison.parity import coarsest, compare_outputs
 from sdprof.comparison.rounds import RoundTimes
 from sdprof.comparison.tolerance import ROUNDING_TOLERANCE
 from sdprof.fixes.registry import fix_meta
-from sdprof.model import Environment
-from sdprof.model.bench import CONTROL_ENTRY, MATTERING_PACKAGES, BenchFile, BenchSettings, Entry, Series
+from sdprof.model import Environment, Numerics
+from sdprof.model.bench import CONTROL_ENTRY, MATTERING_PACKAGES, BenchFile, BenchSettings, Configuration, Entry, Series
 from sdprof.run_folder import RunFolderError
 from sdprof.stages.progress import Progress, stage
 from sdprof.target_index import find_target
@@ -172,12 +172,13 @@ def _measure(
             progress.advance("the reference again")
             again = next(each for each in order.taking_part.configurations if each.id == reference)
             control = competitors.admit(again, CONTROL_ENTRY)
+        classed = tuple(_classed(entry, again) for entry in entries)
         begun = series
         series = msgspec.structs.replace(
             series,
             wanted_reference=order.taking_part.reference,
             control_not_available=control.not_available,
-            entries=_judged(entries, competitors, reference) if order.taking_part.one_result else tuple(entries),
+            entries=_judged(classed, competitors, reference) if order.taking_part.one_result else classed,
             fresh_workers=competitors.fresh_workers,
         )
         if begun.rounds_done:
@@ -203,7 +204,15 @@ def _round(series: Series, competitors: Competitors, round_index: int, device: s
     return msgspec.structs.replace(after, summary=summarise(after))
 
 
-def _judged(entries: list[Entry], competitors: Competitors, reference: str) -> tuple[Entry, ...]:
+def _classed(entry: Entry, reference: Configuration) -> Entry:
+    """With the class of its numerics: another target or setting than the reference's may round otherwise."""
+    configuration = entry.configuration
+    own: Numerics = "exact" if configuration == reference else "rounding"
+    fixes = (*configuration.fixes, *configuration.fixes_where_they_help)
+    return msgspec.structs.replace(entry, numerics=coarsest((own, *(fix_meta(fix).numerics for fix in fixes))))
+
+
+def _judged(entries: tuple[Entry, ...], competitors: Competitors, reference: str) -> tuple[Entry, ...]:
     """Every output against the reference's."""
     expected = load_file(competitors.outputs_file(reference))
     judged = []
@@ -215,7 +224,7 @@ def _judged(entries: list[Entry], competitors: Competitors, reference: str) -> t
         parity = compare_outputs(
             expected,
             load_file(competitors.outputs_file(entry.configuration.id)),
-            numerics=coarsest(("rounding", *(fix_meta(fix).numerics for fix in entry.configuration.fixes))),
+            numerics=entry.numerics or "rounding",
             precision=dtype if isinstance(dtype, str) and dtype in ROUNDING_TOLERANCE else None,
         )
         judged.append(msgspec.structs.replace(entry, parity=parity))

@@ -151,7 +151,10 @@ def merge(
     from sdprof.run_folder import RunFolderError, write_whole
 
     try:
-        text = merged.render([read_bench(file) for file in files])
+        machines = [read_bench(file) for file in files]
+        if not merged.has_rounds(machines):
+            end(f"There are no rounds in {', '.join(map(str, files))}: nothing to set side by side.", WRONG_CALL)
+        text = merged.render(machines)
         if out is None:
             typer.echo(text)
         else:

@@ -6,6 +6,7 @@ import msgspec
 
 from sdprof.model.artifacts import Environment
 from sdprof.model.audit import Interval, Parity, Verdict
+from sdprof.model.metadata import Numerics
 
 BENCH_SCHEMA_VERSION = 1
 CONTROL_ENTRY = "reference again"
@@ -80,6 +81,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     first_run_seconds: float | None = None
     """The warm-up, with whatever it compiles: apart from all rounds."""
     peak_memory_bytes: int | None = None
+    numerics: Numerics | None = None
+    """What its fixes and its way to compute may do to the output; None where a bench did not note it."""
     parity: Parity | None = None
     """Its output against that of the first configuration that ran."""
 

@@ -55,6 +55,7 @@ def test_rounds_are_interleaved_and_a_failure_is_marked_where_it_was(command: Co
     assert series.summary.reference == "A"
     assert not entries["D"].parity.passed
     assert entries["C"].parity.passed
+    assert [each.numerics for each in entries.values()] == ["exact", "rounding", "rounding", "rounding"]
     failed = next(row for row in series.summary.rows if row.id == "C")
     assert (failed.rounds, failed.failed) == (2, 1)
     for ending in ("html", "md", "csv"):
@@ -251,6 +252,10 @@ def test_files_are_merged_by_the_command(command: Command) -> None:
     done = command("bench", "merge", file, file)
     assert done.returncode == 0
     assert "| device | batch size 1 | batch size 2 |" in done.stdout
+    write_bench(machine(), Path("empty.bench.json"))
+    done = command("bench", "merge", "empty.bench.json")
+    assert done.returncode == 2
+    assert "There are no rounds in empty.bench.json" in sentence_of(done)
     done = command("bench", "merge", "absent.bench.json")
     assert done.returncode == 2
     assert "cannot be read" in sentence_of(done)

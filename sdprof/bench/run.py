@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -35,21 +35,12 @@ class BenchFailedError(Exception):
     """Nothing could be measured: one sentence that says why."""
 
 
-def run_bench(order: BenchOrder, folder: Path, progress: Progress) -> tuple[BenchFile, Path]:
-    """Run a bench to its end; the machine's file and where it lies.
+def bench_rounds(order: BenchOrder, folder: Path, progress: Progress) -> Generator[tuple[BenchFile, Path], None, None]:
+    """The machine's file after every round, each of which is on the disk by then, however this ends.
 
     :raises BenchFailedError: if no configuration could be had, or there is nothing to go on with.
     :raises UnreadableBenchError: if the machine's file is damaged.
     :raises RunFolderError: if it cannot be written.
-    """
-    *_, last = bench_rounds(order, folder, progress)
-    return last
-
-
-def bench_rounds(order: BenchOrder, folder: Path, progress: Progress) -> Iterator[tuple[BenchFile, Path]]:
-    """The machine's file after every round, each of which is on the disk by then, however this ends.
-
-    :raises: as ``run_bench`` does.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """``sdprof bench --ray`` with a made-up cluster: what it writes, and that it takes nothing away."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -75,6 +76,25 @@ def test_a_cluster_without_a_usable_node_is_told_in_a_sentence(
     assert done.returncode == 1
     assert "no machine alive" in sentence_of(done)
     assert not Path("bench").exists()
+
+
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_an_interrupted_bench_writes_what_came(command: Command, monkeypatch: pytest.MonkeyPatch, rounds: int) -> None:
+    t4 = node("n1", "T4")
+
+    class Interrupted(Scripted):
+        def wait(self, seconds: float) -> Iterator[News]:
+            for count in range(rounds):
+                yield News(t4, state(count + 1, "now"))
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sdprof.bench.on_ray.RayCluster", lambda _address, _order: Interrupted({t4: []}))
+    done = command(*CALL)
+    assert done.returncode == 1
+    assert "begins anew" in sentence_of(done)
+    assert "--resume" not in sentence_of(done)
+    written = {each.name for each in Path("bench").iterdir()}
+    assert written == ({"t4.bench.json", "t4.html", "t4.md", "t4.csv", "merged.md"} if rounds else set())
 
 
 def test_a_damaged_file_is_told_before_anything_runs(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

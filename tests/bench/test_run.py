@@ -11,7 +11,8 @@ from sdprof.bench import run as bench_run
 from sdprof.bench.competitors import Competitors
 from sdprof.bench.configurations import FAMILIES, ConfigurationSet
 from sdprof.bench.machine_file import read_bench, write_bench
-from sdprof.model.bench import CONTROL_ENTRY, BenchFile, Configuration
+from sdprof.bench.run import BenchFailedError
+from sdprof.model.bench import CONTROL_ENTRY, BenchFile, Configuration, Series
 from sdprof.worker.client import WorkerError
 from sdprof.worker.launcher import Launcher
 from tests.bench.made import machine, series
@@ -80,6 +81,9 @@ def test_an_interrupted_bench_goes_on_and_a_new_one_is_appended(
         done = command(*CALL, "--batch-size", "1,2", "--rounds", "4")
     assert done.returncode == 1
     assert "--resume goes on" in sentence_of(done)
+    (table,) = Path("bench").glob("*.md")
+    assert "2 of 4 rounds" in table.read_text()
+    assert [len(list(Path("bench").glob(f"*.{ending}"))) for ending in ("html", "csv")] == [1, 1]
     assert [each.rounds_done for each in result().series] == [2]
     before = result().series[0].runs
 
@@ -161,6 +165,7 @@ def test_workers_that_do_not_fit_beside_each_other_run_one_by_one(
         (("--configs", "five"), "There is no set of configurations of loop 'five'"),
         (("--batch-size", "1;2"), "--batch-size takes whole numbers"),
         (("--batch-size", "2,2"), "--batch-size takes whole numbers"),
+        (("--timeout", "inf"), "--timeout takes a number of seconds"),
         (("--size", "vast"), "There is no size 'vast'"),
         (("--weights", "nowhere.ckpt"), "The checkpoint"),
     ],
@@ -170,6 +175,56 @@ def test_a_wrong_call_is_refused_before_anything_starts(command: Command, words:
     assert done.returncode == 2
     assert said in sentence_of(done)
     assert not Path("bench").exists()
+
+
+@pytest.mark.parametrize(("words", "said"), [((), "begins anew"), (("--resume",), "goes on")])
+def test_an_interruption_before_the_first_round_promises_nothing(
+    command: Command, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    if words:
+        assert command(*CALL, "--rounds", "1").returncode == 0
+
+    def interrupted(_round: int, _device: str) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench_run, "look", interrupted)
+    batch_sizes = ("--batch-size", "1,2") if words else ()
+    done = command(*CALL, *batch_sizes, "--rounds", "1", *words)
+    assert done.returncode == 1
+    assert sentence_of(done) == f"Interrupted before a round was finished; the same call {said}."
+
+
+def test_what_a_failure_leaves_has_its_tables(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(begun: Series, *words: object) -> object:
+        if begun.settings.batch_size == 2:
+            raise BenchFailedError("No configuration could be had here.")
+        return measure(begun, *words)
+
+    measure = bench_run._round
+    monkeypatch.setattr(bench_run, "_round", gone)
+    done = command(*CALL, "--rounds", "1", "--batch-size", "1,2")
+    assert done.returncode == 1
+    assert "No configuration could be had" in sentence_of(done)
+    (table,) = Path("bench").glob("*.md")
+    assert "1 of 1 rounds" in table.read_text()
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**where: object) -> object:
+        raise OSError(28, "No space left on device", str(where["dir"]))
+
+    monkeypatch.setattr("sdprof.bench.run.tempfile.TemporaryDirectory", full)
+    done = command(*CALL)
+    assert done.returncode == 1
+    assert "cannot be used (No space left on device)" in sentence_of(done)
+
+
+def test_options_of_the_bench_before_merge_are_refused(command: Command) -> None:
+    done = command("bench", "--out", "table.md", "merge", "absent.bench.json")
+    assert done.returncode == 2
+    assert "--out before merge is an option of the bench" in sentence_of(done)
 
 
 def test_there_must_be_something_to_go_on_with(command: Command) -> None:

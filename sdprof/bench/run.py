@@ -163,13 +163,14 @@ def _measure(
             progress.advance("the reference again")
             again = next(each for each in order.taking_part.configurations if each.id == reference)
             control = competitors.admit(again, CONTROL_ENTRY)
-        classed = tuple(_classed(entry, again) for entry in entries)
+        one_result = order.taking_part.one_result
+        classed = tuple(_classed(entry, again) if one_result else entry for entry in entries)
         begun = series
         series = msgspec.structs.replace(
             series,
             wanted_reference=order.taking_part.reference,
             control_not_available=control.not_available,
-            entries=_judged(classed, competitors, reference) if order.taking_part.one_result else classed,
+            entries=_judged(classed, competitors, reference) if one_result else classed,
             fresh_workers=competitors.fresh_workers,
         )
         if begun.rounds_done:

@@ -66,7 +66,9 @@ def test_markdown(t4: BenchFile) -> None:
     assert row["E"][1:4] == ["0.800 [0.800, 0.800]", "+20.0% [+20.0, +20.0]", "faster"]
     assert row["A"][2] == "−100.0% [−100.0, −100.0]"
     assert row["B"][2] == "reference"
-    assert row["B"][7] == "16.8"
+    assert row["B"][6] == "rounding"
+    assert row["C"][6] == "rounding"
+    assert row["B"][8] == "16.8"
     assert row["C"][-1] == "not available: it is not installed"
     assert row["A/A"][3] == "control"
 
@@ -93,6 +95,11 @@ def test_csv_holds_every_run(t4: BenchFile) -> None:
     assert len(rows) == 24
     assert [row["seconds"] for row in rows if row["entry"] == "E"] == ["0.8"] * 6
     assert {row["batch_size"] for row in rows} == {"1"}
+    assert {row["set"] for row in rows} == {"sd21 seed"}
+    assert {(row["size"], row["seed"], row["threads"]) for row in rows} == {("tiny", "1", "2")}
+    assert {(row["sdprof"], row["python"], row["torch"]) for row in rows} == {("0.1.0", "3.11.7", "2.13.0")}
+    assert {(row["diffusers"], row["xformers"], row["openvino"]) for row in rows} == {("", "", "")}
+    assert {row["numerics"] for row in rows if row["entry"] == "E"} == {"rounding"}
 
 
 class Elements(HTMLParser):
@@ -115,6 +122,8 @@ def test_the_page_draws_bars_and_lines(t4: BenchFile) -> None:
     circles = [a for tag, a in elements.found if tag == "circle"]
     assert len(circles) == 24  # four lines of six rounds
     assert "not available" in text
+    assert "<th>numerics</th>" in text
+    assert text.count("<td>rounding</td>") == 4
     assert "style=" not in text.replace("style-src", "")
 
 
@@ -211,6 +220,15 @@ def test_what_does_not_compute_the_same_is_no_headline(numerics: Numerics, why: 
     text = merged.render([machine(msgspec.structs.replace(made, entries=entries), device="Tesla T4")])
     assert "| Tesla T4 | +10.0% [+10.0, +10.0] (D against B) |" in text
     assert f"E on Tesla T4, batch size 1, is no improvement: {why}." in text
+
+
+def test_other_images_are_no_improvement() -> None:
+    made = series(SECONDS)
+    entries = tuple(msgspec.structs.replace(entry, numerics=None) for entry in made.entries)
+    text = merged.render([machine(msgspec.structs.replace(made, entries=entries), device="Tesla T4")])
+    assert "| Tesla T4 | – |" in text
+    assert "E on Tesla T4, batch size 1, is no improvement: its output was not compared." in text
+    assert "B on Tesla T4" not in text
 
 
 def test_versions_threads_and_weights_that_differ_are_said(t4: BenchFile) -> None:

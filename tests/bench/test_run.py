@@ -137,7 +137,7 @@ def test_other_results_are_not_compared_and_only_the_script_takes_batches(
     monkeypatch.setitem(FAMILIES["loop"], "some", msgspec.structs.replace(FAMILIES["loop"]["some"], one_result=False))
     assert command(*CALL, "--rounds", "1", "--n-iter", "3").returncode == 0
     (series,) = result().series
-    assert [entry.parity for entry in series.entries] == [None] * 4
+    assert [(entry.parity, entry.numerics) for entry in series.entries] == [(None, None)] * 4
     assert series.settings.n_iter == 1
 
 

@@ -22,6 +22,8 @@ class TextRow:
     verdict: str
     rounds: str
     first_run: str
+    numerics: str
+    """exact, rounding or lossy."""
     parity: str
     published: str
     note: str
@@ -82,6 +84,7 @@ def _control_row(series: Series, control: Interval | None, reference: str) -> Te
         verdict="control",
         rounds=str(control.rounds if control is not None else rounds),
         first_run=UNKNOWN,
+        numerics=UNKNOWN,
         parity=UNKNOWN,
         published=UNKNOWN,
         note=note,
@@ -94,8 +97,8 @@ def _row(machine: BenchFile, series: Series, entry: Entry, row: Row | None, refe
     published = published_seconds(gpu, series.settings.batch_size, configuration.published) if gpu else None
     if entry.not_available or row is None:
         reason = f"not available: {entry.not_available}" if entry.not_available else "no round yet"
-        blank = (UNKNOWN,) * 6
-        return TextRow(configuration.id, configuration.label, *blank, _seconds(published), reason)
+        blank, numerics = (UNKNOWN,) * 5, numerics_of(entry)
+        return TextRow(configuration.id, configuration.label, *blank, numerics, UNKNOWN, _seconds(published), reason)
     kernel = entry.parameters.get("attention_kernel")
     notes = [f"attention by {kernel}"] if kernel else []
     if row.outlier_rounds:
@@ -115,10 +118,16 @@ def _row(machine: BenchFile, series: Series, entry: Entry, row: Row | None, refe
         verdict=row.verdict or UNKNOWN,
         rounds=str(row.rounds),
         first_run=number(entry.first_run_seconds),
+        numerics=numerics_of(entry),
         parity=_parity(entry),
         published=_seconds(published),
         note="; ".join(notes),
     )
+
+
+def numerics_of(entry: Entry) -> str:
+    """What it may do to the output; the file of an older sdprof has that only beside an output that was compared."""
+    return entry.numerics or (entry.parity.numerics if entry.parity is not None else UNKNOWN)
 
 
 def _parity(entry: Entry) -> str:

@@ -133,7 +133,7 @@ def _again(
     """After a node was lost: another one, or the same where it is back, or a mark."""
     del running[kind.accelerator]
     kind.lost.append(f"{attempt.node.address} was lost ({reason})")
-    if attempt.latest is not None and (kind.best is None or _rounds(attempt.latest) > _rounds(kind.best)):
+    if attempt.latest is not None and (kind.best is None or attempt.latest.rounds_done > kind.best.rounds_done):
         kind.best = attempt.latest
     if not _start(cluster, kind, running):
         yield kind.accelerator, _marked(kind, attempt, f"{'; '.join(kind.lost)}; no other node of this kind is left.")
@@ -149,10 +149,6 @@ def _marked(kind: _Kind, attempt: _Attempt, reason: str) -> BenchFile:
             device_name=kind.accelerator,
         )
     return msgspec.structs.replace(machine, lost=reason)
-
-
-def _rounds(machine: BenchFile) -> int:
-    return sum(series.rounds_done for series in machine.series)
 
 
 def accelerator_of(resources: Mapping[str, float]) -> str:

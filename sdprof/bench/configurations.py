@@ -229,6 +229,7 @@ TRAINING = ConfigurationSet(
             ("U", "as published", "published", "0", ()),
             ("V", "fused attention", "sdpa", "1", ()),
             ("W", "fused attention", "sdpa", "0", ()),
+            ("Y", "fused attention, compiled", "sdpa", "1", ("compile",)),
             ("X", "fused attention, compiled", "sdpa", "0", ("compile",)),
         )
     ),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import platform
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from sdprof.model import Environment
 from sdprof.model.bench import BENCH_SCHEMA_VERSION, BenchFile, Series
-from sdprof.run_folder import write_whole
+from sdprof.run_folder import RunFolderError, write_whole
 
 LIMIT_BYTES = 64 * 1024 * 1024
 SUFFIX = ".bench.json"
@@ -72,6 +76,34 @@ def write_bench(machine: BenchFile, file: Path) -> None:
     :raises RunFolderError: if it cannot be written.
     """
     write_whole(file, msgspec.json.format(msgspec.json.encode(machine)))
+
+
+def change_bench(file: Path, change: Callable[[BenchFile | None], BenchFile]) -> BenchFile:
+    """Read the file, change it and write it, while no other bench does: what another one wrote meanwhile stays.
+
+    :param change: from what is there now, None where there is nothing.
+    :raises UnreadableBenchError: if what is there is damaged.
+    :raises RunFolderError: if it cannot be written.
+    """
+    with _alone_in(file.parent):
+        changed = change(read_bench(file) if file.exists() else None)
+        write_bench(changed, file)
+    return changed
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other bench writes in this folder. The system opens it again however this process ends."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise RunFolderError(f"{folder} cannot be used ({error.strerror}).") from None
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def with_series(machine: BenchFile, series: Series) -> BenchFile:

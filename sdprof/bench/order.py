@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def make_order(
         raise WrongCallError(
             f"--batch-size takes whole numbers from 1 up with commas, such as 1,2,4, not {batch_sizes!r}."
         )
+    if not math.isfinite(timeout_seconds):
+        raise WrongCallError(f"--timeout takes a number of seconds, not {timeout_seconds}.")
     if settings.weights is not None and not Path(settings.weights).is_file():
         raise WrongCallError(f"The checkpoint {settings.weights} is not there.")
     taking_part = FAMILIES[settings.target][settings.configurations]

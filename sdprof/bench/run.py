@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,15 +14,15 @@ from safetensors.numpy import load_file
 import sdprof
 from sdprof.bench.competitors import Competitors
 from sdprof.bench.conditions import look
-from sdprof.bench.machine_file import file_of, machine_of, read_bench, unfinished, with_series, write_bench
+from sdprof.bench.machine_file import change_bench, file_of, machine_of, read_bench, unfinished, with_series
 from sdprof.bench.order import BenchOrder
 from sdprof.comparison.bench_summary import reference_of, summarise
 from sdprof.comparison.parity import coarsest, compare_outputs
 from sdprof.comparison.rounds import RoundTimes
 from sdprof.comparison.tolerance import ROUNDING_TOLERANCE
 from sdprof.fixes.registry import fix_meta
-from sdprof.model import Environment
-from sdprof.model.bench import CONTROL_ENTRY, BenchFile, BenchSettings, Entry, Series
+from sdprof.model import Environment, Numerics
+from sdprof.model.bench import CONTROL_ENTRY, MATTERING_PACKAGES, BenchFile, BenchSettings, Configuration, Entry, Series
 from sdprof.run_folder import RunFolderError
 from sdprof.stages.progress import Progress, stage
 from sdprof.target_index import find_target
@@ -34,21 +35,12 @@ class BenchFailedError(Exception):
     """Nothing could be measured: one sentence that says why."""
 
 
-def run_bench(order: BenchOrder, folder: Path, progress: Progress) -> tuple[BenchFile, Path]:
-    """Run a bench to its end; the machine's file and where it lies.
+def bench_rounds(order: BenchOrder, folder: Path, progress: Progress) -> Generator[tuple[BenchFile, Path], None, None]:
+    """The machine's file after every round, each of which is on the disk by then, however this ends.
 
     :raises BenchFailedError: if no configuration could be had, or there is nothing to go on with.
     :raises UnreadableBenchError: if the machine's file is damaged.
     :raises RunFolderError: if it cannot be written.
-    """
-    *_, last = bench_rounds(order, folder, progress)
-    return last
-
-
-def bench_rounds(order: BenchOrder, folder: Path, progress: Progress) -> Iterator[tuple[BenchFile, Path]]:
-    """The machine's file after every round, each of which is on the disk by then, however this ends.
-
-    :raises: as ``run_bench`` does.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -69,10 +61,23 @@ def bench_rounds(order: BenchOrder, folder: Path, progress: Progress) -> Iterato
                 continue
             with tempfile.TemporaryDirectory(dir=scratch) as apart:
                 for state in _measure(order, series, Path(apart), workers, progress):
-                    machine = with_series(machine, state)
-                    write_bench(machine, file)
+                    machine = change_bench(file, partial(_added, machine, state))
                     yield machine, file
     yield machine, file
+
+
+def _added(known: BenchFile, state: Series, there: BenchFile | None) -> BenchFile:
+    """What is in the file now, with this state of a series.
+
+    :raises BenchFailedError: if the series grew without this bench.
+    """
+    machine = known if there is None else there
+    for each in machine.series:
+        if (each.settings, each.started) == (state.settings, state.started) and each.rounds_done >= state.rounds_done:
+            raise BenchFailedError(
+                f"Another bench goes on with the same rounds of batch size {state.settings.batch_size}; let it end."
+            )
+    return with_series(machine, state)
 
 
 def _begun(order: BenchOrder, settings: BenchSettings, environment: Environment, machine: BenchFile) -> Series | None:
@@ -105,8 +110,38 @@ def _begun(order: BenchOrder, settings: BenchSettings, environment: Environment,
 
 
 def _versions(series: Series) -> str:
-    torch = series.environment.torch if series.environment is not None else "unknown"
-    return f"sdprof {series.sdprof_version} with PyTorch {torch}"
+    environment = series.environment
+    if environment is None:
+        return f"sdprof {series.sdprof_version} with PyTorch unknown"
+    others = [
+        f"{package} {environment.packages[package]}" if package in environment.packages else f"no {package}"
+        for package in MATTERING_PACKAGES
+    ]
+    return (
+        f"sdprof {series.sdprof_version} with PyTorch {environment.torch}, {environment.threads} threads, "
+        f"{', '.join(others)}"
+    )
+
+
+def _check_as_before(begun: Series, now: Series) -> None:
+    """Rounds are only continued by the same configurations in the same way.
+
+    :raises BenchFailedError: if something is available now that was not then, or the other way round.
+    """
+    then, here = _taking_part(begun), _taking_part(now)
+    if then != here:
+        raise BenchFailedError(
+            f"Batch size {now.settings.batch_size} was begun {then}, and now it would go on {here}, so its rounds "
+            "cannot be continued; leave --resume away to measure it anew."
+        )
+
+
+def _taking_part(series: Series) -> str:
+    ids = [entry.configuration.id for entry in series.entries if not entry.not_available]
+    reference, _ = reference_of(series.entries, series.wanted_reference)
+    control = "without" if series.control_not_available else "with"
+    workers = "a worker for every run" if series.fresh_workers else "a worker for each"
+    return f"with {', '.join(ids)} against {reference} {control} its control, {workers}"
 
 
 def _measure(
@@ -127,12 +162,19 @@ def _measure(
                 raise BenchFailedError(f"No configuration could be had here: {entries[0].not_available}")
             progress.advance("the reference again")
             again = next(each for each in order.taking_part.configurations if each.id == reference)
-            competitors.admit(again, CONTROL_ENTRY)
+            control = competitors.admit(again, CONTROL_ENTRY)
+        one_result = order.taking_part.one_result
+        classed = tuple(_classed(entry, again) if one_result else entry for entry in entries)
+        begun = series
         series = msgspec.structs.replace(
             series,
-            entries=_judged(entries, competitors, reference) if order.taking_part.one_result else tuple(entries),
+            wanted_reference=order.taking_part.reference,
+            control_not_available=control.not_available,
+            entries=_judged(classed, competitors, reference) if one_result else classed,
             fresh_workers=competitors.fresh_workers,
         )
+        if begun.rounds_done:
+            _check_as_before(begun, series)
         device = str(entries[0].settings.get("device") or settings.device)
         with stage(progress, f"{title}: rounds", order.rounds - series.rounds_done):
             for round_index in range(series.rounds_done, order.rounds):
@@ -154,7 +196,15 @@ def _round(series: Series, competitors: Competitors, round_index: int, device: s
     return msgspec.structs.replace(after, summary=summarise(after))
 
 
-def _judged(entries: list[Entry], competitors: Competitors, reference: str) -> tuple[Entry, ...]:
+def _classed(entry: Entry, reference: Configuration) -> Entry:
+    """With the class of its numerics: another target or setting than the reference's may round otherwise."""
+    configuration = entry.configuration
+    own: Numerics = "exact" if configuration == reference else "rounding"
+    fixes = (*configuration.fixes, *configuration.fixes_where_they_help)
+    return msgspec.structs.replace(entry, numerics=coarsest((own, *(fix_meta(fix).numerics for fix in fixes))))
+
+
+def _judged(entries: tuple[Entry, ...], competitors: Competitors, reference: str) -> tuple[Entry, ...]:
     """Every output against the reference's."""
     expected = load_file(competitors.outputs_file(reference))
     judged = []
@@ -166,7 +216,7 @@ def _judged(entries: list[Entry], competitors: Competitors, reference: str) -> t
         parity = compare_outputs(
             expected,
             load_file(competitors.outputs_file(entry.configuration.id)),
-            numerics=coarsest(("rounding", *(fix_meta(fix).numerics for fix in entry.configuration.fixes))),
+            numerics=entry.numerics or "rounding",
             precision=dtype if isinstance(dtype, str) and dtype in ROUNDING_TOLERANCE else None,
         )
         judged.append(msgspec.structs.replace(entry, parity=parity))

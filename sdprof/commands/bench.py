@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from sdprof.commands.ending import FAILED, WRONG_CALL, end
 
 if TYPE_CHECKING:
+    from sdprof.bench.cluster_files import ClusterFiles
     from sdprof.bench.order import BenchOrder
 
 bench = typer.Typer(rich_markup_mode=None)
@@ -55,14 +57,12 @@ def run(
 ) -> None:
     """Run a published benchmark as it was designed: A B C D E, A B C D E, …, with what is needed to believe it."""
     if context.invoked_subcommand is not None:
+        _refuse_what_is_ignored(context, context.invoked_subcommand)
         return
     from sdprof.bench.machine_file import UnreadableBenchError
     from sdprof.bench.order import make_order
-    from sdprof.bench.publish import publish
-    from sdprof.bench.run import BenchFailedError, run_bench
+    from sdprof.bench.run import BenchFailedError
     from sdprof.model.bench import BenchSettings
-    from sdprof.progress_bar import TerminalProgress
-    from sdprof.renderers.bench import markdown
     from sdprof.run_folder import RunFolderError
     from sdprof.stages.request_check import WrongCallError
     from sdprof.target_index import TargetNotFoundError
@@ -93,27 +93,61 @@ def run(
         )
         if ray is not None:
             _on_cluster(ray, order, folder)
-            return
-        machine, file = run_bench(order, folder, TerminalProgress())
-        written = publish(machine, file)
+        else:
+            _here(order, folder)
     except (WrongCallError, TargetNotFoundError, UnreadableBenchError) as error:
         end(str(error), WRONG_CALL)
     except (BenchFailedError, RunFolderError) as error:
         end(str(error), FAILED)
+    except OSError as error:
+        end(f"{error.filename or folder} cannot be used ({error.strerror or error}); name another --out.", FAILED)
     except KeyboardInterrupt:
-        end(f"Interrupted. All finished rounds are kept in {folder}; the same call with --resume goes on.", FAILED)
+        end("Interrupted. Rounds that were finished are kept.", FAILED)
+
+
+def _refuse_what_is_ignored(context: typer.Context, command: str) -> None:
+    """An option of the bench before a command's name does nothing, which nobody would notice."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            end(f"{option} before {command} is an option of the bench; those of {command} come after it.", WRONG_CALL)
+
+
+def _here(order: BenchOrder, folder: Path) -> None:
+    """The bench of this machine; its tables are written however it ends."""
+    from sdprof.bench.publish import publish
+    from sdprof.bench.run import BenchFailedError, bench_rounds
+    from sdprof.progress_bar import TerminalProgress
+    from sdprof.renderers.bench import markdown
+
+    last = None
+    try:
+        with closing(bench_rounds(order, folder, TerminalProgress())) as states:
+            for last in states:  # noqa: B007 - each is on the disk already
+                pass
+    except BenchFailedError:
+        if last is not None:
+            publish(*last)
+        raise
+    except KeyboardInterrupt:
+        if last is not None:
+            publish(*last)
+            end(f"Interrupted. All finished rounds are kept in {folder}; the same call with --resume goes on.", FAILED)
+        again = "goes on" if order.resume else "begins anew"
+        end(f"Interrupted before a round was finished; the same call {again}.", FAILED)
+    assert last is not None, "the last state comes although nothing was left to do"
+    machine, file = last
+    written = publish(machine, file)
     typer.echo(markdown.render(machine))
     typer.echo(f"Written: {', '.join(str(each) for each in (file, *written))}")
 
 
 def _on_cluster(address: str, order: BenchOrder, folder: Path) -> None:
-    """One file for each kind of accelerator, written after every round, and the merged table."""
+    """One file for each kind of accelerator, added to after every round, and the merged table."""
     from sdprof.bench.cluster import bench_everywhere
-    from sdprof.bench.machine_file import named_file, write_bench
+    from sdprof.bench.cluster_files import ClusterFiles
     from sdprof.bench.on_ray import RayCluster, RayUnavailableError
-    from sdprof.bench.publish import publish
-    from sdprof.renderers.bench import merged
-    from sdprof.run_folder import write_whole
 
     if order.resume:
         end("--resume goes on with this machine's bench; a cluster's is run anew. Leave one of them away.", WRONG_CALL)
@@ -121,21 +155,38 @@ def _on_cluster(address: str, order: BenchOrder, folder: Path) -> None:
         cluster = RayCluster(address, order)
     except RayUnavailableError as error:
         end(str(error), FAILED)
+    nodes = cluster.nodes()
+    if not nodes:
+        end(f"The Ray cluster at {address} has no machine alive with a processor to compute with.", FAILED)
+    files = ClusterFiles(folder, (node.accelerator for node in nodes))
     folder.mkdir(parents=True, exist_ok=True)
     longest = order.timeout_seconds * (1 + len(order.taking_part.configurations))
-    latest = {}
-    for accelerator, machine in bench_everywhere(cluster, silence_seconds=longest):
-        latest[accelerator] = machine
-        write_bench(machine, named_file(accelerator, folder))
-        done = ", ".join(f"batch size {each.settings.batch_size}: {each.rounds_done}" for each in machine.series)
-        typer.echo(f"{accelerator}: {machine.lost or 'rounds, ' + done}", err=True)
-    for accelerator, machine in latest.items():
-        publish(machine, named_file(accelerator, folder))
-    text = merged.render(list(latest.values()))
+    try:
+        for accelerator, machine in bench_everywhere(cluster, silence_seconds=longest):
+            files.take(accelerator, machine)
+            done = ", ".join(f"batch size {each.settings.batch_size}: {each.rounds_done}" for each in machine.series)
+            typer.echo(f"{accelerator}: {machine.lost or 'rounds, ' + done}", err=True)
+    except KeyboardInterrupt:
+        if not files.written():
+            end("Interrupted before any machine sent a round; the same call begins anew.", FAILED)
+        _publish_all(files, folder)
+        end(f"Interrupted. All rounds that came are kept in {folder}; the same call begins anew beside them.", FAILED)
+    _publish_all(files, folder)
+    if any(machine.lost for _, machine in files.written()):
+        end("Not every accelerator came to its end; the table says which did not.", FAILED)
+
+
+def _publish_all(files: ClusterFiles, folder: Path) -> None:
+    """What people read, of every machine and of all together."""
+    from sdprof.bench.publish import publish
+    from sdprof.renderers.bench import merged
+    from sdprof.run_folder import write_whole
+
+    for file, machine in files.written():
+        publish(machine, file)
+    text = merged.render([machine for _, machine in files.written()])
     typer.echo(text)
     typer.echo(f"Written: {write_whole(folder / 'merged.md', text.encode())}")
-    if any(machine.lost for machine in latest.values()):
-        end("Not every accelerator came to its end; the table says which did not.", FAILED)
 
 
 @bench.command()
@@ -149,7 +200,10 @@ def merge(
     from sdprof.run_folder import RunFolderError, write_whole
 
     try:
-        text = merged.render([read_bench(file) for file in files])
+        machines = [read_bench(file) for file in files]
+        if not merged.has_rounds(machines):
+            end(f"There are no rounds in {', '.join(map(str, files))}: nothing to set side by side.", WRONG_CALL)
+        text = merged.render(machines)
         if out is None:
             typer.echo(text)
         else:

@@ -6,10 +6,14 @@ import msgspec
 
 from sdprof.model.artifacts import Environment
 from sdprof.model.audit import Interval, Parity, Verdict
+from sdprof.model.metadata import Numerics
 
 BENCH_SCHEMA_VERSION = 1
 CONTROL_ENTRY = "reference again"
 """The A/A control: the reference once more, in a worker of its own."""
+
+MATTERING_PACKAGES = ("diffusers", "xformers", "openvino")
+"""Beside PyTorch: rounds with one version of these are not continued with another."""
 
 
 class RunTime(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +81,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     first_run_seconds: float | None = None
     """The warm-up, with whatever it compiles: apart from all rounds."""
     peak_memory_bytes: int | None = None
+    numerics: Numerics | None = None
+    """What its fixes and its way to compute may do to the output; None where a bench did not note it."""
     parity: Parity | None = None
     """Its output against that of the first configuration that ran."""
 
@@ -137,6 +143,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     runs: tuple[RunTime, ...] = ()
     conditions: tuple[RoundConditions, ...] = ()
+    control_not_available: str = ""
+    """Why the reference could not run a second time; empty where it did."""
     fresh_workers: bool = False
     """Whether every turn had a worker of its own: asked for, or because the device could not hold all at once."""
     interruptions: tuple[int, ...] = ()
@@ -161,3 +169,8 @@ class BenchFile(msgspec.Struct, frozen=True, kw_only=True):
     series: tuple[Series, ...] = ()
     lost: str = ""
     """Why nothing more came from this machine; of a cluster's node that was lost."""
+
+    @property
+    def rounds_done(self) -> int:
+        """Whole rounds of all series."""
+        return sum(series.rounds_done for series in self.series)

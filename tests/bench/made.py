@@ -45,6 +45,7 @@ def series(seconds: dict[str, list[float | None]], *, missing: tuple[str, ...] =
             configuration=Configuration(id=each, label=f"configuration {each}", target="sd21-original"),
             not_available="it is not installed" if each in missing else "",
             settings={} if each in missing else RESOLVED,
+            numerics="rounding",
             first_run_seconds=None if each in missing else 3.0,
         )
         for each in sorted({*seconds, *missing} - {CONTROL_ENTRY})

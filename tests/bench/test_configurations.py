@@ -32,3 +32,11 @@ def test_lossy_recipes_are_named_so() -> None:
     for each in (configuration for taking_part in SETS for configuration in taking_part.configurations):
         lossy = any(fix.numerics == "lossy" for fix in in_order(each.fixes))
         assert lossy == ("lossy" in each.label)
+
+
+def test_every_way_to_train_is_measured_with_and_without_checkpointing() -> None:
+    ways: dict[str, set[tuple[str, tuple[str, ...]]]] = {"0": set(), "1": set()}
+    for each in FAMILIES["sd21"]["training"].configurations:
+        ways[each.extra["checkpointing"]].add((each.extra["attention"], each.fixes))
+    assert ways["0"] == ways["1"]
+    assert len(ways["0"]) == 3

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from sdprof.comparison.parity import compare_outputs
+from sdprof.model import Numerics
 from sdprof.model.bench import CONTROL_ENTRY, BenchFile
 from sdprof.renderers.bench import csv_table, markdown, merged, page
 from sdprof.renderers.bench.improvement import improvement
 from sdprof.renderers.bench.published import published_gpu, published_seconds
-from tests.bench.made import machine, series
+from tests.bench.made import ENVIRONMENT, machine, series
 
 SECONDS: dict[str, list[float | None]] = {
     "A": [2.0] * 6,
@@ -65,9 +66,28 @@ def test_markdown(t4: BenchFile) -> None:
     assert row["E"][1:4] == ["0.800 [0.800, 0.800]", "+20.0% [+20.0, +20.0]", "faster"]
     assert row["A"][2] == "−100.0% [−100.0, −100.0]"
     assert row["B"][2] == "reference"
-    assert row["B"][7] == "16.8"
+    assert row["B"][6] == "rounding"
+    assert row["C"][6] == "rounding"
+    assert row["B"][8] == "16.8"
     assert row["C"][-1] == "not available: it is not installed"
     assert row["A/A"][3] == "control"
+
+
+@pytest.mark.parametrize(
+    ("control", "improvement", "note"),
+    [
+        ([1.0] * 3, "too few rounds", "what reference differs"),
+        ([None] * 3, "–", "A/A not available: every round failed"),
+        ([], "–", "A/A not available: no memory"),
+    ],
+)
+def test_a_control_without_an_interval_has_a_row_too(control: list[float | None], improvement: str, note: str) -> None:
+    made = series({"A": [2.0] * 3, "B": [1.0] * 3, CONTROL_ENTRY: control})
+    made = msgspec.structs.replace(made, control_not_available="" if control else "no memory")
+    (row,) = [line for line in markdown.render(machine(made)).splitlines() if line.startswith("| A/A")]
+    assert f"| {improvement} | control | {sum(map(bool, control))} |" in row
+    assert note in row
+    assert note in page.render(machine(made))
 
 
 def test_csv_holds_every_run(t4: BenchFile) -> None:
@@ -75,6 +95,11 @@ def test_csv_holds_every_run(t4: BenchFile) -> None:
     assert len(rows) == 24
     assert [row["seconds"] for row in rows if row["entry"] == "E"] == ["0.8"] * 6
     assert {row["batch_size"] for row in rows} == {"1"}
+    assert {row["set"] for row in rows} == {"sd21 seed"}
+    assert {(row["size"], row["seed"], row["threads"]) for row in rows} == {("tiny", "1", "2")}
+    assert {(row["sdprof"], row["python"], row["torch"]) for row in rows} == {("0.1.0", "3.11.7", "2.13.0")}
+    assert {(row["diffusers"], row["xformers"], row["openvino"]) for row in rows} == {("", "", "")}
+    assert {row["numerics"] for row in rows if row["entry"] == "E"} == {"rounding"}
 
 
 class Elements(HTMLParser):
@@ -97,6 +122,8 @@ def test_the_page_draws_bars_and_lines(t4: BenchFile) -> None:
     circles = [a for tag, a in elements.found if tag == "circle"]
     assert len(circles) == 24  # four lines of six rounds
     assert "not available" in text
+    assert "<th>numerics</th>" in text
+    assert text.count("<td>rounding</td>") == 4
     assert "style=" not in text.replace("style-src", "")
 
 
@@ -125,7 +152,8 @@ def test_merging_makes_the_articles_table(t4: BenchFile) -> None:
 def test_sets_of_configurations_are_not_mixed_in_one_table(t4: BenchFile) -> None:
     rivals = series({"A": [9.0] * 6, CONTROL_ENTRY: [9.0] * 6}, configurations="rivals")
     both = machine(*t4.series, rivals, device=t4.device_name)
-    lines = merged.render([both, t4]).splitlines()
+    other = msgspec.structs.replace(t4, machine="Tesla T4, another host")
+    lines = merged.render([both, other]).splitlines()
     tables = [line for line in lines if line.startswith("# ")]
     assert tables == [
         "# sd21 seed: improvement against the reference",
@@ -133,8 +161,9 @@ def test_sets_of_configurations_are_not_mixed_in_one_table(t4: BenchFile) -> Non
         "# sd21 rivals: improvement against the reference",
         "# sd21 rivals: median seconds, batch size 1",
     ]
-    assert lines.count("| Tesla T4 | 2 | 1 | – | 0.800 |") == 2
-    assert lines.count("| Tesla T4 | 9 |") == 1
+    assert lines.count("| Tesla T4, a host | 2 | 1 | – | 0.800 |") == 1
+    assert lines.count("| Tesla T4, another host | 2 | 1 | – | 0.800 |") == 1
+    assert lines.count("| Tesla T4, a host | 9 |") == 1
 
 
 def test_errors_of_the_output_are_told_and_lossy_ones_not_judged() -> None:
@@ -162,6 +191,63 @@ def test_what_differs_between_machines_is_said(t4: BenchFile) -> None:
     assert "iterations is 2 on Tesla T4; 1 on NVIDIA A100" in text
     assert "sdprof is 0.1.0 on Tesla T4; 9.0 on NVIDIA A100" in text
     assert "Not the same everywhere" not in merged.render([t4, t4])
+
+
+def test_sizes_in_one_file_have_a_row_each(t4: BenchFile) -> None:
+    full = series({**SECONDS, "E": [0.5] * 6}, size="full", threads=8)
+    lines = merged.render([machine(*t4.series, full, device="Tesla T4")]).splitlines()
+    assert "| Tesla T4, size tiny, threads by default | +20.0% [+20.0, +20.0] (E against B) |" in lines
+    assert "| Tesla T4, size full, threads 8 | +50.0% [+50.0, +50.0] (E against B) |" in lines
+
+
+def test_a_file_twice_counts_once_and_what_is_not_shown_is_said(t4: BenchFile) -> None:
+    assert merged.render([t4, t4]) == merged.render([t4])
+    again = msgspec.structs.replace(t4.series[0], started="2026-01-02T00:00:00+00:00")
+    twice = msgspec.structs.replace(t4, series=(*t4.series, again))
+    assert "On Tesla T4, 1 earlier bench of the same settings is not shown." in merged.render([twice])
+    later = msgspec.structs.replace(t4, series=(again,))
+    assert merged.render([later, t4]) == merged.render([twice])
+
+
+@pytest.mark.parametrize(("numerics", "why"), [("rounding", "its output is NOT the same"), ("lossy", "it is lossy")])
+def test_what_does_not_compute_the_same_is_no_headline(numerics: Numerics, why: str) -> None:
+    made = series({**SECONDS, "D": [0.9] * 6})
+    images = {"images": np.eye(2, dtype=np.float32)}
+    off = compare_outputs(images, {"images": images["images"] + np.float32(0.1)}, numerics=numerics)
+    entries = tuple(
+        msgspec.structs.replace(entry, parity=off if entry.configuration.id == "E" else None) for entry in made.entries
+    )
+    text = merged.render([machine(msgspec.structs.replace(made, entries=entries), device="Tesla T4")])
+    assert "| Tesla T4 | +10.0% [+10.0, +10.0] (D against B) |" in text
+    assert f"E on Tesla T4, batch size 1, is no improvement: {why}." in text
+
+
+def test_other_images_are_no_improvement() -> None:
+    made = series(SECONDS)
+    entries = tuple(msgspec.structs.replace(entry, numerics=None) for entry in made.entries)
+    text = merged.render([machine(msgspec.structs.replace(made, entries=entries), device="Tesla T4")])
+    assert "| Tesla T4 | – |" in text
+    assert "E on Tesla T4, batch size 1, is no improvement: its output was not compared." in text
+    assert "B on Tesla T4" not in text
+
+
+def test_versions_threads_and_weights_that_differ_are_said(t4: BenchFile) -> None:
+    other = series(SECONDS, weights="/somewhere/v2-1.ckpt")
+    environment = msgspec.structs.replace(
+        ENVIRONMENT, python="3.12.0", threads=8, packages={"diffusers": "0.1", "xformers": "0.2", "openvino": "0.3"}
+    )
+    other = msgspec.structs.replace(other, environment=environment, fresh_workers=True)
+    text = merged.render([t4, machine(other, device="NVIDIA A100")])
+    for said in (
+        "weights is random on Tesla T4; v2-1.ckpt on NVIDIA A100",
+        "threads is 2 on Tesla T4; 8 on NVIDIA A100",
+        "a worker for every run is no on Tesla T4; yes on NVIDIA A100",
+        "Python is 3.11.7 on Tesla T4; 3.12.0 on NVIDIA A100",
+        "diffusers is not installed on Tesla T4; 0.1 on NVIDIA A100",
+        "xformers is not installed on Tesla T4; 0.2 on NVIDIA A100",
+        "openvino is not installed on Tesla T4; 0.3 on NVIDIA A100",
+    ):
+        assert said in text
 
 
 def test_lines_have_their_names_where_colours_run_out() -> None:

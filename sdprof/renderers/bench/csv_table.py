@@ -5,24 +5,29 @@ from __future__ import annotations
 import csv
 import io
 
-from sdprof.model.bench import BenchFile
+from sdprof.model.bench import MATTERING_PACKAGES, BenchFile, Series
 from sdprof.renderers.printable import one_line
 
+RESOLVED = ("size", "steps", "height", "width", "dtype")
 COLUMNS = (
     "device",
     "started",
-    "size",
-    "steps",
-    "height",
-    "width",
-    "dtype",
+    "set",
+    *RESOLVED,
     "batch_size",
     "n_iter",
+    "seed",
     "round",
     "entry",
     "label",
+    "numerics",
     "seconds",
     "failure",
+    "threads",
+    "sdprof",
+    "python",
+    "torch",
+    *MATTERING_PACKAGES,
 )
 
 
@@ -33,23 +38,38 @@ def render(machine: BenchFile) -> str:
     writer.writerow(COLUMNS)
     for series in machine.series:
         settings = next((entry.settings for entry in series.entries if entry.settings), {})
-        labels = {entry.configuration.id: entry.configuration.label for entry in series.entries}
+        entries = {entry.configuration.id: entry for entry in series.entries}
+        versions = _versions(series)
         for run in series.runs:
+            entry = entries.get(run.entry)
             writer.writerow(
                 [
                     _text(machine.device_name),
                     series.started,
-                    *(settings.get(name) for name in ("size", "steps", "height", "width", "dtype")),
+                    _text(f"{series.settings.target} {series.settings.configurations}"),
+                    *(settings.get(name) for name in RESOLVED),
                     series.settings.batch_size,
                     series.settings.n_iter,
+                    series.settings.seed,
                     run.round + 1,
                     run.entry,
-                    _text(labels.get(run.entry, run.entry)),
+                    _text(entry.configuration.label if entry else run.entry),
+                    (entry.numerics or (entry.parity.numerics if entry.parity else None)) if entry else None,
                     run.seconds,
                     _text(run.failure),
+                    *versions,
                 ]
             )
     return stream.getvalue()
+
+
+def _versions(series: Series) -> list[str | int | None]:
+    """Threads and versions; nothing where they are not known or not installed."""
+    environment = series.environment
+    if environment is None:
+        return [None, _text(series.sdprof_version), None, None, *(None for _ in MATTERING_PACKAGES)]
+    packages = (environment.packages.get(each, "") for each in MATTERING_PACKAGES)
+    return [environment.threads, *map(_text, (series.sdprof_version, environment.python, environment.torch, *packages))]
 
 
 def _text(value: str) -> str:

@@ -14,6 +14,7 @@ COLUMNS = (
     "verdict",
     "rounds",
     "first run, s",
+    "numerics",
     "output",
     "published, s",
     "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sdprof.model import Interval
 from sdprof.model.bench import CONTROL_ENTRY, BenchFile, Entry, Row, Series
 from sdprof.quantities import UNKNOWN, number
 from sdprof.renderers.bench.improvement import improvement_text
@@ -21,6 +22,8 @@ class TextRow:
     verdict: str
     rounds: str
     first_run: str
+    numerics: str
+    """exact, rounding or lossy."""
     parity: str
     published: str
     note: str
@@ -31,21 +34,8 @@ def text_rows(machine: BenchFile, series: Series) -> tuple[TextRow, ...]:
     rows = {row.id: row for row in series.summary.rows} if series.summary else {}
     reference = series.summary.reference if series.summary else None
     lines = [_row(machine, series, entry, rows.get(entry.configuration.id), reference) for entry in series.entries]
-    if series.summary is not None and series.summary.control is not None:
-        lines.append(
-            TextRow(
-                id="A/A",
-                label=f"{reference} again, in a second worker",
-                seconds=UNKNOWN,
-                improvement=improvement_text(series.summary.control, series.summary.control.rounds),
-                verdict="control",
-                rounds=str(series.summary.control.rounds),
-                first_run=UNKNOWN,
-                parity=UNKNOWN,
-                published=UNKNOWN,
-                note=f"what {CONTROL_ENTRY.split()[0]} differs from itself by is no improvement",
-            )
-        )
+    if series.summary is not None and reference is not None:
+        lines.append(_control_row(series, series.summary.control, reference))
     return tuple(lines)
 
 
@@ -74,14 +64,41 @@ def conditions_text(series: Series) -> str:
     return ", ".join([*parts, f"sdprof {series.sdprof_version}", series.started])
 
 
+def _control_row(series: Series, control: Interval | None, reference: str) -> TextRow:
+    """The reference against itself, also where it did not come to that."""
+    rounds = sum(run.entry == CONTROL_ENTRY and run.seconds is not None for run in series.runs)
+    failed = sum(run.entry == CONTROL_ENTRY and run.seconds is None for run in series.runs)
+    if rounds:
+        note = f"what {CONTROL_ENTRY.split()[0]} differs from itself by is no improvement"
+    elif failed:
+        note = "A/A not available: every round failed"
+    else:
+        note = f"A/A not available: {series.control_not_available or 'it did not run'}"
+    if rounds and failed:
+        note += f"; failed in {failed} of {failed + rounds} rounds"
+    return TextRow(
+        id="A/A",
+        label=f"{reference} again, in a second worker",
+        seconds=UNKNOWN,
+        improvement=improvement_text(control, rounds),
+        verdict="control",
+        rounds=str(control.rounds if control is not None else rounds),
+        first_run=UNKNOWN,
+        numerics=UNKNOWN,
+        parity=UNKNOWN,
+        published=UNKNOWN,
+        note=note,
+    )
+
+
 def _row(machine: BenchFile, series: Series, entry: Entry, row: Row | None, reference: str | None) -> TextRow:
     configuration = entry.configuration
     gpu = published_gpu(machine.device_name)
     published = published_seconds(gpu, series.settings.batch_size, configuration.published) if gpu else None
     if entry.not_available or row is None:
         reason = f"not available: {entry.not_available}" if entry.not_available else "no round yet"
-        blank = (UNKNOWN,) * 6
-        return TextRow(configuration.id, configuration.label, *blank, _seconds(published), reason)
+        blank, numerics = (UNKNOWN,) * 5, numerics_of(entry)
+        return TextRow(configuration.id, configuration.label, *blank, numerics, UNKNOWN, _seconds(published), reason)
     kernel = entry.parameters.get("attention_kernel")
     notes = [f"attention by {kernel}"] if kernel else []
     if row.outlier_rounds:
@@ -101,10 +118,16 @@ def _row(machine: BenchFile, series: Series, entry: Entry, row: Row | None, refe
         verdict=row.verdict or UNKNOWN,
         rounds=str(row.rounds),
         first_run=number(entry.first_run_seconds),
+        numerics=numerics_of(entry),
         parity=_parity(entry),
         published=_seconds(published),
         note="; ".join(notes),
     )
+
+
+def numerics_of(entry: Entry) -> str:
+    """What it may do to the output; the file of an older sdprof has that only beside an output that was compared."""
+    return entry.numerics or (entry.parity.numerics if entry.parity is not None else UNKNOWN)
 
 
 def _parity(entry: Entry) -> str:

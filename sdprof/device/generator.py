@@ -6,7 +6,7 @@ Numbers are those of a CPU generator with the same seed, so that outputs equal t
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -24,9 +24,9 @@ _simulated: weakref.WeakValueDictionary[int, HostGenerator] = weakref.WeakValueD
 class SimulatedGenerator(HostGenerator):
     """What ``torch.Generator("cuda")`` gives."""
 
-    def __new__(cls) -> SimulatedGenerator:
+    def __new__(cls) -> Self:
         """Make one; its values are those of a CPU generator."""
-        generator: SimulatedGenerator = super().__new__(cls, "cpu")  # type: ignore[call-arg]
+        generator: Self = super().__new__(cls, "cpu")  # type: ignore[call-arg]
         _simulated[generator._cdata] = generator  # type: ignore[attr-defined]
         return generator
 
@@ -42,19 +42,11 @@ class SimulatedGenerator(HostGenerator):
         return twin
 
 
-class DefaultGenerator(HostGenerator):
-    """``torch.cuda.default_generators[0]``: the one random stream that host and device share here."""
+class DefaultGenerator(SimulatedGenerator):
+    """``torch.cuda.default_generators[0]``: the one random stream that host and device share here.
 
-    def __new__(cls) -> DefaultGenerator:
-        """Make a stand-in; it has a stream of its own, which nothing draws from (``without_default``)."""
-        generator: DefaultGenerator = super().__new__(cls, "cpu")  # type: ignore[call-arg]
-        _simulated[generator._cdata] = generator  # type: ignore[attr-defined]
-        return generator
-
-    @property
-    def device(self) -> torch.device:  # type: ignore[override]
-        """The simulated device."""
-        return DEVICE
+    It has a stream of its own, which nothing draws from (``without_default``).
+    """
 
     def manual_seed(self, seed: int) -> DefaultGenerator:
         """Seed the shared stream."""
@@ -77,12 +69,6 @@ class DefaultGenerator(HostGenerator):
         """Go to a place in the shared stream."""
         torch.default_generator.set_state(new_state)
         return self
-
-    def clone_state(self) -> SimulatedGenerator:
-        """Return a generator of its own at the same place."""
-        twin = SimulatedGenerator()
-        twin.set_state(self.get_state())
-        return twin
 
 
 def without_default(kwargs: dict[str, Any]) -> dict[str, Any]:

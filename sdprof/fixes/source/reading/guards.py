@@ -25,9 +25,7 @@ def unless_none(source: ModuleSource, node: ast.expr, loop: LoopStatement, scope
     if not tests:
         return code
     owners = _owners(node)
-    if any(
-        not _is_always_bound(source, scope, name.split(".")[0], loop) or _type_is_asked(tests, name) for name in owners
-    ):
+    if any(_may_mean_nothing(source, scope, name, loop, tests) for name in owners):
         return None
     optional = [name for name in owners if may_be_none(scope, name)]
     return f"{code} if {' and '.join(f'{name} is not None' for name in optional)} else None" if optional else code
@@ -40,11 +38,7 @@ def table_unless_none(source: ModuleSource, table: ast.expr, loop: LoopStatement
     """
     code, name = source.code(table), dotted(table)
     tests = list(_tests_between(source, table, loop))
-    if (
-        name is not None
-        and tests
-        and (not _is_always_bound(source, scope, name.split(".")[0], loop) or _type_is_asked(tests, name))
-    ):
+    if name is not None and tests and _may_mean_nothing(source, scope, name, loop, tests):
         return None
     return f"{code}.cpu() if {code} is not None else None" if name and may_be_none(scope, name) else f"{code}.cpu()"
 
@@ -120,6 +114,11 @@ def _owners(node: ast.expr) -> list[str]:
         for name in filter(None, map(dotted, used)):
             found[name] = None
     return list(found)
+
+
+def _may_mean_nothing(source: ModuleSource, scope: Scope, name: str, loop: LoopStatement, tests: list[ast.AST]) -> bool:
+    """Whether a name that is used behind these tests may be unbound, or of another type, without them."""
+    return not _is_always_bound(source, scope, name.split(".")[0], loop) or _type_is_asked(tests, name)
 
 
 def _is_always_bound(source: ModuleSource, scope: Scope, name: str, loop: LoopStatement) -> bool:

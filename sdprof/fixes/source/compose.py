@@ -153,12 +153,11 @@ def _helpers(source: ModuleSource, edits: Sequence[Edit]) -> list[Replacement]:
 
 def _in_front_of_statement(source: ModuleSource, offset: int) -> int:
     """Where the top-level statement at an offset begins, its decorators and the comments right above it included."""
-    lines = source.text.splitlines()
     for node in source.tree.body:
         if source.span(node)[1] < offset:
             continue
         line = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
-        while line > 1 and lines[line - 2].startswith("#"):
+        while line > 1 and source.text.startswith("#", source.line_start(line - 1)):
             line -= 1
         return source.line_start(line)
     return len(source.text)

@@ -33,6 +33,7 @@ VARIANTS: dict[str, tuple[Path, tuple[str, ...]]] = {
     "published again (A/A)": (PUBLISHED, ()),
     "sdpa": (PUBLISHED, ("sdpa",)),
     "sdpa, packed weights": (PUBLISHED, (*PUBLISHED_FIXES, "prepacked-weights")),
+    "sdpa, winograd": (PUBLISHED, (*PUBLISHED_FIXES, "winograd-convolutions")),
     "sdpa, winograd, packed weights": (
         PUBLISHED,
         (*PUBLISHED_FIXES, "winograd-convolutions", "prepacked-weights"),

@@ -24,6 +24,8 @@ META = FixMeta(
         "openvino",
         "bfloat16-autocast",
     ),
+    # Measured on the full-size UNet (benchmarks/full_unet.py): on top of packed weights it gains, by itself nothing.
+    requires=("prepacked-weights",),
     devices=("cpu",),
     # Before prepacked-weights, which takes what is left.
     order=68,

@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
-from noisy_machine import NoisyMachine
+from noisy_machine import NoisyMachine, fixed_order
 from scipy import stats
 
 from sdprof.comparison.interval import hodges_lehmann, student_t
@@ -73,6 +73,17 @@ def blocks_claim(seed: int, *, runs: int) -> bool:
     return bool(stats.mannwhitneyu(times[:runs], times[runs:]).pvalue < 1 - CONFIDENCE)
 
 
+def bench_claims(seed: int, *, rounds: int, gain: float) -> dict[str, bool]:
+    """Who claims that the last of five configurations differs from the first, in the fixed order of a bench."""
+    truth = {"A": 1.0, "B": 1.0, "C": 1.0, "D": 1.0, "E": 1.0 / (1.0 + gain), "A again": 1.0}
+    times = NoisyMachine(seed).measure(truth, rounds, order=fixed_order)
+    speedup, control = times.pairs("A", "E").interval(), times.pairs("A", "A again").interval()
+    return {
+        "interval": judge(speedup, None).verdict != "not-shown",
+        "verdict": judge(speedup, control).verdict != "not-shown",
+    }
+
+
 def plan_gain(seed: int, *, gains: Sequence[float], choosing: int, proving: int) -> float | None:
     """True speed of the set that the plan chooses; None where it is empty."""
     machine = NoisyMachine(seed)
@@ -117,6 +128,18 @@ def main() -> None:
         print("\nfalse claims of two blocks of runs, one after the other (Mann-Whitney)\n")
         for runs in (10, 20):
             print(f"{runs} runs each: {percent(float(np.mean(repeat(partial(blocks_claim, runs=runs)))))}")
+
+        print("\nclaims of a bench: five configurations in a fixed order, the last against the first\n")
+        print("| rounds | interval: false | verdict: false | interval / verdict finds 5% | 10% | 20% |")
+        print("|---|---|---|---|---|---|")
+        for rounds in ROUNDS:
+            by_gain = [repeat(partial(bench_claims, rounds=rounds, gain=gain)) for gain in GAINS]
+            told = [
+                tuple(percent(float(np.mean([one[who] for one in found]))) for who in ("interval", "verdict"))
+                for found in by_gain
+            ]
+            cells = [*told[0], *(" / ".join(pair) for pair in told[1:])]
+            print(f"| {rounds} | {' | '.join(cells)} |", flush=True)
 
         print(f"\nplans, {len(seeds[::4])} searches a row; chosen in 5 rounds, proven in the number shown\n")
         print(

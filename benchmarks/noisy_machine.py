@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from sdprof.comparison.rounds import RoundTimes
 from sdprof.comparison.schedule import balanced_order
+
+Order = Callable[[Sequence[str], int], Sequence[str]]
+"""Turns the entries and the number of a round into who runs when in it."""
+
+
+def fixed_order(entries: Sequence[str], round_index: int) -> Sequence[str]:
+    """A B C, A B C: the order of a bench."""
+    del round_index
+    return entries
 
 
 @dataclass
@@ -29,15 +38,21 @@ class NoisyMachine:
         self.rng = np.random.default_rng(self.seed)
 
     def measure(
-        self, true_seconds: Mapping[str, float], rounds: int, *, into: RoundTimes | None = None, first_round: int = 0
+        self,
+        true_seconds: Mapping[str, float],
+        rounds: int,
+        *,
+        into: RoundTimes | None = None,
+        first_round: int = 0,
+        order: Order = balanced_order,
     ) -> RoundTimes:
-        """Rounds over all entries in the schedule's order."""
+        """Rounds over all entries, by default in the order of the audit's schedule."""
         times = into or RoundTimes()
         entries = tuple(true_seconds)
         total = rounds * len(entries)
         slot = 0
         for index in range(rounds):
-            for entry in balanced_order(entries, index):
+            for entry in order(entries, index):
                 slow_down = 1 + self.drift * slot / max(total - 1, 1)
                 stalled = self.rng.random() < self.stall_rate
                 stall = self.rng.uniform(*self.stall) if stalled else 1.0

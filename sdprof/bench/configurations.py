@@ -90,6 +90,8 @@ SEED = ConfigurationSet(
     ),
 )
 
+PLAN = "P"
+"""Id of the configuration with sdprof's fixes, in the sets that have one."""
 PLAN_FOR_A_CPU = ("checkpoint-bypass", "inference-mode", "sdpa", "prepacked-weights")
 """What an audit of the published code finds to win on a CPU without OpenVINO."""
 FOR_WIDE_MODELS = ("winograd-convolutions",)
@@ -108,7 +110,7 @@ RIVALS = ConfigurationSet(
             extra={"sampler": "plms", "form": "sdpa"},
         ),
         Configuration(
-            id="P",
+            id=PLAN,
             label="original, sdprof's fixes for a CPU",
             target="sd21-original",
             extra={"sampler": "plms"},
@@ -124,7 +126,7 @@ def _task(title: str, extra: dict[str, str]) -> ConfigurationSet:
     """A task of which there is no published script, so that diffusers' own pipeline is what all are compared with."""
     rivals = in_diffusers(extra)
     plan = Configuration(
-        id="P",
+        id=PLAN,
         label="diffusers, sdprof's fixes for a CPU",
         target="diffusers-sd21",
         extra=extra,

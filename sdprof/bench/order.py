@@ -9,7 +9,9 @@ from pathlib import Path
 
 import msgspec
 
+from sdprof.bench.audited_plan import with_audited_plan
 from sdprof.bench.configurations import FAMILIES, ConfigurationSet
+from sdprof.model import AuditResult
 from sdprof.model.bench import BenchSettings
 from sdprof.stages.request_check import WrongCallError
 from sdprof.target_index import find_target
@@ -27,11 +29,18 @@ class BenchOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_order(
-    settings: BenchSettings, batch_sizes: str, *, rounds: int, timeout_seconds: float, resume: bool
+    settings: BenchSettings,
+    batch_sizes: str,
+    *,
+    rounds: int,
+    timeout_seconds: float,
+    resume: bool,
+    plan: tuple[AuditResult, str] | None = None,
 ) -> BenchOrder:
     """Check what was asked for.
 
     :param batch_sizes: numbers with commas between them.
+    :param plan: an audit whose plan takes part, and what it is called.
     :raises WrongCallError: for a target, a set, a size or a batch size that there is not.
     :raises TargetNotFoundError: if a configuration's target is not installed.
     """
@@ -47,6 +56,8 @@ def make_order(
     if settings.weights is not None and not Path(settings.weights).is_file():
         raise WrongCallError(f"The checkpoint {settings.weights} is not there.")
     taking_part = FAMILIES[settings.target][settings.configurations]
+    if plan is not None:
+        taking_part = with_audited_plan(taking_part, *plan)
     if not taking_part.takes_n_iter:
         settings = msgspec.structs.replace(settings, n_iter=1)
     order = BenchOrder(

@@ -137,11 +137,17 @@ def _check_as_before(begun: Series, now: Series) -> None:
 
 
 def _taking_part(series: Series) -> str:
-    ids = [entry.configuration.id for entry in series.entries if not entry.not_available]
+    ids = [_named(entry.configuration) for entry in series.entries if not entry.not_available]
     reference, _ = reference_of(series.entries, series.wanted_reference)
     control = "without" if series.control_not_available else "with"
     workers = "a worker for every run" if series.fresh_workers else "a worker for each"
     return f"with {', '.join(ids)} against {reference} {control} its control, {workers}"
+
+
+def _named(configuration: Configuration) -> str:
+    """Its letter, and its fixes: those of an audit's plan are not always the same."""
+    fixes = (*configuration.fixes, *configuration.fixes_where_they_help)
+    return f"{configuration.id} ({' + '.join(fixes)})" if fixes else configuration.id
 
 
 def _measure(

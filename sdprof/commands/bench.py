@@ -39,6 +39,12 @@ def run(
     seed: Annotated[int, typer.Option(help="Seed of weights and noise.")] = 1,
     n_iter: Annotated[int, typer.Option(help="Batches of a run, in the set seed.", min=1)] = 2,
     weights: Annotated[Path | None, typer.Option(help="Checkpoint; default: seeded random weights.")] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            help="A finished audit's folder: its plan takes part in place of the set's own.", show_default=False
+        ),
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of PyTorch.", min=1)] = None,
     fresh_workers: Annotated[
         bool, typer.Option("--fresh-workers", help="Start every run anew: where the device cannot hold all at once.")
@@ -63,6 +69,7 @@ def run(
     from sdprof.bench.order import make_order
     from sdprof.bench.run import BenchFailedError
     from sdprof.model.bench import BenchSettings
+    from sdprof.renderers.read_audit import UnreadableAuditError, read_audit
     from sdprof.run_folder import RunFolderError
     from sdprof.stages.request_check import WrongCallError
     from sdprof.target_index import TargetNotFoundError
@@ -90,12 +97,13 @@ def run(
             rounds=rounds,
             timeout_seconds=timeout,
             resume=resume,
+            plan=None if plan is None else (read_audit(plan), str(plan)),
         )
         if ray is not None:
             _on_cluster(ray, order, folder)
         else:
             _here(order, folder)
-    except (WrongCallError, TargetNotFoundError, UnreadableBenchError) as error:
+    except (WrongCallError, TargetNotFoundError, UnreadableBenchError, UnreadableAuditError) as error:
         end(str(error), WRONG_CALL)
     except (BenchFailedError, RunFolderError) as error:
         end(str(error), FAILED)

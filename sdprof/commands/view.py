@@ -46,8 +46,7 @@ def view(
             from sdprof.viewers.tensorboard_view import tensorboard
 
             with tensorboard(run, host=host, port=port) as address:
-                _announce({"TensorBoard": address}, open_=open_)
-                _until_interrupted()
+                _stay({"TensorBoard": address}, open_=open_)
     except (CannotViewError, UnreadableAuditError) as error:
         end(str(error), FAILED)
 
@@ -55,20 +54,17 @@ def view(
 def _serve(server: FileServer, addresses: dict[str, str], *, open_: bool) -> None:
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        _announce(addresses, open_=open_)
-        _until_interrupted()
+        _stay(addresses, open_=open_)
         server.shutdown()
 
 
-def _announce(addresses: dict[str, str], *, open_: bool) -> None:
-    for name, address in addresses.items():
-        typer.echo(f"{name}: {address}")
-    typer.echo("Ctrl-C ends it.")
-    if open_ and not webbrowser.open(next(iter(addresses.values()))):
-        typer.echo("sdprof: No browser was found here; open the address in one.", err=True)
-
-
-def _until_interrupted() -> None:
+def _stay(addresses: dict[str, str], *, open_: bool) -> None:
+    """Say where the pages are, and stay until told to end: from the first word on, that is no failure."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     with contextlib.suppress(KeyboardInterrupt):
+        for name, address in addresses.items():
+            typer.echo(f"{name}: {address}")
+        typer.echo("Ctrl-C ends it.")
+        if open_ and not webbrowser.open(next(iter(addresses.values()))):
+            typer.echo("sdprof: No browser was found here; open the address in one.", err=True)
         threading.Event().wait()

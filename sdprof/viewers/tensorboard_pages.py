@@ -20,10 +20,13 @@ from sdprof.renderers.finding_groups import STATES, cost_in_words, finding_group
 from sdprof.renderers.fix_order import in_reading_order
 from sdprof.renderers.headline import headline
 from sdprof.renderers.markdown import code, text
+from sdprof.renderers.printable import one_line
 from sdprof.renderers.short_path import place
 from sdprof.renderers.step_time import step_times
 
 METRICS = ("ms_per_step", "speed_up", "speed_up_low", "speed_up_high", "peak_memory_mib", "same_output")
+MOST_CHARACTERS = 60
+"""Of a variant's label in the column of trials."""
 
 
 def write_pages(result: AuditResult, logdir: Path) -> None:
@@ -41,7 +44,9 @@ def write_pages(result: AuditResult, logdir: Path) -> None:
     )
     _write(logdir / "variants", [config])
     for number, variant in enumerate(measured):
-        session = hparams.hparams_pb({fix: fix in variant.fixes for fix in tried}, trial_id=str(number))
+        # TensorBoard sorts trials as texts.
+        trial = f"{number:02d} {one_line(variant.label or variant.id, MOST_CHARACTERS)}"
+        session = hparams.hparams_pb({fix: fix in variant.fixes for fix in tried}, trial_id=trial)
         # Ids of variants hold every fix and would be too long for a folder's name.
         scalars = [scalar_pb(name, value) for name, value in _metrics(result, variant).items()]
         _write(logdir / "variants" / f"{number:02d}", [session, *scalars])

@@ -1,6 +1,7 @@
 """``sdprof view`` from outside: it announces an address on the loopback, serves, and ends when it is told to."""
 
 import builtins
+import os
 import re
 import signal
 import socket
@@ -78,6 +79,23 @@ def test_what_tensorboard_lacks_is_named(
     monkeypatch.setattr(builtins, "__import__", lacking)
     with pytest.raises(CannotViewError, match=words), tensorboard(viewed_run):
         pass
+
+
+def test_without_a_browser_the_address_is_still_given(viewed_run: Path) -> None:
+    bare = {name: value for name, value in os.environ.items() if name not in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")}
+    with subprocess.Popen(
+        [SDPROF, "view", viewed_run, "--perfetto", "--open"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**bare, "PATH": ""},
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert "http://127.0.0.1:" in running.stdout.readline()
+        assert running.stderr.readline() == "sdprof: No browser was found here; open the address in one.\n"
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 0
 
 
 def test_one_viewer_at_a_time(command: Command, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_each_measured_variant_is_a_session_with_its_numbers(tmp_path: Path) -> 
         (content,) = [events.SummaryMetadata(tag).plugin_data.content for tag in events.PluginTagToContent("hparams")]
         start = HParamsPluginData.FromString(content).session_start_info
         assert {name for name, value in start.hparams.items() if value.bool_value} == set(variant.fixes)
+        assert start.group_name == f"{folder.name} {variant.label}"
         (step,) = events.Tensors("ms_per_step")
         assert step.tensor_proto.float_val[0] == pytest.approx(step_times(faster()).of(variant), rel=1e-5)
 

@@ -20,7 +20,9 @@ def judge_high_findings(result: AuditResult, allowed: float) -> Judged:
     if not result.findings:
         return unmeasured("high_findings", NOTHING_AUDITED)
     found = [f for f in result.findings if f.severity == "high" and f.status in ("open", "fixed")]
-    return _count("high_findings", found, "high-severity finding", allowed, result)
+    blind = sorted(_could_not_run(result))
+    unseen = f"; could not run: {', '.join(blind)}" if blind else ""
+    return _count("high_findings", found, "high-severity finding", allowed, result, unseen)
 
 
 def judge_new_findings(result: AuditResult, baseline: AuditResult | None, allowed: float) -> Judged:
@@ -64,15 +66,18 @@ def _standing(result: AuditResult) -> list[Finding]:
 
 
 def _could_not_run(result: AuditResult) -> set[str]:
-    return {gap.section.removeprefix("audit ") for gap in result.missing if gap.section.startswith("audit ")}
+    gaps = (gap.section.removeprefix("audit ") for gap in result.missing if gap.section.startswith("audit "))
+    return {audit for gap in gaps for audit in gap.split(", ")}
 
 
-def _count(limit: str, findings: list[Finding], noun: str, allowed: float, result: AuditResult) -> Judged:
+def _count(
+    limit: str, findings: list[Finding], noun: str, allowed: float, result: AuditResult, unseen: str = ""
+) -> Judged:
     named = "; ".join(_name(finding, result.target.source_roots) for finding in findings[:MOST_NAMED])
     more = f"; and {len(findings) - MOST_NAMED} more" if len(findings) > MOST_NAMED else ""
     detail = f": {named}{more}" if named else ""
     over = quantities.number(len(findings) - allowed)
-    return at_most(limit, len(findings), allowed, quantities.counted(len(findings), noun), over, detail)
+    return at_most(limit, len(findings), allowed, quantities.counted(len(findings), noun), over, detail + unseen)
 
 
 def _name(finding: Finding, roots: tuple[str, ...]) -> str:

@@ -91,14 +91,19 @@ def _status(
         return "fixed", f"{names} is part of the plan, and the finding was not seen again."
     removed = [fix for fix in cures if fix.gain is not None]
     if removed:
-        return "hidden", "; ".join(f"{fix.id} removes it: {fix.reason}" for fix in removed)
+        return "hidden", _each(removed, " removes it")
     if cures and all(fix.id in not_tried for fix in cures):
-        return "open", "Not tried: " + "; ".join(f"{fix.id}: {fix.reason}" for fix in cures)
+        return "open", f"Not tried. {_each(cures)}"
     if cures:
-        return "declined", "; ".join(f"{fix.id}: {fix.reason}" for fix in cures)
+        return "declined", _each(cures)
     if finding.severity == "info":
         return "open", "For information: it says where to look."
     return "open", "No fix for it is known here."
+
+
+def _each(fixes: list[FixResult], what: str = "") -> str:
+    """A sentence for each fix."""
+    return " ".join(f"{fix.id}{what}: {fix.reason.rstrip('.')}." for fix in fixes)
 
 
 def _with_gain(

@@ -187,6 +187,13 @@ def test_no_finding_and_no_pass_prove_nothing() -> None:
         assert one.sentence == "no audit found anything or passed: there was nothing to look at"
 
 
+def test_a_count_of_findings_names_the_audits_that_could_not_look() -> None:
+    gaps = (Missing(section="audit idle-gap, launch-bound", reason="no GPU"), Missing(section="kernels", reason="none"))
+    one = judged(msgspec.structs.replace(faster(), missing=gaps), high_findings=9)
+    assert one.outcome == "kept"
+    assert one.sentence.endswith("; could not run: idle-gap, launch-bound")
+
+
 def test_an_audit_that_could_not_run_again_finds_nothing_new_for_want_of_looking() -> None:
     result = faster()
     gap = Missing(section="audit naive-attention", reason="It needs operators.")

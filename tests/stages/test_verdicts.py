@@ -61,7 +61,7 @@ def test_a_fix_that_was_left_out_has_declined_nothing() -> None:
     left_out = fix_result("late", removes=("slow",))
     (settled,) = settled_findings((finding("slow"),), (left_out,), 1, None, frozenset({"late"}))
     assert settled.status == "open"
-    assert settled.reason.startswith("Not tried: late")
+    assert settled.reason.startswith("Not tried. late: ")
 
 
 def test_what_fixes_gained_as_one_is_obtained_by_none_of_them() -> None:

@@ -1,5 +1,6 @@
 import gzip
 import json
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,11 @@ def test_what_is_wrong_does_not_fit(
         inner = inner[step]
     inner[path[-1]] = value
     assert not validator.is_valid(audit)
+
+
+def test_the_file_in_the_package_is_this_schema() -> None:
+    """Otherwise: sdprof schema > sdprof/renderers/audit.schema.json"""
+    assert resources.files("sdprof.renderers").joinpath("audit.schema.json").read_text() == json_schema.render()
 
 
 def test_the_schema_names_the_contract() -> None:

@@ -5,8 +5,8 @@ import pytest
 from sdprof.renderers import html, markdown, terminal
 from sdprof.renderers.headline import headline
 from tests.renderers.observed_samples import recorded
+from tests.renderers.read_page import Page
 from tests.renderers.samples import shapes, simulation
-from tests.renderers.test_html_page import Page
 
 SAMPLES = {
     "trace": lambda: recorded("mi300_sd35_4steps"),

@@ -15,6 +15,8 @@ from sdprof.renderers.html.series_plot import Series, series_plot
 from sdprof.renderers.round_ratios import control_variant, round_ratios, seconds_by_round
 
 MOST_VARIANTS = 24
+MOST_ROUNDS = 60
+"""Columns of the table of rounds; audit.json has them all."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,16 @@ class VariantRow:
 
 
 @dataclass(frozen=True)
+class RoundTable:
+    """The chart of rounds in figures."""
+
+    numbers: tuple[int, ...]
+    """Rounds, counted from 0."""
+    rows: tuple[tuple[str, tuple[float | None, ...]], ...]
+    """A variant and its time in each round, in the unit of the measurement; None where it has none."""
+
+
+@dataclass(frozen=True)
 class Measurement:
     """All charts of the comparison."""
 
@@ -42,6 +54,7 @@ class Measurement:
     hidden_variants: int
     rounds: Markup | None
     """Time by round, all variants."""
+    round_table: RoundTable | None
     unit: str
 
 
@@ -49,6 +62,7 @@ def measurement(result: AuditResult) -> Measurement:
     """Draw what a comparison measured; charts that have no data are None."""
     comparison = result.comparison
     control = None if comparison is None else comparison.control
+    series = _series(result)
     entries = [_entry(result, variant) for variant in result.variants[:MOST_VARIANTS]]
     axis = interval_plot.ratio_axis([row for _, _, row in entries], control)
     rows = tuple(
@@ -67,7 +81,8 @@ def measurement(result: AuditResult) -> Measurement:
         scale=interval_plot.interval_scale(axis) if any(row.interval for row in rows) else None,
         rows=rows,
         hidden_variants=max(len(result.variants) - MOST_VARIANTS, 0),
-        rounds=_rounds(result),
+        rounds=_rounds(result, series),
+        round_table=_round_table(series),
         unit=step_time.step_times(result).unit,
     )
 
@@ -119,19 +134,31 @@ def _strip_label(row: IntervalRow) -> str:
     return f"{quantities.times(row.interval)}, 95% interval {quantities.bounds(row.interval)}, {len(row.dots)} rounds"
 
 
-def _rounds(result: AuditResult) -> Markup | None:
+def _series(result: AuditResult) -> tuple[Series, ...]:
+    """A line for each variant that has rounds, in the order of the variants."""
     times = step_time.step_times(result)
     css = {"baseline": "before", "control": "control", "chosen": "after"}
-    series = [
+    lines = (
         Series(
             variant.label or variant.id,
             css.get(_role(result, variant), "other"),
             {number: times.of_run(taken) for number, taken in seconds_by_round(result, variant).items()},
         )
         for variant in result.variants[:MOST_VARIANTS]
-    ]
-    if not any(one.values for one in series):
+    )
+    return tuple(one for one in lines if one.values)
+
+
+def _rounds(result: AuditResult, series: tuple[Series, ...]) -> Markup | None:
+    if not series:
         return None
-    series.sort(key=lambda one: ("other", "control", "before", "after").index(one.css_class))
-    label = f"{times.unit} in each round, for {len(series)} variants"
-    return series_plot(series, label=label, write=quantities.milliseconds, counted="round")
+    drawn = sorted(series, key=lambda one: ("other", "control", "before", "after").index(one.css_class))
+    label = f"{step_time.step_times(result).unit} in each round, for {quantities.counted(len(drawn), 'variant')}"
+    return series_plot(drawn, label=label, write=quantities.milliseconds, counted="round")
+
+
+def _round_table(series: tuple[Series, ...]) -> RoundTable | None:
+    if not series:
+        return None
+    numbers = tuple(sorted({number for one in series for number in one.values}))[:MOST_ROUNDS]
+    return RoundTable(numbers, tuple((one.name, tuple(map(one.values.get, numbers))) for one in series))

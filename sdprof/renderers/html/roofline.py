@@ -44,6 +44,8 @@ class Roofline:
     """The plot and the modules that leave most on the table."""
 
     drawing: Markup
+    points: tuple[Point, ...]
+    """What is drawn, the largest share of the time first."""
     peaks: Peaks
     hidden: int
     sides: tuple[str, ...]
@@ -70,7 +72,7 @@ def roofline(result: AuditResult) -> Roofline | None:
     sides = tuple(side for side in ("before", "after") if any(point.side == side for point in shown))
     plot = drawing(HEIGHT, label, *parts, css_class="chart roofline series")
     drawn = Markup('<div class="plot">{}{}</div>').format(_scale(down), plot)
-    return Roofline(drawn, peaks, len(points) - len(shown), sides)
+    return Roofline(drawn, tuple(shown), peaks, len(points) - len(shown), sides)
 
 
 def _points(modules: tuple[HotModule, ...], side: Literal["before", "after"]) -> list[Point]:

@@ -65,6 +65,9 @@ def take_tensorboard(browser: Browser, run: Path) -> None:
         page.wait_for_timeout(2 * DRAWING_MS)
         take(page, "tensorboard-trace")
         plugin.get_by_role("tab", name="Diff").click()
+        for first, side in ((0, "before"), (3, "after")):
+            for select, option in enumerate((side, "sampling_loop", "default"), first):
+                choose(plugin, select, option)
         expect(plugin.get_by_text("Execution Comparsion")).to_be_visible(timeout=LOADING_MS)
         page.wait_for_timeout(DRAWING_MS)
         take(page, "tensorboard-diff")
@@ -92,11 +95,16 @@ def take_kernels(browser: Browser) -> None:
 
 def show(plugin: FrameLocator, view: str) -> None:
     """Choose a view of the plugin."""
-    chosen = plugin.locator(".MuiSelect-select").nth(1)
+    choose(plugin, 1, view)
+
+
+def choose(plugin: FrameLocator, select: int, option: str) -> None:
+    """Choose an option of one of the page's lists."""
+    chosen = plugin.locator(".MuiSelect-select").nth(select)
     expect(chosen).to_be_visible(timeout=LOADING_MS)
-    if chosen.inner_text().strip() != view:
+    if chosen.inner_text().strip() != option:
         chosen.click()
-        plugin.get_by_role("option", name=view, exact=True).click()
+        plugin.get_by_role("option", name=option, exact=True).click()
 
 
 def take_perfetto(browser: Browser, run: Path) -> None:
@@ -105,10 +113,10 @@ def take_perfetto(browser: Browser, run: Path) -> None:
     with serving(server):
         page = new_page(browser)
         page.goto(addresses["before"])
-        process = page.get_by_text(re.compile(r"^python3? \d+")).last
-        expect(process).to_be_visible(timeout=LOADING_MS)
-        process.click(force=True)  # a layer with its whole name lies over it
-        page.wait_for_timeout(DRAWING_MS)
+        expect(page.get_by_text(re.compile(r"^python3? \d+")).last).to_be_visible(timeout=LOADING_MS)
+        page.keyboard.press("Control+b")  # its menu
+        page.get_by_title("Expand all").click()
+        page.wait_for_timeout(3 * DRAWING_MS)
         take(page, "perfetto")
 
 

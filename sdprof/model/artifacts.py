@@ -209,6 +209,7 @@ class SeenValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a tensor, or what a ``torch.device`` or its name stands for: ``cpu`` or ``cuda`` (also where it is simulated).
     Of a list or tuple, that of the first tensor in it that is not on the host, else of the first tensor."""
     dtype: str = ""
+    """Of a list or tuple, that of the same tensor; ``int``, ``float`` or ``bool`` where all items are such numbers."""
     shape: tuple[int, ...] = ()
     """Of a list or tuple, its length."""
     zero: bool = False

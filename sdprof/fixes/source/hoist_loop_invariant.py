@@ -13,9 +13,9 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.guards import unless_none
+from sdprof.fixes.source.reading.guards import known_before, unless_none
 from sdprof.fixes.source.reading.host_trees import FACTORIES, PURE, RANDOM
-from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
+from sdprof.fixes.source.reading.loops import LoopStatement, before_loop
 from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import dotted, is_free, last_name, scope_of, statement_of, within
 from sdprof.fixes.source.reading.seen import is_tensor
@@ -56,7 +56,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     _refuse_random(node)
     edits: list[Edit] = []
     loop = frame.loop_around(node)
-    if loop is not None and is_invariant(node, loop) and _is_repeatable(source, node):
+    if loop is not None and known_before(source, node, loop, scope_of(source, node)) and _is_repeatable(source, node):
         edits += _hoisted(site, source, node, loop)
     if last_name(node.func) in ("to", "cuda", "type_as"):
         move = move_of(source, node, frame.values)

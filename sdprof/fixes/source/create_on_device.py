@@ -56,7 +56,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """
     source = sources.of(site.where.file)
     node = source.node_at(site.where)
-    values = site.stack[0].values
+    frame = Frame(site, sources, 0)
+    values = frame.values
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
         return (_filled_in_place(site, source, node, values),)
     if not isinstance(node, ast.Call):
@@ -74,7 +75,6 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if isinstance(node.func, ast.Attribute) and node.func.attr == "new_tensor":
         return (_number_to_new_full(site, source, node, node.func.value),)
     move = move_of(source, node, values)
-    frame = Frame(site, sources, 0)
     reasons: list[str] = []
     edits: list[Edit] = []
     attempts: tuple[Callable[[], Edit], ...] = (

@@ -9,6 +9,7 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument
+from sdprof.fixes.source.reading.frames import values_at
 from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import last_name
 from sdprof.fixes.source.reading.seen import Values, device_of, is_tensor, value_of
@@ -57,7 +58,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         node = _filled_from(source, node) or node
     if not isinstance(node, ast.Call):
         raise DeclinedError("The number is not read by a call that fills or compares")
-    values = site.stack[0].values
+    values = values_at(site, 0)
     name = last_name(node.func)
     move = _moved_then(source, node, values) if keyword(node, "device") is None else None
     if name in CHOICES and isinstance(node.func, ast.Name):

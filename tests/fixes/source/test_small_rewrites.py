@@ -122,6 +122,54 @@ def test_a_batch_goes_to_the_host_at_once() -> None:
     assert "was not seen" in unseen
 
 
+@pytest.mark.parametrize(
+    ("loop", "copied", "expected"),
+    [
+        (
+            "for image in images:\n        image = 255 * image.cpu().numpy()\n        show(image.sum())",
+            "image.cpu()",
+            "for image in images.cpu():\n        image = 255 * image.cpu().numpy()",
+        ),
+        (
+            "for i, image in enumerate(images):\n        save(i, image.detach().cpu())",
+            "image.detach().cpu()",
+            "for i, image in enumerate(images.cpu()):",
+        ),
+        (
+            "for image in images:\n        save(((image + 1) / 2).clamp(0, 1).cpu())",
+            "((image + 1) / 2).clamp(0, 1).cpu()",
+            "for image in ((images + 1) / 2).clamp(0, 1).cpu():\n        save(image)",
+        ),
+        (
+            "save([(image * 0.5).cpu() for image in images])",
+            "(image * 0.5).cpu()",
+            "[image for image in (images * 0.5).cpu()]",
+        ),
+    ],
+)
+def test_a_batch_goes_through_what_is_done_to_each_element(loop: str, copied: str, expected: str) -> None:
+    text = f"def f(images):\n    {loop}\n"
+    values = {"images": tensor("cuda", "float32", 2, 3), "image": tensor("cuda", "float32", 3)}
+    changed = after("batch-device-to-host", text, copied, kind="D2H", values=values)
+    assert expected in changed, changed
+
+
+@pytest.mark.parametrize(
+    ("loop", "copied"),
+    [
+        ("for image in images:\n        save((image * image.mean()).cpu())", "(image * image.mean()).cpu()"),
+        ("for image in images:\n        save((image / 2).cpu(), image)", "(image / 2).cpu()"),
+        ("for image in images:\n        save((image * k).cpu())", "(image * k).cpu()"),
+        ("for image in images:\n        save(image.permute(1, 0).cpu())", "image.permute(1, 0).cpu()"),
+        ("for image in images:\n        if image.sum() > 0:\n            image = image.cpu()", "image.cpu()"),
+    ],
+)
+def test_what_is_done_to_a_whole_image_is_not_done_to_a_batch(loop: str, copied: str) -> None:
+    text = f"def f(images, k):\n    {loop}\n"
+    values = {"images": tensor("cuda", "float32", 2, 3), "image": tensor("cuda", "float32", 3)}
+    assert after("batch-device-to-host", text, copied, kind="D2H", values=values).startswith("declined: ")
+
+
 def test_what_is_printed_is_not_compiled() -> None:
     text = "import torch\n\ndef f(n):\n    print(\n        'go on'\n    )\n    for i in tqdm(range(n)):\n        g()\n"
     changed = after("print-out-of-loop", text, "print(\n        'go on'\n    )", kind="break")

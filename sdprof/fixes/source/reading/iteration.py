@@ -30,6 +30,12 @@ def element_of(loop: ast.For | ast.AsyncFor, name: str, scope: Scope) -> Element
     return _match(loop.target, loop.iter, name, scope, Element(loop.iter), in_head=True)
 
 
+def item_of(target: ast.expr, iterable: ast.expr, name: str, scope: Scope) -> ast.expr | None:
+    """The table that ``name`` runs through in a comprehension."""
+    element = _match(target, iterable, name, scope, Element(iterable), in_head=False)
+    return element.iterable if element is not None else None
+
+
 def _match(
     target: ast.expr, iterable: ast.expr, name: str, scope: Scope, so_far: Element, *, in_head: bool
 ) -> Element | None:

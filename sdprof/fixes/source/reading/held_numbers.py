@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.calls import is_plain
-from sdprof.fixes.source.reading.names import last_name, read_in, statement_of, stored_names
+from sdprof.fixes.source.reading.calls import is_plain, separators
+from sdprof.fixes.source.reading.names import last_name, read_in, stored_names
 from sdprof.fixes.source.reading.number_types import NumberType, number_type
 from sdprof.fixes.source.reading.seen import Values
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword, torch_of
@@ -28,8 +28,6 @@ INFERRING = frozenset({"tensor", "as_tensor", "asarray"})
 IN_NUMPY = {"bool": "bool", "int": "int64", "float": "float64"}
 """The dtype that NumPy gives to a Python number."""
 NUMPY = frozenset({"np", "numpy"})
-LONGEST_ROW = 100
-"""Columns that the numbers may reach on one line."""
 MOST_DIFFERENT = 4
 """One kernel fills for each number: of more numbers than these, a copy is cheaper."""
 
@@ -52,7 +50,8 @@ class HeldNumbers:
         tail = f"{'' if self.dtype is None else f', dtype={self.dtype}'}, device={device})"
         begins = f"{torch}.full({'()' if row else self.shape}, "
         place, end = source.span(self.call)
-        opens, between, closes = self._brackets(source, len(begins) + len(tail)) if row else ("", "", "")
+        length = sum(len(source.code(each)) + len(begins) + len(tail) for each in self.numbers)
+        opens, between, closes = separators(source, self.call, length) if row else ("", "", "")
         text = f"{torch}.stack([{opens}{begins}" if row else begins
         changes: list[Replacement] = []
         for number in self.numbers:
@@ -60,15 +59,6 @@ class HeldNumbers:
             changes.append(Replacement(start=place, end=first, text=text))
             place, text = behind, f"{tail},{between}{begins}"
         return [*changes, Replacement(start=place, end=end, text=f"{tail}{closes}])" if row else tail)]
-
-    def _brackets(self, source: ModuleSource, beside: int) -> tuple[str, str, str]:
-        """What stands before, between and behind the numbers of a row: on one line, or each on its own."""
-        statement = statement_of(source, self.call)
-        length = sum(len(source.code(each)) + beside for each in self.numbers)
-        if self.call.col_offset + length <= LONGEST_ROW:
-            return "", " ", ""
-        indent = source.text[source.line_start(statement.lineno) : source.span(statement)[0]]
-        return f"\n{indent}    ", f"\n{indent}    ", f",\n{indent}"
 
 
 def held_numbers(

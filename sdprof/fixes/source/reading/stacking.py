@@ -6,7 +6,7 @@ import ast
 
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.calls import argument
+from sdprof.fixes.source.reading.calls import argument, separators
 from sdprof.fixes.source.reading.moves import Move
 from sdprof.fixes.source.reading.names import is_free, last_name, scope_of
 from sdprof.fixes.source.reading.number_types import number_type
@@ -77,7 +77,8 @@ def stacked_list(source: ModuleSource, call: ast.Call, values: Values, move: Mov
         else f"{torch}.full((), {source.code(node)}, dtype={wanted}, device={place})"
         for node, _, on_device in filter(None, items)
     ]
-    return (f"{torch}.stack([{', '.join(texts)}])",)
+    opens, between, closes = separators(source, call, sum(map(len, texts)))
+    return (f"{torch}.stack([{opens}{f',{between}'.join(texts)}{closes}])",)
 
 
 def _item(source: ModuleSource, node: ast.expr, values: Values) -> tuple[ast.expr, str, str] | None:

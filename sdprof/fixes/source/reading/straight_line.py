@@ -42,6 +42,18 @@ def definitions_before(source: ModuleSource, node: ast.AST, name: str) -> list[a
         statement = parent
 
 
+def changed_in_place(source: ModuleSource, node: ast.AST, name: str) -> ast.AugAssign | None:
+    """``name *= value``, where that is what last changed a name before ``node``, in the same block."""
+    statement = statement_of(source, node)
+    block = block_of(source, statement)
+    for before in reversed(block[: block.index(statement)]):
+        if isinstance(before, ast.AugAssign) and isinstance(before.target, ast.Name) and before.target.id == name:
+            return before
+        if binds(before, name):
+            return None
+    return None
+
+
 def _last_in(statements: Sequence[ast.stmt], name: str) -> list[ast.Assign]:
     for statement in reversed(statements):
         if isinstance(statement, ast.Assign):

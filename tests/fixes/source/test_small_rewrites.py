@@ -176,8 +176,12 @@ def test_what_is_printed_is_not_compiled() -> None:
     assert "    if not torch.compiler.is_compiling():\n        print(\n" in changed
     changed = after("print-out-of-loop", text, "tqdm(range(n))", kind="break")
     assert "for i in range(n) if torch.compiler.is_compiling() else tqdm(range(n)):" in changed
-    bar = "def f(n):\n    bar = tqdm(n)\n    bar.update(1)\n"
-    assert "bar.update" in after("print-out-of-loop", bar, "tqdm(n)", kind="break")
+    bar = "def f(n):\n    bar = tqdm(n)\n    for i in bar:\n        bar.set_postfix(i=i)\n"
+    changed = after("print-out-of-loop", f"import torch\n{bar}", "tqdm(n)", kind="break")
+    assert "    bar = n if torch.compiler.is_compiling() else tqdm(n)\n" in changed
+    assert "        if not torch.compiler.is_compiling():\n            bar.set_postfix(i=i)\n" in changed
+    asked = "def f(n):\n    bar = tqdm(n)\n    for i in bar:\n        k = bar.n\n"
+    assert "used as bar.n" in after("print-out-of-loop", asked, "tqdm(n)", kind="break")
     nothing = after("print-out-of-loop", "def f(n):\n    g(n)\n", "g(n)", kind="break")
     assert "Nothing is printed" in nothing
 

@@ -136,7 +136,7 @@ def without(source: ModuleSource, statements: Sequence[ast.stmt]) -> Iterator[Re
         start = source.line_start(statement.lineno)
         end = source.line_start((statement.end_lineno or statement.lineno) + 1)
         line = source.text[start:end]
-        if line[: source.span(statement)[0] - start].strip() or _shares_last_line(source, statement, end):
+        if not stands_alone(source, statement):
             raise DeclinedError("A statement shares its line with another one")
         if all(one in gone for one in block) and statement is block[0]:
             parent = source.parents[statement]
@@ -147,6 +147,14 @@ def without(source: ModuleSource, statements: Sequence[ast.stmt]) -> Iterator[Re
                 yield Replacement(start=start, end=end, text=f"{indent}pass\n")
             continue
         yield Replacement(start=start, end=end, text="")
+
+
+def stands_alone(source: ModuleSource, statement: ast.stmt) -> bool:
+    """Whether a statement shares its lines with nothing but a comment."""
+    start = source.line_start(statement.lineno)
+    end = source.line_start((statement.end_lineno or statement.lineno) + 1)
+    before = source.text[start : source.span(statement)[0]]
+    return not before.strip() and not _shares_last_line(source, statement, end)
 
 
 def _else_line(source: ModuleSource, first: ast.stmt) -> int:

@@ -28,8 +28,13 @@ def repeats(site: TransferSite) -> bool:
     return site.in_loop and any(step > 0 for step in site.steps)
 
 
+def recurs(site: TransferSite) -> bool:
+    """Whether a site repeats in the loop, or more than once outside of it."""
+    return repeats(site) or (site.scope in ("setup", "results") and site.count > 1)
+
+
 def staying(cured: Iterable[Location], before: TransferProfile, after: TransferProfile) -> tuple[Location, ...]:
-    """Of the sites that were rewritten, those whose lines still copy or wait in later steps as others do not explain.
+    """Of the sites that were rewritten, those whose lines still copy or wait again and again as others do not explain.
 
     :param cured: places of sites of ``before``.
     :param after: with all places mapped back to the original files.
@@ -41,9 +46,9 @@ def staying(cured: Iterable[Location], before: TransferProfile, after: TransferP
         expected = sum(
             site.count
             for site in before.sites
-            if repeats(site) and place_of(site) not in cured and _touches(place_of(site), where.file, lines)
+            if recurs(site) and place_of(site) not in cured and _touches(place_of(site), where.file, lines)
         )
-        seen = sum(site.count for site in after.sites if repeats(site) and _touches(place_of(site), where.file, lines))
+        seen = sum(site.count for site in after.sites if recurs(site) and _touches(place_of(site), where.file, lines))
         if seen > expected:
             stays.append(where)
     return tuple(stays)

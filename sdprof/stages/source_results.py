@@ -19,6 +19,7 @@ TRANSFER_FINDINGS = frozenset(
         "host-to-device-in-loop",
         "loop-invariant-copy",
         "pageable-copy",
+        "repeated-copy-outside-loop",
         "sync-in-loop",
         "unoverlapped-copy",
     }

@@ -5,16 +5,19 @@ from __future__ import annotations
 import ast
 
 from sdprof.fixes.declined import DeclinedError
-from sdprof.fixes.source.edit import Edit
+from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.elementwise import elementwise_of
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.host_copy import in_place
+from sdprof.fixes.source.reading.guards import table_unless_none
+from sdprof.fixes.source.reading.host_copy import copy_name, in_place
 from sdprof.fixes.source.reading.iteration import element_of, item_of
-from sdprof.fixes.source.reading.names import COMPREHENSIONS, around, last_name, read_in, scope_of, stored_names
+from sdprof.fixes.source.reading.loops import before_loop, is_invariant
+from sdprof.fixes.source.reading.names import COMPREHENSIONS, around, dotted, last_name, read_in, scope_of, stored_names
 from sdprof.fixes.source.reading.seen import is_tensor
+from sdprof.fixes.source.reading.tensor_calls import is_only_read
 from sdprof.model import FixMeta
 
 META = FixMeta(
@@ -22,7 +25,7 @@ META = FixMeta(
     title="Copy a batch of images to the host at once",
     kind="source",
     numerics="exact",
-    removes=("device-to-host-in-loop",),
+    removes=("device-to-host-in-loop", "repeated-copy-outside-loop"),
     order=10,
 )
 ON_HOST_ALIKE = frozenset({"cpu", "to", "detach", "shape", "dtype", "tolist", "size", "ndim"})
@@ -46,6 +49,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if not isinstance(node, ast.Call) or last_name(node.func) not in ("cpu", "to", "tolist", "numpy"):
         raise DeclinedError("The copy is not made by a call of .cpu() in this expression")
     owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+    if owner is not None and frame.loop_around(node) is None:
+        again = _same_in_each_pass(frame, node, owner)
+        if again is not None:
+            return (_edit(site, source, again, "What the loop does not change is copied to the host once, before it."),)
     names = read_in(owner) if owner is not None else set()
     found = {name: through for name in sorted(names) if (through := _runs_through(frame, node, name)) is not None}
     if owner is None or len(found) != 1:
@@ -72,16 +79,46 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             ),
         ]
     return (
-        Edit(
-            fix=META.id,
-            file=source.path,
-            where=site.where,
-            replacements=tuple(changes),
-            numerics="exact",
-            proof="data",
-            description="The whole batch is copied to the host once, before the loop over its items.",
-        ),
+        _edit(site, source, changes, "The whole batch is copied to the host once, before the loop over its items."),
     )
+
+
+def _edit(site: SiteEvidence, source: ModuleSource, changes: list[Replacement], said: str) -> Edit:
+    return Edit(
+        fix=META.id,
+        file=source.path,
+        where=site.where,
+        replacements=tuple(changes),
+        numerics="exact",
+        proof="data",
+        description=said,
+    )
+
+
+def _same_in_each_pass(frame: Frame, node: ast.Call, owner: ast.expr) -> list[Replacement] | None:
+    """``table.cpu()`` and ``images[i].cpu()``, of a tensor that the loop around them leaves as it is.
+
+    The tensor is copied in front of the loop, in the frame of which no sampling loop runs.
+    """
+    source, scope = frame.source, scope_of(frame.source, node)
+    whole = owner.value if isinstance(owner, ast.Subscript) else owner
+    loop = next((each for each in around(source, node, scope) if isinstance(each, ast.For | ast.While)), None)
+    if dotted(whole) is None or loop is None or last_name(node.func) != "cpu" or node not in _parts(loop):
+        return None
+    if is_tensor(whole, frame.values, "cuda") is not True or not is_invariant(whole, loop):
+        return None
+    name, copy = copy_name(scope, whole), table_unless_none(source, whole, loop, scope)
+    if name is None or copy is None:
+        return None
+    hoisted = before_loop(source, loop, f"{name} = {copy}")
+    if owner is whole:
+        return [hoisted, in_place(source, node, name if is_only_read(source, node) else f"{name}.clone()")]
+    return [hoisted, in_place(source, whole, name)]
+
+
+def _parts(loop: ast.For | ast.While) -> set[ast.AST]:
+    """What runs in each pass."""
+    return {each for statement in loop.body for each in ast.walk(statement)}
 
 
 def _without_detach(node: ast.expr) -> ast.expr:

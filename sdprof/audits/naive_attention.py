@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sdprof.audits.found import found
 from sdprof.facts.facts import Facts
-from sdprof.model import AuditMeta, Cost, Finding, OperatorCensus, OperatorSite, Peaks
+from sdprof.model import OUTSIDE, AuditMeta, Cost, Finding, OperatorCensus, OperatorSite, Peaks
 
 META = AuditMeta(
     id="naive-attention",
@@ -90,8 +90,8 @@ def _finding_outside(softmax: OperatorSite) -> Finding:
         META,
         locations=(softmax.where,),
         severity="low",
+        region=OUTSIDE[softmax.scope],
         evidence={
-            "when": "outside of the loop",
             "calls_per_run": softmax.calls,
             "softmax_mib_per_run": round(softmax.output_bytes / 2**20, 2),
             "largest_score_matrix": " × ".join(map(str, softmax.input_shapes[0])),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from sdprof.audits.found import found
 from sdprof.audits.transfer_finding import SIMULATED
 from sdprof.facts.facts import Facts
-from sdprof.model import AuditMeta, Finding
+from sdprof.model import OUTSIDE, AuditMeta, Finding, Location, TransferSite
 
 META = AuditMeta(
     id="repeated-copy-outside-loop",
@@ -16,7 +17,6 @@ META = AuditMeta(
     needs=("transfers",),
     severity="low",
 )
-WHEN = {"setup": "before the first step", "results": "after the loop, or between loops"}
 BEHIND = "The host waits for each. Put the items together on the device, and copy once."
 BEFORE = "Each run does it anew. Put the tables together, or keep what does not change between runs."
 
@@ -25,13 +25,12 @@ def audit(facts: Facts) -> Iterator[Finding]:
     """One finding per expression that was visited more than once in a run. It is in no count per step."""
     assert facts.transfers is not None
     for site in facts.transfers.sites:
-        when = WHEN.get(site.scope or "")
-        if when is not None and site.count > 1:
+        if site.scope is not None and site.scope in OUTSIDE and site.count > 1:
             yield found(
                 META,
-                locations=tuple(where for where in (site.where, *site.callers[:2]) if where.file),
+                region=OUTSIDE[site.scope],
+                locations=tuple(where for where in (site.where, *_in_libraries(site)) if where.file),
                 evidence={
-                    "when": when,
                     "kind": site.kind,
                     "operator": site.op,
                     "count_per_run": site.count,
@@ -40,3 +39,8 @@ def audit(facts: Facts) -> Iterator[Finding]:
                 },
                 explanation=BEHIND if site.scope == "results" else BEFORE,
             )
+
+
+def _in_libraries(site: TransferSite) -> list[Location]:
+    """The way from the user's expression to the copy; not the callers, of which one may lead to several copies."""
+    return [frame.where for frame in itertools.takewhile(lambda frame: frame.library, site.stack)]

@@ -1,6 +1,7 @@
 """The vocabulary: frozen structs that pass between the layers. It knows no other part of sdprof."""
 
 from sdprof.model.artifacts import (
+    OUTSIDE,
     CostProfile,
     Environment,
     FunctionLines,
@@ -81,6 +82,7 @@ from sdprof.model.trace import (
 )
 
 __all__ = [
+    "OUTSIDE",
     "SCHEMA_VERSION",
     "AuditKind",
     "AuditMeta",

@@ -78,6 +78,8 @@ class StackSamples(msgspec.Struct, frozen=True, kw_only=True):
 Scope = Literal["in_loop", "setup", "results"]
 """When an expression ran: in the steps of the sampling loop, before the first of them, or after it outside of the
 loop."""
+OUTSIDE: dict[Scope, str] = {"setup": "before the loop", "results": "behind the loop"}
+"""What a finding outside of the loop calls its region."""
 
 
 class OperatorSite(msgspec.Struct, frozen=True, kw_only=True):

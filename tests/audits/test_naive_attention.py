@@ -53,7 +53,7 @@ def test_a_classifier_softmax_is_no_attention() -> None:
 
 def test_attention_outside_of_the_loop_has_no_share_of_a_step() -> None:
     product = site("aten::bmm", 11, input_shapes=((10, 64, 40), (10, 40, 77)), calls_per_step=0.0)
-    census = OperatorCensus(steps=4, operators=0, sites=(), outside=(product, softmax(calls_per_step=0.0)))
+    census = OperatorCensus(steps=4, operators=0, sites=(), outside=(product, softmax(scope="results")))
     (finding,) = audit(Facts(operators=census))
     assert (finding.severity, finding.count_per_step, finding.cost) == ("low", None, None)
-    assert finding.evidence["when"] == "outside of the loop"
+    assert finding.region == "behind the loop"

@@ -28,9 +28,9 @@ def repeats(site: TransferSite) -> bool:
     return site.in_loop and any(step > 0 for step in site.steps)
 
 
-def recurs(site: TransferSite) -> bool:
-    """Whether a site repeats in the loop, or more than once outside of it."""
-    return repeats(site) or (site.scope in ("setup", "results") and site.count > 1)
+def recurs_outside(site: TransferSite) -> bool:
+    """Whether a site was seen several times before the loop or behind it."""
+    return site.scope in ("setup", "results") and site.count > 1
 
 
 def staying(cured: Iterable[Location], before: TransferProfile, after: TransferProfile) -> tuple[Location, ...]:
@@ -40,15 +40,20 @@ def staying(cured: Iterable[Location], before: TransferProfile, after: TransferP
     :param after: with all places mapped back to the original files.
     """
     cured = tuple(cured)
+    outside = {place_of(site) for site in before.sites if not site.in_loop} - {
+        place_of(site) for site in before.sites if site.in_loop
+    }
     stays: list[Location] = []
     for where in cured:
+        # What is copied behind the loop instead of in it may be copied there several times.
+        again = recurs_outside if where in outside else repeats
         lines = _lines(where)
         expected = sum(
             site.count
             for site in before.sites
-            if recurs(site) and place_of(site) not in cured and _touches(place_of(site), where.file, lines)
+            if again(site) and place_of(site) not in cured and _touches(place_of(site), where.file, lines)
         )
-        seen = sum(site.count for site in after.sites if recurs(site) and _touches(place_of(site), where.file, lines))
+        seen = sum(site.count for site in after.sites if again(site) and _touches(place_of(site), where.file, lines))
         if seen > expected:
             stays.append(where)
     return tuple(stays)

@@ -218,15 +218,18 @@ def cure(
         if after.late > before.late:
             return Trial(fault="a copy or wait moved")
         recurring = [site for site in after.sites if set(site.steps) - {0} or site.steps_in_run == 1]
-        spots = {_origin(made, site) for site in (*recurring, *after.outside)}
+        spots = {_origin(made, site) for site in recurring}
+        spots_outside = {_origin(made, site) for site in after.outside}
         places = {proposal.site.where: _start(sources, proposal.site.where) for proposal in proposals}
         in_vain = {conflict.edit: conflict.reason for each in made.values() for conflict in each.conflicts}
         for edit in edits:
             touched = {places[edit.where], *((edit.file, each.start) for each in edit.replacements)}
-            if touched & spots and edit.where in counted:
+            if touched & (spots_outside if edit.where in outside else spots) and edit.where in counted:
                 in_vain.setdefault(edit, "events stay")
-        return Trial(in_vain=in_vain, left=frozenset(where for where, place in places.items() if place in spots))
+        left = {where for where, place in places.items() if place in (spots_outside if where in outside else spots)}
+        return Trial(in_vain=in_vain, left=frozenset(left))
 
+    outside = {site.where for site in before.outside} - {site.where for site in before.sites}
     counted = {site.where for site in (*before.sites, *before.outside)}
     choice = choose_edits(proposals, try_edits, lambda: True)
     made, after = run(choice.edits)

@@ -348,6 +348,28 @@ def test_an_index_that_is_brought_to_a_table_on_the_host_stays(code: str, expect
     assert expected in said
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("x[:, [2, 1, 0]]", "x[:, _on_device(torch.tensor([2, 1, 0]), x.device)]"),
+        ("x[range(len(y)), y]", "x[torch.arange(len(y), device=x.device), y]"),
+        ("x[range(n, 0, -1)]", "x[torch.arange(n, 0, -1, device=x.device)]"),
+        ("x[h]", "x[_on_device(h, x.device)]"),
+        ("x[h, [0, 1]]", "declined: "),
+        ("x[[n, 1]]", "declined: "),
+        ("(x + 1)[[0, 1]]", "declined: "),
+        ("x[torch.randperm(3)]", "declined: Random numbers"),
+    ],
+)
+def test_an_index_on_the_host_is_kept_on_the_device_or_counted_there(code: str, expected: str) -> None:
+    values = {"x": tensor("cuda", "float32", 3, 3), "y": tensor("cuda", "int64", 3), "h": tensor("cpu", "int64", 3)}
+    text = f"import torch\n\ndef f(x, y, h, n):\n    return {code}\n"
+    said = after(
+        "hoist-loop-invariant", text, code, kind="H2D", dtype="int64", shape=(3,), identical_content=True, values=values
+    )
+    assert f"return {expected}\n" in said if expected[:8] != "declined" else said.startswith(expected)
+
+
 def test_the_smaller_of_two_is_chosen_on_the_device_only_among_equals() -> None:
     text = "import torch\n\ndef f(t, u):\n    return min(t, u)\n"
     alike = {"t": tensor("cuda", "float32"), "u": tensor("cuda", "float32")}

@@ -27,11 +27,25 @@ RANDOM = frozenset(
 _METHODS = """
 exp log sqrt rsqrt sin cos tanh sigmoid abs neg square pow reciprocal add sub mul div float double half long int flip
 reshape view unsqueeze squeeze repeat expand flatten clone contiguous t transpose permute clamp cumsum cumprod type to
-log2 log1p expm1 mean sum
+log2 log1p expm1 mean sum tril triu
 """
 PURE = frozenset(_METHODS.split())
 REARRANGES = frozenset(
-    {"reshape", "view", "unsqueeze", "squeeze", "repeat", "expand", "flatten", "clone", "contiguous", "t", "transpose"}
+    {
+        "reshape",
+        "view",
+        "unsqueeze",
+        "squeeze",
+        "repeat",
+        "expand",
+        "flatten",
+        "clone",
+        "contiguous",
+        "t",
+        "transpose",
+        "tril",
+        "triu",
+    }
 )
 SCALARS = (ast.Name, ast.Attribute, ast.Subscript)
 CASTS = frozenset({"float", "double", "half", "long", "int", "to", "type"})

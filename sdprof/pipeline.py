@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from sdprof.comparison.plan_structs import BASELINE
+from sdprof.facts.added_breaks import added_breaks
 from sdprof.model import AuditResult, Missing
 from sdprof.renderers.read_audit import read_audit
 from sdprof.run_folder import RunFolder, RunFolderError
 from sdprof.stages.assemble import assemble
 from sdprof.stages.begin import begin
 from sdprof.stages.compare import Comparer, precision_of
-from sdprof.stages.diagnose import diagnose
+from sdprof.stages.diagnose import Diagnosed, diagnose
 from sdprof.stages.failure import FAILURE_FILE, failed, unexpected
 from sdprof.stages.fixes_to_try import fixes_to_try, with_edits
 from sdprof.stages.measure import Measurer
@@ -138,11 +140,10 @@ def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress:
                     folder=folder,
                     precision=precision_of(built),
                 )
-                offered, missing_there = _offered(maker, device, observer, measurer.spare_copies(), times)
-            patched = None
-            if offered.patch is not None:
-                missing += missing_there
-                patched = diagnose(folder, variant_id(offered.fixes), peaks=before.facts.peaks)
+                offered, patched, missing_there = _offered(
+                    maker, device, observer, measurer.spare_copies(), times, before
+                )
+            missing += missing_there
 
             after = None
             if chosen is not None:
@@ -171,13 +172,44 @@ def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress:
 
 
 def _offered(
-    maker: PatchMaker, device: str, observer: Observer, spare_copies: int | None, times: TimeSheet
+    maker: PatchMaker,
+    device: str,
+    observer: Observer,
+    spare_copies: int | None,
+    times: TimeSheet,
+    before: Diagnosed,
+) -> tuple[Offer, Diagnosed | None, tuple[Missing, ...]]:
+    """The patch, what the loop with it shows, and what could not be observed of it.
+
+    A fix whose rewrites break a graph that did not break before is rolled back, and the rest is proven anew.
+    """
+    fixes, reasons = maker.worth_offering(device)
+    while True:
+        offered, missing = _proven(maker, fixes, reasons, observer, spare_copies, times)
+        if offered.patch is None:
+            return offered, None, missing
+        patched = diagnose(maker.folder, variant_id(offered.fixes), peaks=before.facts.peaks)
+        added = added_breaks(before.facts.graphs, patched.facts.graphs)
+        if not added:
+            return offered, patched, missing
+        maker.withdraw()
+        culprit = maker.to_blame(offered.fixes, added[0])
+        reasons = {**offered.reasons, culprit: f"Rolled back: with it there is {added[0].sentence}"}
+        fixes = tuple(fix for fix in offered.fixes if fix != culprit)
+
+
+def _proven(
+    maker: PatchMaker,
+    fixes: tuple[str, ...],
+    reasons: Mapping[str, str],
+    observer: Observer,
+    spare_copies: int | None,
+    times: TimeSheet,
 ) -> tuple[Offer, tuple[Missing, ...]]:
     """The patch, and what could not be observed of the loop with it.
 
     Nothing is timed here: where there is memory for it, the rewritten loop is watched while it is proven.
     """
-    fixes, reasons = maker.worth_offering(device)
     if fixes and (spare_copies is None or spare_copies >= WATCHED_AND_PROVEN):
         with ThreadPoolExecutor(max_workers=1) as beside:
             watched = beside.submit(observer.aside().observe, fixes, REWRITTEN, timed=False)

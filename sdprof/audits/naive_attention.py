@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sdprof.audits.found import found
 from sdprof.facts.facts import Facts
-from sdprof.model import AuditMeta, Cost, Finding, OperatorCensus, OperatorSite, Peaks
+from sdprof.model import OUTSIDE, AuditMeta, Cost, Finding, OperatorCensus, OperatorSite, Peaks
 
 META = AuditMeta(
     id="naive-attention",
@@ -19,6 +19,10 @@ META = AuditMeta(
 )
 SOFTMAX = "aten::_softmax"
 PRODUCTS = frozenset({"aten::bmm", "aten::baddbmm", "aten::matmul"})
+EXPLANATION = (
+    "Product, softmax and product are three operators, so the scores of every query against every key are written to "
+    "memory and read back. scaled_dot_product_attention computes the same in blocks that stay in cache."
+)
 PASSES_OVER_SCORES = 4
 """Scores are written, read by the softmax, written as weights, and read by the second product."""
 
@@ -28,11 +32,14 @@ def audit(facts: Facts) -> Iterator[Finding]:
     census = facts.operators
     assert census is not None
     for site in census.sites:
-        if site.op == SOFTMAX and _is_fed_by_product(site, census):
+        if site.op == SOFTMAX and _is_fed_by_product(site, census.sites):
             yield _finding(site, census, facts.peaks)
+    for site in census.outside:
+        if site.op == SOFTMAX and _is_fed_by_product(site, census.outside):
+            yield _finding_outside(site)
 
 
-def _is_fed_by_product(softmax: OperatorSite, census: OperatorCensus) -> bool:
+def _is_fed_by_product(softmax: OperatorSite, sites: tuple[OperatorSite, ...]) -> bool:
     if not softmax.input_shapes or len(softmax.input_shapes[0]) < 3:
         return False
     scores = softmax.input_shapes[0]
@@ -40,7 +47,7 @@ def _is_fed_by_product(softmax: OperatorSite, census: OperatorCensus) -> bool:
         site.op in PRODUCTS
         and (site.where.file, site.where.function) == (softmax.where.file, softmax.where.function)
         and _product_shape_matches(site, scores)
-        for site in census.sites
+        for site in sites
     )
 
 
@@ -73,9 +80,23 @@ def _finding(softmax: OperatorSite, census: OperatorCensus, peaks: Peaks | None)
             "score_dtype": ", ".join(softmax.input_dtypes),
             "module_class": softmax.module_class,
         },
-        explanation=(
-            "Product, softmax and product are three operators, so the scores of every query against every key are "
-            "written to memory and read back. scaled_dot_product_attention computes the same in blocks that stay in "
-            "cache."
-        ),
+        explanation=EXPLANATION,
+    )
+
+
+def _finding_outside(softmax: OperatorSite) -> Finding:
+    """As in decoding: it has no share of a step."""
+    return found(
+        META,
+        locations=(softmax.where,),
+        severity="low",
+        region=OUTSIDE[softmax.scope],
+        evidence={
+            "calls_per_run": softmax.calls,
+            "softmax_mib_per_run": round(softmax.output_bytes / 2**20, 2),
+            "largest_score_matrix": " × ".join(map(str, softmax.input_shapes[0])),
+            "score_dtype": ", ".join(softmax.input_dtypes),
+            "module_class": softmax.module_class,
+        },
+        explanation=EXPLANATION,
     )

@@ -88,6 +88,10 @@ def describe(value: Any) -> SeenValue:
         return SeenValue(kind="other", type_name="str", device=value.partition(":")[0])
     if isinstance(value, list | tuple) and 0 < len(value) <= MOST_ITEMS:
         return _describe_items(value)
+    if isinstance(value, list | tuple) and 0 < len(value) <= MOST_READ:
+        return SeenValue(
+            kind="other", type_name=type(value).__name__, dtype=_type_of_numbers(value), shape=(len(value),)
+        )
     return SeenValue(kind="other", type_name=type(value).__name__)
 
 
@@ -109,6 +113,12 @@ def _describe_items(value: list[Any] | tuple[Any, ...]) -> SeenValue:
         kind="other",
         type_name=type(value).__name__,
         device="" if first is None else first.device.type,
-        dtype="" if first is None else str(first.dtype).removeprefix("torch."),
+        dtype=_type_of_numbers(value) if first is None else str(first.dtype).removeprefix("torch."),
         shape=(len(value),),
     )
+
+
+def _type_of_numbers(value: list[Any] | tuple[Any, ...]) -> str:
+    """The one type that all items of a list have, if it is one of Python's numbers."""
+    types = {type(each) for each in value}
+    return next(iter(types)).__name__ if len(types) == 1 and types <= {bool, int, float} else ""

@@ -19,7 +19,7 @@ from sdprof.collectors.loop_body import LoopBody, find_loop_body
 from sdprof.collectors.loop_place import Place, place_of
 from sdprof.collectors.visibility import FileVisibility, Visibility
 from sdprof.collectors.watched_run import WatchedRun
-from sdprof.model import FunctionSite, Location, LoopMap, SeenFrame
+from sdprof.model import FunctionSite, Location, LoopMap, Scope, SeenFrame
 
 FRAMES_WITH_VALUES = 8
 """How many of the innermost frames of an event are looked into: where a value comes from is seldom farther away."""
@@ -38,11 +38,18 @@ class Sight:
     step: int | None
     """Step from 0, counted by iterations: what runs before the hot module is called belongs to the coming call. None
     outside of the loop."""
+    begun: bool = False
+    """The hot module was called before."""
 
     @property
     def in_loop(self) -> bool:
         """Whether the loop is executing what runs once a step."""
         return self.step is not None
+
+    @property
+    def scope(self) -> Scope:
+        """In the loop, before its first step, or outside of it later on."""
+        return "in_loop" if self.in_loop else "results" if self.begun else "setup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +144,7 @@ class LoopWatch:
         """What the caller's stack shows now."""
         path = self._path(sys._getframe(1))
         trail = self._trail(path)
-        return Sight(trail.where, trail.library, trail.callers, self._step(path, trail))
+        return Sight(trail.where, trail.library, trail.callers, self._step(path, trail), self.steps_begun > 0)
 
     def stack(self) -> tuple[SeenFrame, ...]:
         """What the caller's stack shows, with the values in its innermost frames: for the first visit of an event."""

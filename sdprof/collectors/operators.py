@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from sdprof.collectors.loop_watch import LoopWatch
 from sdprof.collectors.module_stack import ModuleStack, names_of
 from sdprof.collectors.tensors_within import tensors_within
 from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
-from sdprof.model import CollectorMeta, Location, OperatorCensus, OperatorSite
+from sdprof.model import CollectorMeta, Location, OperatorCensus, OperatorSite, Scope
 
 META = CollectorMeta(
     id="operators",
@@ -37,6 +37,7 @@ class _Tally:
     library: tuple[Location, ...]
     module_class: str
     module_name: str
+    scope: Scope
     calls: int = 0
     output_bytes: int = 0
     largest_output_bytes: int = 0
@@ -66,25 +67,19 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
             with self:
                 return func.decompose(*args, **kwargs)
         output = func(*args, **kwargs)
-        tally = self._tally(func, operator_name(func))
-        if tally is not None:
-            self._count(tally, args, kwargs, output)
+        self._count(self._tally(func, operator_name(func)), args, kwargs, output)
         return output
 
     def hear_autograd(self, name: str) -> None:
         """Count a call of an autograd function, under a name of its own kind."""
-        tally = self._tally(name, f"autograd::{name}")
-        if tally is not None:
-            tally.calls += 1
+        self._tally(name, f"autograd::{name}").calls += 1
 
-    def _tally(self, operator: Any, name: str) -> _Tally | None:
-        """What is kept of an operator at the running expression; None outside of the loop."""
+    def _tally(self, operator: Any, name: str) -> _Tally:
+        """What is kept of an operator at the running expression, in the loop or outside of it."""
         sight = self._watch.look()
-        if sight.step is None:
-            return None
         module = self._modules.innermost
         # The watch hands out the same objects for the same instructions, and keeps them.
-        key = (operator, id(sight.where), id(sight.library), type(module))
+        key = (operator, id(sight.where), id(sight.library), type(module), sight.scope)
         tally = self.tallies.get(key)
         if tally is None:
             tally = self.tallies[key] = _Tally(
@@ -93,6 +88,7 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 library=sight.library,
                 module_class="" if module is None else type(module).__qualname__,
                 module_name="" if module is None else self._names.get(module, ""),
+                scope=sight.scope,
             )
         return tally
 
@@ -127,20 +123,23 @@ def collect(watched: WatchedRun) -> OperatorCensus:
         with torch.compiler.set_stance("force_eager"), heard_without_grad(census.hear_autograd), census:
             watch.run()
         steps = watch.steps
-    if watch.steps_begun and not census.tallies:
+    if watch.steps_begun and not any(tally.scope == "in_loop" for tally in census.tallies.values()):
         raise CannotCollectError(
             "The hot module was called, but no operator was seen: the loop runs in another thread.",
             "Run the loop in the thread that calls Workload.run.",
         )
-    sites = tuple(_sites(census.tallies.values(), steps))
-    return OperatorCensus(steps=steps, operators=sum(site.calls for site in sites), sites=sites)
+    sites, outside = (
+        tuple(_sites((tally for tally in census.tallies.values() if (tally.scope == "in_loop") is in_loop), steps))
+        for in_loop in (True, False)
+    )
+    return OperatorCensus(steps=steps, operators=sum(site.calls for site in sites), sites=sites, outside=outside)
 
 
-def _sites(tallies: Any, steps: int) -> Iterator[OperatorSite]:
+def _sites(tallies: Iterable[_Tally], steps: int) -> Iterator[OperatorSite]:
     """One site for all ways that led to the same expression, the largest part of memory first."""
     merged: dict[tuple[Any, ...], _Tally] = {}
     for tally in tallies:
-        key = (tally.op, tally.where, tally.library, tally.module_class)
+        key = (tally.op, tally.where, tally.library, tally.module_class, tally.scope)
         first = merged.setdefault(key, tally)
         if first is tally:
             continue
@@ -159,7 +158,8 @@ def _sites(tallies: Any, steps: int) -> Iterator[OperatorSite]:
             module_class=tally.module_class,
             module_name=tally.module_name,
             calls=tally.calls,
-            calls_per_step=tally.calls / steps,
+            scope=tally.scope,
+            calls_per_step=tally.calls / steps if tally.scope == "in_loop" else 0.0,
             input_shapes=tally.input_shapes,
             input_dtypes=tally.input_dtypes,
             output_dtype=tally.output_dtype,

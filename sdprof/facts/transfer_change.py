@@ -28,22 +28,32 @@ def repeats(site: TransferSite) -> bool:
     return site.in_loop and any(step > 0 for step in site.steps)
 
 
+def recurs_outside(site: TransferSite) -> bool:
+    """Whether a site was seen several times before the loop or behind it."""
+    return site.scope in ("setup", "results") and site.count > 1
+
+
 def staying(cured: Iterable[Location], before: TransferProfile, after: TransferProfile) -> tuple[Location, ...]:
-    """Of the sites that were rewritten, those whose lines still copy or wait in later steps as others do not explain.
+    """Of the sites that were rewritten, those whose lines still copy or wait again and again as others do not explain.
 
     :param cured: places of sites of ``before``.
     :param after: with all places mapped back to the original files.
     """
     cured = tuple(cured)
+    outside = {place_of(site) for site in before.sites if not site.in_loop} - {
+        place_of(site) for site in before.sites if site.in_loop
+    }
     stays: list[Location] = []
     for where in cured:
+        # What is copied behind the loop instead of in it may be copied there several times.
+        again = recurs_outside if where in outside else repeats
         lines = _lines(where)
         expected = sum(
             site.count
             for site in before.sites
-            if repeats(site) and place_of(site) not in cured and _touches(place_of(site), where.file, lines)
+            if again(site) and place_of(site) not in cured and _touches(place_of(site), where.file, lines)
         )
-        seen = sum(site.count for site in after.sites if repeats(site) and _touches(place_of(site), where.file, lines))
+        seen = sum(site.count for site in after.sites if again(site) and _touches(place_of(site), where.file, lines))
         if seen > expected:
             stays.append(where)
     return tuple(stays)

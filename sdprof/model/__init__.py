@@ -1,6 +1,7 @@
 """The vocabulary: frozen structs that pass between the layers. It knows no other part of sdprof."""
 
 from sdprof.model.artifacts import (
+    OUTSIDE,
     CostProfile,
     Environment,
     FunctionLines,
@@ -17,6 +18,7 @@ from sdprof.model.artifacts import (
     OperatorCensus,
     OperatorSite,
     Peaks,
+    Scope,
     SeenFrame,
     SeenValue,
     StackSamples,
@@ -80,6 +82,7 @@ from sdprof.model.trace import (
 )
 
 __all__ = [
+    "OUTSIDE",
     "SCHEMA_VERSION",
     "AuditKind",
     "AuditMeta",
@@ -137,6 +140,7 @@ __all__ = [
     "RewrittenFile",
     "RewrittenSite",
     "RunDiff",
+    "Scope",
     "SeenFrame",
     "SeenValue",
     "Severity",

@@ -75,6 +75,13 @@ class StackSamples(msgspec.Struct, frozen=True, kw_only=True):
     collapsed: str = ""
 
 
+Scope = Literal["in_loop", "setup", "results"]
+"""When an expression ran: in the steps of the sampling loop, before the first of them, or after it outside of the
+loop."""
+OUTSIDE: dict[Scope, str] = {"setup": "before the loop", "results": "behind the loop"}
+"""What a finding outside of the loop calls its region."""
+
+
 class OperatorSite(msgspec.Struct, frozen=True, kw_only=True):
     """One operator dispatched by one expression, over all its visits inside the loop."""
 
@@ -88,7 +95,9 @@ class OperatorSite(msgspec.Struct, frozen=True, kw_only=True):
     module_name: str = ""
     """Name of the first module seen here, from the hot module's on: ``unet.middle_block.0``."""
     calls: int = 0
+    scope: Scope = "in_loop"
     calls_per_step: float = 0.0
+    """0 outside of the loop."""
     input_shapes: tuple[tuple[int, ...], ...] = ()
     """Shapes of the tensor inputs of the largest call."""
     input_dtypes: tuple[str, ...] = ()
@@ -105,6 +114,8 @@ class OperatorCensus(msgspec.Struct, frozen=True, kw_only=True):
     operators: int
     """Operators dispatched inside the loop, all sites together."""
     sites: tuple[OperatorSite, ...]
+    outside: tuple[OperatorSite, ...] = ()
+    """What was dispatched in the same run before the loop and behind it, as in decoding; in none of the counts."""
 
 
 class ModuleCalls(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,6 +220,7 @@ class SeenValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a tensor, or what a ``torch.device`` or its name stands for: ``cpu`` or ``cuda`` (also where it is simulated).
     Of a list or tuple, that of the first tensor in it that is not on the host, else of the first tensor."""
     dtype: str = ""
+    """Of a list or tuple, that of the same tensor; ``int``, ``float`` or ``bool`` where all items are such numbers."""
     shape: tuple[int, ...] = ()
     """Of a list or tuple, its length."""
     zero: bool = False
@@ -235,6 +247,8 @@ class TransferSite(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     bytes: int
     in_loop: bool
+    scope: Scope | None = None
+    """When it was first seen; None where only being in the loop was told from being outside (recorded traces)."""
     identical_content: bool = False
     """Every visit moved the same bytes; never true where contents were not compared."""
     steps: tuple[int, ...] = ()

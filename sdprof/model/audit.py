@@ -163,6 +163,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     status: FindingStatus
     region: str = ""
+    """What the loop calls it by: the regions in which TorchDynamo met it, or when it was outside of the loop."""
     count_per_step: float | None = None
     locations: tuple[Location, ...] = ()
     evidence: dict[str, Any] = {}

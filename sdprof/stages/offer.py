@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 from sdprof.comparison.parity import coarsest, compare_outputs
 from sdprof.comparison.plan_structs import BASELINE, CONTROL, FixDecision
 from sdprof.comparison.verdict import judge
+from sdprof.facts.added_breaks import AddedBreak
 from sdprof.model import FixMeta, Parity, Patch
 from sdprof.run_folder import RunFolder
 from sdprof.stages.conclude import Measurements
@@ -82,6 +83,18 @@ class PatchMaker:
             reasons[fixes[-1]] = f"Rolled back, for with the others it does not hold: {fault}"
             fixes = fixes[:-1]
         return Offer(patch=self._written(fixes) if fixes else None, reasons=reasons)
+
+    def withdraw(self) -> None:
+        """Take back the patch that was written last."""
+        for written in self.folder.path.glob("patch*.diff"):
+            self.folder.remove(written.name)
+
+    def to_blame(self, fixes: tuple[str, ...], added: AddedBreak) -> str:
+        """The fix whose rewrite is nearest above what broke a graph, in the same file; else the last one."""
+        edits = [edit for edit in self.rewritten.rewrites.of(fixes) if edit.file == added.where.file]
+        above = [edit for edit in edits if edit.where.line <= (added.where.end_line or added.where.line)]
+        nearest = max(above, key=lambda edit: edit.where.line, default=None)
+        return nearest.fix if nearest is not None else edits[-1].fix if edits else fixes[-1]
 
     def _fault_together(self, fixes: tuple[str, ...]) -> str:
         """Why these fixes cannot be offered together: the output on the device that was timed."""

@@ -19,6 +19,7 @@ TRANSFER_FINDINGS = frozenset(
         "host-to-device-in-loop",
         "loop-invariant-copy",
         "pageable-copy",
+        "repeated-copy-outside-loop",
         "sync-in-loop",
         "unoverlapped-copy",
     }
@@ -35,7 +36,7 @@ def told_of_source(fix: FixResult, did: FixRewrites, offered: Offer | None) -> F
     reason = fix.reason
     if in_patch and not fix.applied:
         reason = f"{_proven(rewrites)}. {_no_gain(rewrites.proof)} {reason}."
-    elif not fix.applied and offered is not None and fix.id in offered.reasons:
+    elif offered is not None and fix.id in offered.reasons:
         reason = f"{offered.reasons[fix.id].rstrip('.')}. {reason}."
     did_sentences = tuple(dict.fromkeys(site.description for site in did.sites if site.description))
     return msgspec.structs.replace(fix, rewrites=rewrites, reason=reason.replace("..", "."), did=did_sentences)

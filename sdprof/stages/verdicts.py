@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from sdprof.model import Cost, Finding, FindingStatus, FixResult
+from sdprof.model import OUTSIDE, Cost, Finding, FindingStatus, FixResult
 from sdprof.stages.source_results import as_seen_from, status_of_rewritten
 from sdprof.stages.source_results import cures as is_cure
 
@@ -69,7 +69,9 @@ def _settled(
         status=status,
         reason=reason,
         fixes=tuple(fix.id for fix in cures) or finding.fixes,
-        cost=_with_gain(
+        cost=finding.cost
+        if finding.region in OUTSIDE.values()  # what a step gains is nothing of it
+        else _with_gain(
             finding.cost,
             [fix for fix in cures if fix.id not in timed_as_one],
             baseline_ms_per_step,

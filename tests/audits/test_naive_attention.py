@@ -3,6 +3,8 @@
 import pytest
 
 from sdprof.audits.naive_attention import audit
+from sdprof.facts.facts import Facts
+from sdprof.model import OperatorCensus
 from tests.audits.census import facts, place, site
 
 SCORES = (10, 64, 77)
@@ -47,3 +49,11 @@ def test_another_softmax_is_no_attention(product: object) -> None:
 
 def test_a_classifier_softmax_is_no_attention() -> None:
     assert not list(audit(facts(softmax(input_shapes=((64, 1000),)))))
+
+
+def test_attention_outside_of_the_loop_has_no_share_of_a_step() -> None:
+    product = site("aten::bmm", 11, input_shapes=((10, 64, 40), (10, 40, 77)), calls_per_step=0.0)
+    census = OperatorCensus(steps=4, operators=0, sites=(), outside=(product, softmax(scope="results")))
+    (finding,) = audit(Facts(operators=census))
+    assert (finding.severity, finding.count_per_step, finding.cost) == ("low", None, None)
+    assert finding.region == "behind the loop"

@@ -1,5 +1,7 @@
 """Copies and waits before and after a rewrite: what stays, what moved, over the whole loop."""
 
+import msgspec
+
 from sdprof.facts.transfer_change import loop_transfers, moved, staying
 from sdprof.model import Location, TransferProfile, TransferSite
 
@@ -52,3 +54,17 @@ def test_a_copy_that_appears_elsewhere_is_named() -> None:
 
 def test_a_copy_in_inserted_code_is_said_to_be_there() -> None:
     assert "in what was added to /home/loop.py" in moved(profile(), profile(site(0)))
+
+
+def outside(line: int, *, count: int = 4) -> TransferSite:
+    return msgspec.structs.replace(site(line, kind="D2H", count=count, steps=0), scope="results")
+
+
+def test_what_repeats_behind_the_loop_stays_until_it_is_done_once() -> None:
+    before = profile(outside(5))
+    assert staying([where(5)], before, profile(outside(5, count=1))) == ()
+    assert staying([where(5)], before, profile(outside(5))) == (where(5),)
+
+
+def test_what_left_the_loop_may_repeat_behind_it() -> None:
+    assert staying([where(5)], profile(site(5, kind="D2H")), profile(outside(5))) == ()

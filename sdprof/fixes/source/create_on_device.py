@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument, in_parentheses
+from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.held_numbers import PLAIN_DTYPES, TYPED, held_numbers
 from sdprof.fixes.source.reading.host_trees import (
     check_known_before,
     check_names_stay_inside,
     read_tree,
-    with_device,
 )
 from sdprof.fixes.source.reading.moves import Move, move_of
-from sdprof.fixes.source.reading.names import dotted, last_name
+from sdprof.fixes.source.reading.names import dotted, last_name, statement_of
 from sdprof.fixes.source.reading.seen import Values, is_tensor
-from sdprof.fixes.source.reading.stacking import stacked
+from sdprof.fixes.source.reading.stacking import stacked, stacked_list
+from sdprof.fixes.source.reading.straight_line import without
+from sdprof.fixes.source.reading.table_along import table_along
 from sdprof.fixes.source.reading.tensor_calls import check_arguments, is_torch_call, keyword, torch_of
 from sdprof.model import FixMeta
 
@@ -30,12 +36,8 @@ META = FixMeta(
     removes=("host-to-device-in-loop", "loop-invariant-copy"),
     order=10,
 )
-PLAIN_DTYPES = frozenset({"float32", "int64", "bool"})
-"""What ``torch.full`` infers from a Python number, as ``torch.tensor`` does."""
-
 WRAPS = frozenset({"from_numpy", "tensor", "as_tensor", "asarray"})
 """What makes a host tensor of a number that the host has already."""
-TYPED = {"FloatTensor": "float32", "DoubleTensor": "float64", "LongTensor": "int64", "IntTensor": "int32"}
 FILLED = "The number goes to the device as an argument of the kernel that fills the tensor: nothing is copied."
 
 
@@ -54,28 +56,42 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """
     source = sources.of(site.where.file)
     node = source.node_at(site.where)
-    values = site.stack[0].values
+    frame = Frame(site, sources, 0)
+    values = frame.values
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
         return (_filled_in_place(site, source, node, values),)
     if not isinstance(node, ast.Call):
         raise DeclinedError("The copy is not made by a call in this expression")
     if last_name(node.func) in ("tensor", "as_tensor") and is_torch_call(source, node):
-        together = stacked(site, source, node, values)
+        together = stacked(site, source, node, values) or stacked_list(source, node, values)
         if together:
             start, end = source.span(node)
             said = "The numbers are put together on the device: none is read, and nothing is copied."
             return tuple(_edit(site, source, [Replacement(start=start, end=end, text=text)], said) for text in together)
+        held = held_numbers(source, node, values, site.dtype, anywhere=True)
+        if held is not None and not (len(held.numbers) > 1 and site.identical_content):
+            return (_edit(site, source, held.on_device(source, _device_text(source, node)), FILLED),)
         return (_number_to_full(site, source, node, keyword(node, "device")),)
     if isinstance(node.func, ast.Attribute) and node.func.attr == "new_tensor":
         return (_number_to_new_full(site, source, node, node.func.value),)
     move = move_of(source, node, values)
     reasons: list[str] = []
-    for attempt in (_tree_on_device, _moved_number):
+    edits: list[Edit] = []
+    attempts: tuple[Callable[[], Edit], ...] = (
+        lambda: _tree_on_device(site, source, move, values),
+        lambda: _entries_taken_there(site, frame, move, hoisted=True),
+        lambda: _tree_on_device(site, source, move, values, takes_scalars=True),
+        lambda: _moved_number(site, source, move, values),
+        lambda: _entries_taken_there(site, frame, move, hoisted=False),
+    )
+    for attempt in attempts:
         try:
-            return (attempt(site, source, move, values),)
+            edits.append(attempt())
         except DeclinedError as declined:
             reasons.append(str(declined))
-    raise DeclinedError(reasons[0])
+    if not edits:
+        raise DeclinedError(reasons[0])
+    return tuple(edits)
 
 
 def _edit(
@@ -92,26 +108,49 @@ def _edit(
     )
 
 
-def _tree_on_device(site: SiteEvidence, source: ModuleSource, move: Move, values: Values) -> Edit:
-    tree = read_tree(source, move.host, values)
+def _tree_on_device(
+    site: SiteEvidence, source: ModuleSource, move: Move, values: Values, *, takes_scalars: bool = False
+) -> Edit:
+    dtype = "" if move.converts else site.dtype
+    tree = read_tree(source, move.host, values, move.call, dtype, takes_scalars=takes_scalars)
     check_names_stay_inside(source, tree, move.call)
     check_known_before(source, move.device, tree)
-    replacements = [with_device(source, factory, move.device_text) for factory in tree.factories]
-    replacements += _without_move(source, move)
-    computes = tree.computes and not site.dtype.startswith(("int", "uint", "bool"))
+    if len(tree.held) == 1 and len(tree.held[0].numbers) > 1 and site.identical_content:
+        raise DeclinedError("The same numbers are copied each time: one copy before the loop is less than filling them")
+    replacements = [*tree.on_device(source, move.device_text), *_without_move(source, move)]
+    computes = tree.computes and (tree.fractions or not site.dtype.startswith(("int", "uint", "bool")))
     said = "The tensor is made on the device, and never was on the host."
     return _edit(site, source, replacements, said, computes=computes)
 
 
+def _entries_taken_there(site: SiteEvidence, frame: Frame, move: Move, *, hoisted: bool) -> Edit:
+    """``table[i].repeat(n).to(d)`` with a table on the host: the table goes to the device once."""
+    along = table_along(frame, move, hoisted=hoisted)
+    changes = [*along.changes, *_without_move(frame.source, move)]
+    said = "The table is copied to the device once, and its entries are taken there."
+    return replace(_edit(site, frame.source, changes, said), helpers=along.helpers)
+
+
+def _device_text(source: ModuleSource, call: ast.Call) -> str:
+    device = keyword(call, "device")
+    if device is None:
+        raise DeclinedError("The call names no device")
+    return source.code(device)
+
+
 def _without_move(source: ModuleSource, move: Move) -> list[Replacement]:
-    """Drop ``.to(device)``; one that converts as well stays, and copies nothing any more."""
-    if move.converts:
+    """Drop ``.to(device)``; of one that converts as well, the dtype stays, and nothing is copied any more."""
+    if move.converts and not move.names_dtype:
         return []
+    statement = statement_of(source, move.call)
+    alone = isinstance(statement, ast.Assign) and statement.value is move.call and not move.converts
+    if alone and [ast.unparse(each) for each in getattr(statement, "targets", ())] == [ast.unparse(move.host)]:
+        return list(without(source, [statement]))
     end = source.span(move.call)[1]
     start = source.span(move.host)[1]
     while source.text[start] in " \t\n)":
         start += 1  # behind the parentheses around the receiver
-    return [Replacement(start=start, end=end, text="")]
+    return [Replacement(start=start, end=end, text=f".to({move.dtype_text})" if move.converts else "")]
 
 
 def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: Values) -> Edit:

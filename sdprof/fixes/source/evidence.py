@@ -13,6 +13,7 @@ from sdprof.model import (
     LoopMap,
     OperatorCensus,
     OperatorSite,
+    Scope,
     SeenFrame,
     TransferProfile,
     TransferSite,
@@ -23,7 +24,7 @@ LOOKED_INTO = 3
 
 
 class SiteEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """One expression that copied, waited or dispatched an operator inside the loop, over all its visits."""
+    """One expression that copied, waited or dispatched an operator, over all its visits."""
 
     kind: Literal["H2D", "D2H", "SYNC", "operator", "break", "table", "zero"]
     """break: TorchDynamo left the graph here. table: the function looks numbers up in an array among tensors.
@@ -34,7 +35,9 @@ class SiteEvidence(msgspec.Struct, frozen=True, kw_only=True):
     stack: tuple[SeenFrame, ...]
     """The running expressions, innermost first, libraries' and the user's; the first is the one to rewrite."""
     count: int = 1
-    in_loop: bool = True
+    scope: Scope = "in_loop"
+    """In the steps of the loop, before the first of them, or outside of it later on. Outside, only what one run does
+    again and again is evidence."""
     steps: tuple[int, ...] = ()
     """Steps in which it was seen, from 0."""
     steps_in_run: int = 1
@@ -71,16 +74,23 @@ def evidence_of(
     loop: LoopMap | None,
     graphs: GraphProfile | None = None,
 ) -> tuple[SiteEvidence, ...]:
-    """Every site inside the loop that a rewrite may be shown: transfers first, then tables, operators and breaks.
+    """Every site that a rewrite may be shown: transfers first, then tables, operators and breaks.
 
+    Outside of the loop, that is a copy or wait which one expression repeats, and the operators of decoding and such.
     Sites without a stack (recorded by an older version, or outside of any source) are left out.
     """
     sites: list[SiteEvidence] = []
     if transfers is not None:
-        seen = [_of_transfer(site, transfers, loop) for site in transfers.sites if site.in_loop and site.stack]
-        sites += [*seen, *odd_tables(seen)]
+        seen = [_of_transfer(site, transfers, loop) for site in transfers.sites if site.stack]
+        in_loop = [site for site in seen if site.scope == "in_loop"]
+        sites += [
+            *in_loop,
+            *odd_tables(in_loop),
+            *(site for site in seen if site.scope != "in_loop" and site.count > 1),
+        ]
     if operators is not None:
-        sites += [_of_operator(site, operators, loop) for site in operators.sites if site.where.line]
+        everywhere = (*operators.sites, *operators.outside)
+        sites += [_of_operator(site, operators, loop) for site in everywhere if site.where.line]
     if graphs is not None:
         breaks = {site.where: site for region in graphs.regions for site in region.sites if site.kind == "break"}
         sites += [
@@ -118,6 +128,7 @@ def _of_transfer(site: TransferSite, profile: TransferProfile, loop: LoopMap | N
         op=site.op,
         stack=site.stack,
         count=site.count,
+        scope=site.scope or ("in_loop" if site.in_loop else "results"),
         steps=site.steps,
         steps_in_run=profile.steps,
         bytes=site.bytes,
@@ -136,6 +147,7 @@ def _of_operator(site: OperatorSite, census: OperatorCensus, loop: LoopMap | Non
         op=site.op,
         stack=stack,
         count=site.calls,
+        scope=site.scope,
         steps_in_run=census.steps,
         bytes=site.output_bytes,
         input_shapes=site.input_shapes,

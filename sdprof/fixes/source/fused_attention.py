@@ -9,7 +9,8 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
-from sdprof.fixes.source.reading.calls import argument, in_parentheses
+from sdprof.fixes.source.reading.attention_parts import dropout_of, is_own_maximum, softmax_of
+from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.functional import functional_name
 from sdprof.fixes.source.reading.names import last_name, read_in, statement_of
 from sdprof.fixes.source.reading.products import (
@@ -21,7 +22,13 @@ from sdprof.fixes.source.reading.products import (
     transposed_from,
 )
 from sdprof.fixes.source.reading.score_masks import filled_mask, hidden_by
-from sdprof.fixes.source.reading.straight_line import definitions_before, loads_after, names_bound_between, without
+from sdprof.fixes.source.reading.straight_line import (
+    changed_in_place,
+    definitions_before,
+    loads_after,
+    names_bound_between,
+    without,
+)
 from sdprof.model import FixMeta
 
 META = FixMeta(
@@ -55,6 +62,8 @@ class _Scores:
     """Statements that only make scores, from the last to the first."""
     changes: list[Replacement] = field(default_factory=list)
     """What becomes of a statement that fills a mask into the scores."""
+    dropped: str = ""
+    """How many of the weights are dropped, as text; empty where none ever is."""
     first: ast.stmt | None = None
     """The first statement that holds the product."""
 
@@ -64,12 +73,14 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     source = sources.of(site.where.file)
     node = source.node_at(site.where)
     rank = len(site.input_shapes[0])
-    if not isinstance(node, ast.Call) or last_name(node.func) != "softmax":
+    softmax = softmax_of(source, node)
+    if softmax is None:
         raise DeclinedError("The softmax is not called in this expression")
     if rank not in (3, 4):
         raise DeclinedError(f"The scores have {rank} axes; three or four are carried over")
-    scores = _read_scores(source, _scores_argument(node, rank), node, rank)
-    second, swapped, passed = _second_product(source, node, rank)
+    _check_axis(softmax[1], rank)
+    scores = _read_scores(source, softmax[0], node, rank)
+    second, swapped, passed = _second_product(source, node, rank, scores)
     text = _fused(source, scores, second, swapped, rank)
     start, end = source.span(second)
     gone = [*scores.statements, *passed]
@@ -94,28 +105,19 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     )
 
 
-def _scores_argument(softmax: ast.Call, rank: int) -> ast.expr:
-    method = isinstance(softmax.func, ast.Attribute) and last_name(softmax.func.value) not in (
-        "torch",
-        "th",
-        "F",
-        "functional",
-        "nn",
-    )
-    scores = softmax.func.value if method and isinstance(softmax.func, ast.Attribute) else argument(softmax, 0, "input")
-    dim = argument(softmax, 0 if method else 1, "dim")
+def _check_axis(dim: ast.expr | None, rank: int) -> None:
     if isinstance(dim, ast.UnaryOp) and isinstance(dim.operand, ast.Constant):
         last = dim.operand.value == 1
     else:
         last = isinstance(dim, ast.Constant) and dim.value == rank - 1
-    if scores is None or not last:
+    if not last:
         raise DeclinedError("The softmax is not taken over the last axis")
-    return scores
 
 
 def _read_scores(source: ModuleSource, node: ast.expr, at: ast.AST, rank: int) -> _Scores:
     scales: list[str] = []
     mask = ""
+    shifted: set[ast.AST] = set()
     statements: list[ast.stmt] = []
     changes: list[Replacement] = []
     while True:
@@ -123,7 +125,7 @@ def _read_scores(source: ModuleSource, node: ast.expr, at: ast.AST, rank: int) -
         if product is not None:
             if product.scale:
                 scales.append(product.scale)
-            return _Scores(product, scales, mask, statements, changes, statement_of(source, node))
+            return _Scores(product, scales, mask, statements, changes, first=statement_of(source, node))
         if is_cast(node) and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             node = node.func.value
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
@@ -144,9 +146,22 @@ def _read_scores(source: ModuleSource, node: ast.expr, at: ast.AST, rank: int) -
         ):
             mask, _ = hidden_by(source, node)
             node = node.func.value
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and is_own_maximum(node.right, node.left):
+            shifted.update(ast.walk(node.right))
+            node = node.left
+        elif isinstance(node, ast.Name) and (changed := changed_in_place(source, at, node.id)) is not None:
+            if isinstance(changed.op, ast.Mult | ast.Div):
+                by = _factor(source, changed.value)
+                scales.append(f"1 / {by}" if isinstance(changed.op, ast.Div) else by)
+            elif isinstance(changed.op, ast.Add) and not mask and not scales:
+                mask = source.code(changed.value)
+            else:
+                raise DeclinedError("The scores are made in a way that is not carried over")
+            statements.append(changed)
+            at = changed
         elif isinstance(node, ast.Name):
             definitions = definitions_before(source, at, node.id)
-            filled = filled_mask(source, definitions[-1], node)
+            filled = filled_mask(source, definitions[-1], node, shifted)
             if filled.name and mask:
                 raise DeclinedError("Two masks act on the scores")
             mask = filled.name or mask
@@ -171,7 +186,9 @@ def _holds_scores(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and not any(word in node.id for word in ("scale", "mask", "bias", "factor"))
 
 
-def _second_product(source: ModuleSource, softmax: ast.expr, rank: int) -> tuple[ast.expr, bool, list[ast.stmt]]:
+def _second_product(
+    source: ModuleSource, softmax: ast.expr, rank: int, scores: _Scores
+) -> tuple[ast.expr, bool, list[ast.stmt]]:
     """The product with the values, whether the weights come transposed into it, and the statements on the way."""
     node: ast.expr = softmax
     swapped = False
@@ -191,6 +208,16 @@ def _second_product(source: ModuleSource, softmax: ast.expr, rank: int) -> tuple
                 return call, swapped, passed
         elif isinstance(parent, ast.BinOp | ast.Call) and product_of(source, parent, rank) is not None:
             return parent, swapped, passed
+        elif isinstance(parent, ast.List | ast.Tuple):
+            call = source.parents[parent]
+            if isinstance(call, ast.Call) and product_of(source, call, rank) is not None:
+                return call, swapped, passed
+        elif isinstance(parent, ast.Call) and parent.args[:1] == [node]:
+            dropped = dropout_of(source, parent)
+            if dropped is not None and not (dropped and scores.dropped):
+                scores.dropped = scores.dropped or dropped
+                node = parent
+                continue
         elif isinstance(parent, ast.Assign) and len(parent.targets) == 1 and isinstance(parent.targets[0], ast.Name):
             uses = [each for each in loads_after(source, parent) if not isinstance(each.ctx, ast.Del)]
             real = [
@@ -231,6 +258,8 @@ def _fused(source: ModuleSource, scores: _Scores, second: ast.expr, swapped: boo
         parts = [f"{part}.unsqueeze(0)" for part in parts]
     if scores.mask:
         parts.append(f"attn_mask={scores.mask}")
+    if scores.dropped:
+        parts.append(f"dropout_p={scores.dropped}")
     parts.append(f"scale={' * '.join(scores.scales) if scores.scales else '1.0'}")
     return f"<functional>.scaled_dot_product_attention({_laid_out(source, second, parts)}){_tail(rank, result)}"
 
@@ -268,7 +297,7 @@ def _values(source: ModuleSource, second: ast.expr, swapped: bool, rank: int) ->
 def _is_weights(source: ModuleSource, node: ast.expr) -> bool:
     """Whether this operand of the second product is made of a softmax."""
     for each in ast.walk(node):
-        if isinstance(each, ast.Call) and last_name(each.func) == "softmax":
+        if isinstance(each, ast.Call) and softmax_of(source, each) is not None:
             return True
         if isinstance(each, ast.Name):
             try:

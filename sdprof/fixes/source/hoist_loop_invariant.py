@@ -13,9 +13,10 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.guards import unless_none
+from sdprof.fixes.source.reading.guards import known_before, unless_none
+from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.host_trees import FACTORIES, PURE, RANDOM
-from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
+from sdprof.fixes.source.reading.loops import LoopStatement, before_loop
 from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import dotted, is_free, last_name, scope_of, statement_of, within
 from sdprof.fixes.source.reading.seen import is_tensor
@@ -32,7 +33,7 @@ META = FixMeta(
 )
 DATA = frozenset({"tensor", "as_tensor", "from_numpy", "FloatTensor", "LongTensor"})
 MOST_KEPT_BYTES = 65536
-"""A larger tensor is not compared by its content at each visit."""
+"""A larger tensor is not compared by its content at each visit, but known again by itself."""
 
 
 def concerns(site: SiteEvidence) -> bool:
@@ -56,7 +57,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     _refuse_random(node)
     edits: list[Edit] = []
     loop = frame.loop_around(node)
-    if loop is not None and is_invariant(node, loop) and _is_repeatable(source, node):
+    if loop is not None and known_before(source, node, loop, scope_of(source, node)) and _is_repeatable(source, node):
         edits += _hoisted(site, source, node, loop)
     if last_name(node.func) in ("to", "cuda", "type_as"):
         move = move_of(source, node, frame.values)
@@ -245,7 +246,7 @@ def _attribute_moved(site: SiteEvidence, source: ModuleSource, move: Move) -> Ed
 
 
 def _kept_move(site: SiteEvidence, source: ModuleSource, move: Move) -> list[Edit]:
-    if site.bytes > MOST_KEPT_BYTES * site.count:
+    if site.bytes > MOST_KEPT_BYTES * site.count and dotted(move.host) is None:
         return []
     arguments = [source.code(move.host), move.device_text, *([move.dtype_text] if move.dtype_text else [])]
     return [_kept(site, source, move.call, arguments)]
@@ -278,29 +279,61 @@ def _kept(site: SiteEvidence, source: ModuleSource, node: ast.expr, arguments: l
 
 
 def _index_kept(site: SiteEvidence, frame: Frame, node: ast.Subscript) -> tuple[Edit, ...]:
-    """``x[[1, 0]]`` and ``x[host_index]``: keep the index on the device."""
+    """``x[:, [2, 1, 0]]``, ``x[range(n), y]`` and ``x[host_index]``: keep the index on the device."""
     source = frame.source
-    index = node.slice
-    imports: tuple[str, ...]
-    if isinstance(index, ast.List) and all(isinstance(each, ast.Constant) for each in index.elts):
-        host, imports = f"torch.tensor({source.code(index)})", ("import torch",)
-    elif is_tensor(index, frame.values, "cpu") or (isinstance(index, ast.Call) and is_torch_call(source, index)):
-        _refuse_random(index)
-        host, imports = source.code(index), ()
-    else:
-        raise DeclinedError("The index that is copied is not a single list of numbers or host tensor")
-    if site.bytes > MOST_KEPT_BYTES * site.count:
-        raise DeclinedError("The index is too large to be compared at each visit")
-    start, end = source.span(index)
+    torch, imports = torch_name(source)
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    moved = [each for each in parts if _is_index_on_host(source, each, frame)]
+    if len(moved) != 1:
+        raise DeclinedError("The index that is copied is not a single list of numbers, range or host tensor")
+    (index,) = moved
     owner = in_parentheses(source, node.value)
     if dotted(node.value) is None:
         raise DeclinedError("What is indexed is computed in the same expression")
-    text = f"_on_device({host}, {owner}.device)"
-    edit = _edit(
-        site,
-        source,
-        [Replacement(start=start, end=end, text=text)],
-        "A helper keeps the index on the device while its content is the same.",
-        ("_on_device",),
-    )
-    return (replace(edit, imports=imports),)
+    if isinstance(index, ast.Call) and last_name(index.func) == "range":
+        given = ", ".join(source.code(each) for each in index.args)
+        text = f"{torch}.arange({given}, device={owner}.device)"
+        edit = _edit(site, source, [in_place(source, index, text)], "The device counts for itself.")
+        return (replace(edit, imports=imports),)
+    host, needs = (f"{torch}.tensor({source.code(index)})", imports) if isinstance(index, ast.List) else ("", ())
+    edits: list[Edit] = []
+    loop, scope = frame.loop_around(node), scope_of(source, node)
+    device = ast.Attribute(node.value, "device", ast.Load())
+    if loop is not None and host and known_before(source, device, loop, scope):
+        name = _index_name(source, index, scope)
+        made = f"{name} = {host[:-1]}, device={owner}.device)"
+        changes = [before_loop(source, loop, made), in_place(source, index, name)]
+        edits.append(replace(_edit(site, source, changes, "The index is copied once, before the loop."), imports=needs))
+    if site.bytes <= MOST_KEPT_BYTES * site.count:
+        said = "A helper keeps the index on the device while its content is the same."
+        text = f"_on_device({host or source.code(index)}, {owner}.device)"
+        edit = _edit(site, source, [in_place(source, index, text)], said, ("_on_device",))
+        edits.append(replace(edit, imports=needs))
+    if not edits:
+        raise DeclinedError("The index is too large to be compared at each visit")
+    return tuple(edits)
+
+
+def _index_name(source: ModuleSource, index: ast.expr, scope: ast.AST) -> str:
+    """The same for the same list, never the same for two."""
+    lists = [
+        source.code(part)
+        for each in ast.walk(scope)
+        if isinstance(each, ast.Subscript)
+        for part in (each.slice.elts if isinstance(each.slice, ast.Tuple) else [each.slice])
+        if isinstance(part, ast.List)
+    ]
+    number = list(dict.fromkeys(lists)).index(source.code(index))
+    name = f"index_on_device_{number + 1}" if number else "index_on_device"
+    return name if is_free(scope, name) else f"{name}_l{index.lineno}"  # type: ignore[arg-type]
+
+
+def _is_index_on_host(source: ModuleSource, index: ast.expr, frame: Frame) -> bool:
+    if isinstance(index, ast.List):
+        return all(isinstance(each, ast.Constant) for each in index.elts)
+    if isinstance(index, ast.Call) and isinstance(index.func, ast.Name) and index.func.id == "range":
+        return not index.keywords and not any(isinstance(each, ast.Starred) for each in index.args)
+    if is_tensor(index, frame.values, "cpu") or (isinstance(index, ast.Call) and is_torch_call(source, index)):
+        _refuse_random(index)
+        return True
+    return False

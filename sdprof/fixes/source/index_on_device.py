@@ -10,9 +10,11 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.host_origins import make_host
+from sdprof.fixes.source.reading.names import last_name
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
-from sdprof.fixes.source.reading.tensor_calls import is_only_read
+from sdprof.fixes.source.reading.tensor_calls import is_only_read, is_torch_call
 from sdprof.fixes.source.reading.twins import twin
 from sdprof.model import FixMeta
 
@@ -53,6 +55,9 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         return (_table_taken_there(site, frame, node),)
     if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Tuple | ast.Slice):
         raise DeclinedError("The number is not read as the index of a table")
+    gathered = _gathered(frame, node)
+    if gathered is not None:
+        return (_edit(site, source, gathered, "The entries are fetched on the device all at once."),)
     if not can_stay_on_device(frame, node):
         raise DeclinedError("It was not seen that table and index lie on the device, and that the entry is only read")
     table_text, long = source.code(node.value), site.dtype == "int64"
@@ -61,18 +66,40 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         text = f"{table_text}.take({index})"
     else:
         text = f"{table_text}[{in_parentheses(source, node.slice)}{'' if long else '.long()'}.reshape(1)][0]"
-    start, end = source.span(node)
-    return (
-        Edit(
-            fix=META.id,
-            file=source.path,
-            where=site.where,
-            replacements=(Replacement(start=start, end=end, text=text),),
-            numerics="exact",
-            proof="data",
-            description="The entry is fetched on the device, where table and index lie, and the index is never read.",
-        ),
+    said = "The entry is fetched on the device, where table and index lie, and the index is never read."
+    return (_edit(site, source, in_place(source, node, text), said),)
+
+
+def _edit(site: SiteEvidence, source: ModuleSource, change: Replacement, said: str) -> Edit:
+    return Edit(
+        fix=META.id,
+        file=source.path,
+        where=site.where,
+        replacements=(change,),
+        numerics="exact",
+        proof="data",
+        description=said,
     )
+
+
+def _gathered(frame: Frame, entry: ast.Subscript) -> Replacement | None:
+    """``torch.stack([table[i] for i in indices])`` → ``table[indices]``."""
+    source, made = frame.source, frame.source.parents[entry]
+    if not isinstance(made, ast.ListComp) or made.elt is not entry or len(made.generators) != 1:
+        return None
+    (part,) = made.generators
+    table, indices = value_of(entry.value, frame.values), value_of(part.iter, frame.values)
+    call = source.parents[made]
+    stacks = isinstance(call, ast.Call) and last_name(call.func) == "stack" and is_torch_call(source, call)
+    if not stacks or not isinstance(call, ast.Call) or call.args != [made] or call.keywords or part.ifs:
+        return None
+    if ast.unparse(part.target) != ast.unparse(entry.slice) or table is None or indices is None:
+        return None
+    if (table.kind, table.device) != ("tensor", "cuda") or (indices.kind, indices.device) != ("tensor", "cuda"):
+        return None
+    if len(indices.shape) != 1 or indices.dtype not in ("int64", "int32"):
+        return None
+    return in_place(source, call, f"{source.code(entry.value)}[{source.code(part.iter)}]")
 
 
 def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> Edit:

@@ -33,8 +33,15 @@ def _on_device(host, device, dtype=None):
     """``host.to(device, dtype)``, copied once for each content. The copy is shared: do not write to it."""
     import torch
 
-    if host.device.type != "cpu" or host.requires_grad or host.nbytes > 65536 or torch.device(device).type == "cpu":
+    if host.device.type != "cpu" or host.requires_grad or torch.device(device).type == "cpu":
         return host.to(device, dtype)
+    if host.nbytes > 65536:  # too much to compare: once for each tensor, and again after it was written to
+        if host.is_inference():
+            return host.to(device, dtype)
+        kept = getattr(host, "_kept_on_device", None)
+        if kept is None or kept[0] != (host._version, str(device), dtype):
+            kept = host._kept_on_device = ((host._version, str(device), dtype), host.to(device, dtype))
+        return kept[1]
     content = host.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
     key = (content, host.dtype, host.shape, str(device), dtype)
     kept = _KEPT_ON_DEVICE.get(key)

@@ -9,9 +9,11 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument
+from sdprof.fixes.source.reading.frames import values_at
+from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import last_name
 from sdprof.fixes.source.reading.seen import Values, device_of, is_tensor, value_of
-from sdprof.fixes.source.reading.stacking import stacked
+from sdprof.fixes.source.reading.stacking import stacked, stacked_list
 from sdprof.fixes.source.reading.tensor_calls import (
     DEFAULT_DTYPE,
     cast_text,
@@ -20,6 +22,7 @@ from sdprof.fixes.source.reading.tensor_calls import (
     is_only_read,
     is_torch_call,
     keyword,
+    number_read,
     torch_of,
 )
 from sdprof.model import FixMeta
@@ -55,18 +58,19 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         node = _filled_from(source, node) or node
     if not isinstance(node, ast.Call):
         raise DeclinedError("The number is not read by a call that fills or compares")
-    values = site.stack[0].values
+    values = values_at(site, 0)
     name = last_name(node.func)
+    move = _moved_then(source, node, values) if keyword(node, "device") is None else None
     if name in CHOICES and isinstance(node.func, ast.Name):
         texts, said = _chosen(source, node, values)
     elif name in FILLS:
         texts, said = _filled(source, node, site.dtype, values)
     elif name in COPIES and is_torch_call(source, node):
-        together = stacked(site, source, node, values)
-        texts, said = (together, STACKED) if together else _copied(source, node, site.dtype, values)
+        together = stacked(site, source, node, values) or stacked_list(source, node, values, move)
+        texts, said = (together, STACKED) if together else _copied(source, node, site.dtype, values, move)
     else:
         raise DeclinedError("The number is not read by a call that fills or compares")
-    start, end = source.span(node)
+    start, end = source.span(node if move is None else move.call)
     return tuple(
         Edit(
             fix=META.id,
@@ -111,10 +115,25 @@ def _filled(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> 
     return (text,), "The number is spread over the shape on the device, where it lies, and never read."
 
 
-def _copied(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> tuple[tuple[str, ...], str]:
+def _moved_then(source: ModuleSource, call: ast.Call, values: Values) -> Move | None:
+    """``torch.tensor(t).to(device)``, with nothing in between."""
+    attribute = source.parents[call]
+    moved = source.parents[attribute] if isinstance(attribute, ast.Attribute) else None
+    if not isinstance(moved, ast.Call) or moved.func is not attribute or last_name(attribute) not in ("to", "cuda"):
+        return None
+    try:
+        move = move_of(source, moved, values)
+    except DeclinedError:
+        return None
+    return None if move.converts else move
+
+
+def _copied(
+    source: ModuleSource, call: ast.Call, seen: str, values: Values, move: Move | None
+) -> tuple[tuple[str, ...], str]:
     check_arguments(call, frozenset({"data", "dtype", "device"}))
     value = argument(call, 0, "data")
-    device = keyword(call, "device")
+    device = keyword(call, "device") if move is None else move.device
     if value is None or device_of(device, values) == "cpu" or (device is None and not isinstance(value, ast.Name)):
         raise DeclinedError("The tensor is made on the host, from a number on the device")
     count = None
@@ -153,21 +172,10 @@ def _chosen(source: ModuleSource, call: ast.Call, values: Values) -> tuple[tuple
     ), "The smaller or larger of the two is chosen on the device (no NaN among them)."
 
 
-def number_read(node: ast.expr) -> ast.expr | None:
-    """The tensor in ``float(t)``, ``int(t)`` or ``t.item()``."""
-    if not isinstance(node, ast.Call) or node.keywords:
-        return None
-    if isinstance(node.func, ast.Name) and node.func.id in ("float", "int") and len(node.args) == 1:
-        return node.args[0]
-    if isinstance(node.func, ast.Attribute) and node.func.attr == "item" and not node.args:
-        return node.func.value
-    return None
-
-
 def _filled_from(source: ModuleSource, number: ast.expr) -> ast.Call | None:
     """The call that fills a tensor from a number: ``torch.full(shape, number)``, ``torch.tensor([number] * n)``."""
     node: ast.AST = source.parents[number]
-    if isinstance(node, ast.List | ast.Tuple) and len(node.elts) == 1:
+    if isinstance(node, ast.List | ast.Tuple):
         node = source.parents[node]
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
             node = source.parents[node]

@@ -11,6 +11,7 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import is_plain
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.names import last_name, scope_of, within
+from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.model import FixMeta
 
 META = FixMeta(
@@ -35,17 +36,17 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     compiling = f"{torch}.compiler.is_compiling()"
     call = _call_on(source, site.where.line, site.where.end_line or site.where.line)
     if last_name(call.func) == "print":
-        change = _print_guarded(source, call, compiling)
+        changes = [_print_guarded(source, call, compiling)]
         said = "What is printed is printed by the interpreter only, not from compiled code."
     else:
-        change = _bar_left_out(source, call, compiling)
+        changes = _bar_left_out(source, call, compiling)
         said = "The progress bar is drawn by the interpreter only, not from compiled code."
     return (
         Edit(
             fix=META.id,
             file=source.path,
             where=site.where,
-            replacements=(change,),
+            replacements=tuple(changes),
             imports=imports,
             numerics="exact",
             proof="data",
@@ -72,15 +73,27 @@ def _print_guarded(source: ModuleSource, call: ast.Call, compiling: str) -> Repl
     return Replacement(start=start, end=end, text=f"if not {compiling}:\n{indent}    {source.code(call)}")
 
 
-def _bar_left_out(source: ModuleSource, call: ast.Call, compiling: str) -> Replacement:
+def _use_guarded(source: ModuleSource, use: ast.Attribute, name: str, compiling: str) -> Replacement:
+    """``bar.set_postfix(…)`` as a statement of its own, not in compiled code, where there is no bar."""
+    call = source.parents[use]
+    statement = source.parents[call]
+    start = source.span(use)[0]
+    indent = source.text[source.line_start(use.lineno) : start]
+    if not isinstance(call, ast.Call) or not isinstance(statement, ast.Expr) or not stands_alone(source, statement):
+        raise DeclinedError(f"The bar is also used as {name}.{use.attr}")
+    return Replacement(start=start, end=start, text=f"if not {compiling}:\n{indent}    ")
+
+
+def _bar_left_out(source: ModuleSource, call: ast.Call, compiling: str) -> list[Replacement]:
     if not is_plain(call) or not call.args:
         raise DeclinedError("What the progress bar runs through is not its first argument")
     parent = source.parents[call]
+    changes: list[Replacement] = []
     if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name):
         name = parent.targets[0].id
         for each in within(scope_of(source, call)):
             if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == name:
-                raise DeclinedError(f"The bar is also used as {name}.{each.attr}")
+                changes.append(_use_guarded(source, each, name, compiling))
     elif not isinstance(parent, ast.For | ast.Call | ast.comprehension):
         raise DeclinedError("The progress bar is not what a loop runs through")
     if last_name(call.func) == "trange":
@@ -89,4 +102,5 @@ def _bar_left_out(source: ModuleSource, call: ast.Call, compiling: str) -> Repla
         plain = source.code(call.args[0])
     start, end = source.span(call)
     text = f"{plain} if {compiling} else {source.code(call)}"
-    return Replacement(start=start, end=end, text=f"({text})" if isinstance(parent, ast.Call) else text)
+    text = f"({text})" if isinstance(parent, ast.Call) else text
+    return [Replacement(start=start, end=end, text=text), *changes]

@@ -67,7 +67,8 @@ def propose(site: SiteEvidence, sources: Sources, fix_ids: Iterable[str] | None 
         if not wanted or not module.concerns(site):
             continue
         try:
-            edits += module.rewrite(site, sources)
+            # Outside of the loop a helper that keeps a copy would keep it for nothing.
+            edits += [edit for edit in module.rewrite(site, sources) if site.scope == "in_loop" or not edit.helpers]
         except DeclinedError as error:
             declined.append(Declined(fix=meta.id, where=site.where, reason=str(error)))
     return Proposals(site=site, edits=tuple(edits), declined=tuple(declined))

@@ -12,12 +12,21 @@ VALUES = {"x": tensor("cuda", "float32", 2, 3)}
 
 def after(before: str, body: str, behind: str = "return xs", **fields: object) -> str:
     lines = "".join(f"        {line}\n" for line in body.splitlines())
-    text = f"import torch\n\ndef f(net, x, n):\n    {before}\n    for i in range(n):\n{lines}    {behind}\n"
+    head = fields.pop("head", "")
+    text = f"{head}import torch\n\ndef f(net, x, n):\n    {before}\n    for i in range(n):\n{lines}    {behind}\n"
     line = 1 + text[: text.index("net(x)")].count("\n")
-    where = FunctionSite(file=FILE, module="m", qualname="f", first_line=3, call_line=line, user=True)
+    where = FunctionSite(
+        file=FILE,
+        module="m",
+        qualname="f",
+        first_line=1 + text[: text.index("def f")].count("\n"),
+        call_line=line,
+        user=True,
+    )
     loop = LoopMap(hot_module="net", calls=4, loop=where, chain=(), steps=4)
+    read = fields.pop("read", "x.cpu()")
     site, sources = site_at(
-        text, "x.cpu()", function="f", loop=loop, values=VALUES, **{"kind": "D2H", "bytes": 24, **fields}
+        text, read, function="f", loop=loop, values=VALUES, **{"kind": "D2H", "bytes": 24, **fields}
     )
     return rewritten("copy-results-after-loop", site, sources)
 
@@ -27,6 +36,73 @@ def test_results_are_copied_behind_the_loop() -> None:
     assert (
         "        xs.append(x.clone())  # seen\n    xs[1:] = [each.cpu() for each in xs[1:]]\n    return xs" in changed
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "filled", "kept", "behind"),
+    [
+        (
+            "xs = []",
+            "xs.append(x.cpu().numpy())",
+            "xs.append(x.clone())",
+            "xs[:] = [each.cpu().numpy() for each in xs]",
+        ),
+        ("xs = []", "xs += [x.cpu()]", "xs += [x.clone()]", "xs[:] = [each.cpu() for each in xs]"),
+        (
+            "xs = []",
+            "xs.append(np.clip(x.cpu().numpy() * 255, 0, 255).astype(np.uint8))",
+            "xs.append(x.clone())",
+            "xs[:] = [np.clip(each.cpu().numpy() * 255, 0, 255).astype(np.uint8) for each in xs]",
+        ),
+        (
+            "xs = {'a': [x], 'b': []}",
+            "xs['b'].append(x)\nxs['a'].append(x.cpu())",
+            "xs['a'].append(x.clone())",
+            "xs['a'][1:] = [each.cpu() for each in xs['a'][1:]]",
+        ),
+        (
+            "xs = {}",
+            "xs[i] = x.cpu()",
+            "xs[i] = x.clone()",
+            "xs.update({key: each.cpu() for key, each in xs.items()})",
+        ),
+    ],
+)
+def test_what_is_made_of_the_results_is_made_behind_the_loop(before: str, filled: str, kept: str, behind: str) -> None:
+    changed = after(before, f"x = net(x)\n{filled}", head="import numpy as np\n")
+    assert f"        {kept}\n    {behind}\n    return xs" in changed, changed
+
+
+@pytest.mark.parametrize(
+    ("filled", "kept"),
+    [
+        ("xs.append(x.norm().item())", "xs.append(x.norm().detach())"),
+        ("xs.append(float(x[0, 0]))", "xs.append(x[0, 0].detach().clone())"),
+    ],
+)
+def test_numbers_go_to_the_host_in_one_copy(filled: str, kept: str) -> None:
+    read = filled[filled.index("(") + 1 : -1]
+    changed = after("xs = []", f"x = net(x)\n{filled}", read=read, kind="SYNC", shape=(), dtype="float32")
+    assert f"        {kept}\n    xs[:] = torch.stack(xs).tolist() if xs else []\n" in changed
+
+
+@pytest.mark.parametrize(
+    ("before", "filled"),
+    [
+        ("xs = []", "xs.append((i, x.cpu()))"),
+        ("xs = []", "xs.append(x.cpu() * i)"),
+        ("xs = []", "xs.append(save(x.cpu()))"),
+        ("xs = []", "xs.append(x.cpu().fill_(i))"),
+        ("xs = {}", "xs[i] = x.cpu()\nif i in xs:\n    break"),
+        ("xs = {'b': 3}", "xs[i] = x.cpu()"),
+        ("xs = {'a': []}", "xs['a'].append(x.cpu())\nshow(xs)"),
+        ("xs = {'a': []}", "xs['a'].append(x.cpu())\nxs['a'].append(x)"),
+        ("xs = {'a': make()}", "xs['a'].append(x.cpu())"),
+        ("xs = x.new_empty(9)", "xs[i] = x.cpu()"),
+    ],
+)
+def test_what_depends_on_the_step_is_done_in_it(before: str, filled: str) -> None:
+    assert after(before, f"x = net(x)\n{filled}").startswith("declined: ")
 
 
 def test_what_is_taken_back_is_a_tensor_of_its_own() -> None:

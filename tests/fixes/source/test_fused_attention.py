@@ -98,6 +98,45 @@ SPELLINGS = {
             sim = sim.softmax(dim=-1)
             return torch.einsum("b i j, b j d -> b i d", sim, v)
     """,
+    "a dropout that drops nothing": """
+        def attend(q, k, v):
+            weights = F.softmax(q @ k.transpose(-2, -1) * 0.5, dim=-1)
+            weights = F.dropout(weights, p=0.3, training=False)
+            weights = F.dropout(weights, p=0.0)
+            return weights @ v
+    """,
+    "a dropout that may drop": """
+        def attend(q, k, v, training=False):
+            weights = F.softmax((q @ k.transpose(-2, -1)) * 0.5, dim=-1)
+            return F.dropout(weights, 0.3, training) @ v
+    """,
+    "formulas in f-strings and with dots": """
+        def attend(q, k, v):
+            rows = "j"
+            sim = torch.einsum(f"b i d, b {rows} d -> b i {rows}", q, k) * 0.5
+            attn = sim.softmax(dim=-1)
+            return torch.einsum("... i j, ... j d -> ... i d", attn, v)
+    """,
+    "operands in a list": """
+        def attend(q, k, v):
+            sim = torch.einsum("bid,bjd->bij", [q * 0.5, k])
+            return torch.einsum("bij,bjd->bid", [sim.softmax(dim=-1), v])
+    """,
+    "the largest score subtracted": """
+        def attend(q, k, v):
+            sim = torch.einsum("b i d, b j d -> b i j", q, k) * 0.5
+            sim = sim - sim.amax(dim=-1, keepdim=True).detach()
+            attn = sim.softmax(dim=-1)
+            return torch.einsum("b i j, b j d -> b i d", attn, v)
+    """,
+    "changed in place": """
+        def attend(q, k, v):
+            attn = q.matmul(k.transpose(-2, -1))
+            attn *= 0.5
+            attn += bias
+            attn = torch.softmax(attn, dim=-1)
+            return attn.matmul(v)
+    """,
     "a product that deletes its operands": """
         def attend(q, k, v):
             sim = torch.einsum("b i d, b j d -> b i j", q, k) * 0.5
@@ -156,6 +195,62 @@ def test_the_fused_text_computes_the_same(name: str) -> None:
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
 
 
+MODULES = """
+    class Block(torch.nn.Module):
+        def __init__(self, share=0.4):
+            super().__init__()
+            self.scale = 0.5
+            self.attend = torch.nn.Softmax(dim=-1)
+            self.dropout = {dropout}
+
+        def forward(self, q, k, v):
+            dots = torch.matmul(q, k.transpose(-1, -2)) * self.scale
+            attn = self.attend(dots)
+            attn = self.dropout(attn)
+            return torch.matmul(attn, v)
+"""
+
+
+@pytest.mark.parametrize(
+    ("dropout", "expected"),
+    [
+        ("torch.nn.Dropout(share)", "dropout_p=self.dropout.p if self.dropout.training else 0.0"),
+        ("torch.nn.Identity()", "v.unsqueeze(0),\n            scale=self.scale,"),
+    ],
+)
+def test_softmax_and_dropout_as_modules(dropout: str, expected: str) -> None:
+    text = textwrap.dedent(MODULES.format(dropout=dropout))
+    site, sources = site_at(
+        f"import torch\n{text}", "self.attend(dots)", op="aten::_softmax", input_shapes=((B, N, M),)
+    )
+    after = rewritten("fused-attention", site, sources)
+    assert expected in after
+    q, k, v = torch.randn(B, N, D), torch.randn(B, M, D), torch.randn(B, M, D)
+    outputs = []
+    for each in (text, after):
+        space = environment()
+        exec(each, space)
+        outputs.append(space["Block"]().eval()(q, k, v))
+    torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "dropout",
+    [
+        "share",
+        "torch.nn.Dropout(share) if share else torch.nn.Identity()",
+        "torch.nn.AlphaDropout(share)",
+        "Stochastic(share)",
+    ],
+)
+def test_another_module_behind_the_softmax_is_no_dropout(dropout: str) -> None:
+    text = textwrap.dedent(MODULES.format(dropout=dropout))
+    site, sources = site_at(
+        f"import torch\n{text}", "self.attend(dots)", op="aten::_softmax", input_shapes=((B, N, M),)
+    )
+    assert "straight into" in rewritten("fused-attention", site, sources)
+
+
 def test_comments_and_lines_around_survive() -> None:
     after = fuse(SPELLINGS["bmm with values on the left"], 3)
     assert "# attend to values" in after
@@ -174,6 +269,15 @@ def test_comments_and_lines_around_survive() -> None:
             "bound anew",
         ),
         ("def attend(q, k, v):\n    return dropout((q @ k.mT).softmax(-1)) @ v\n", "straight into"),
+        (
+            "def f(q, k, v):\n    s = q @ k.mT\n    s = s - k.amax(-1, keepdim=True)\n    return s.softmax(-1) @ v\n",
+            "not carried over",
+        ),
+        ("def attend(q, k, v):\n    s = q @ k.mT\n    s **= 2\n    return s.softmax(-1) @ v\n", "not carried over"),
+        (
+            "def attend(q, k, v):\n    s = q @ k.mT\n    s *= 2\n    s += b\n    return s.softmax(-1) @ v, s\n",
+            "more than the attention",
+        ),
     ],
 )
 def test_what_cannot_be_shown_to_be_attention_is_left_alone(text: str, reason: str) -> None:

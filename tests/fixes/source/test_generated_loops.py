@@ -64,6 +64,16 @@ FAULTS = (
     "b = (torch.ones(2) * i).to(device)\nb[0] = 3.0\nif b[0] > 1:\n    x = x + b[:, None]",
     "b = torch.tensor([i] * 2, device=device)\ni = i + 1\nif b.max() > 1:\n    x = x * 2\ni = i - 1",
     "c = torch.tensor(0.1 * i).to(device)\nif c > 0.1 * i:\n    x = x + c",
+    "c = torch.tensor([i]).float().repeat(2).to(device)\nx = x + c[:, None]\nc += 1",
+    "c = torch.tensor([np_table[i]]).float().to(device)\nx = x + c",
+    "c = host[i].repeat(2).to(x.device)\nx = x + c[:, None]\nkept.append(c)\nc.mul_(2)",
+    "c = torch.full((2,), i)\nc = c.to(device)\nx = x + c[:, None]",
+    "c = torch.tensor([i, i * 0.5], device=device)\nx = x + c[:, None]",
+    "c = torch.tensor([sigmas[i].item(), 1.0, i]).to(device)\nx = x + c.sum()",
+    "x = x + torch.stack([sigmas[k] for k in levels]).sum() + sum([float(s) for s in sigmas])",
+    "kept.append((x * 0.5).cpu())",
+    "notes.append(x.mean().item())",
+    "notes += [x.cpu().numpy().sum().item()]",
 )
 TRAPS = (
     "sigmas[i + 1] = sigmas[i + 1] * 0.9",

@@ -122,14 +122,66 @@ def test_a_batch_goes_to_the_host_at_once() -> None:
     assert "was not seen" in unseen
 
 
+@pytest.mark.parametrize(
+    ("loop", "copied", "expected"),
+    [
+        (
+            "for image in images:\n        image = 255 * image.cpu().numpy()\n        show(image.sum())",
+            "image.cpu()",
+            "for image in images.cpu():\n        image = 255 * image.cpu().numpy()",
+        ),
+        (
+            "for i, image in enumerate(images):\n        save(i, image.detach().cpu())",
+            "image.detach().cpu()",
+            "for i, image in enumerate(images.cpu()):",
+        ),
+        (
+            "for image in images:\n        save(((image + 1) / 2).clamp(0, 1).cpu())",
+            "((image + 1) / 2).clamp(0, 1).cpu()",
+            "for image in ((images + 1) / 2).clamp(0, 1).cpu():\n        save(image)",
+        ),
+        (
+            "save([(image * 0.5).cpu() for image in images])",
+            "(image * 0.5).cpu()",
+            "[image for image in (images * 0.5).cpu()]",
+        ),
+    ],
+)
+def test_a_batch_goes_through_what_is_done_to_each_element(loop: str, copied: str, expected: str) -> None:
+    text = f"def f(images):\n    {loop}\n"
+    values = {"images": tensor("cuda", "float32", 2, 3), "image": tensor("cuda", "float32", 3)}
+    changed = after("batch-device-to-host", text, copied, kind="D2H", values=values)
+    assert expected in changed, changed
+
+
+@pytest.mark.parametrize(
+    ("loop", "copied"),
+    [
+        ("for image in images:\n        save((image * image.mean()).cpu())", "(image * image.mean()).cpu()"),
+        ("for image in images:\n        save((image / 2).cpu(), image)", "(image / 2).cpu()"),
+        ("for image in images:\n        save((image * k).cpu())", "(image * k).cpu()"),
+        ("for image in images:\n        save(image.permute(1, 0).cpu())", "image.permute(1, 0).cpu()"),
+        ("for image in images:\n        if image.sum() > 0:\n            image = image.cpu()", "image.cpu()"),
+    ],
+)
+def test_what_is_done_to_a_whole_image_is_not_done_to_a_batch(loop: str, copied: str) -> None:
+    text = f"def f(images, k):\n    {loop}\n"
+    values = {"images": tensor("cuda", "float32", 2, 3), "image": tensor("cuda", "float32", 3)}
+    assert after("batch-device-to-host", text, copied, kind="D2H", values=values).startswith("declined: ")
+
+
 def test_what_is_printed_is_not_compiled() -> None:
     text = "import torch\n\ndef f(n):\n    print(\n        'go on'\n    )\n    for i in tqdm(range(n)):\n        g()\n"
     changed = after("print-out-of-loop", text, "print(\n        'go on'\n    )", kind="break")
     assert "    if not torch.compiler.is_compiling():\n        print(\n" in changed
     changed = after("print-out-of-loop", text, "tqdm(range(n))", kind="break")
     assert "for i in range(n) if torch.compiler.is_compiling() else tqdm(range(n)):" in changed
-    bar = "def f(n):\n    bar = tqdm(n)\n    bar.update(1)\n"
-    assert "bar.update" in after("print-out-of-loop", bar, "tqdm(n)", kind="break")
+    bar = "def f(n):\n    bar = tqdm(n)\n    for i in bar:\n        bar.set_postfix(i=i)\n"
+    changed = after("print-out-of-loop", f"import torch\n{bar}", "tqdm(n)", kind="break")
+    assert "    bar = n if torch.compiler.is_compiling() else tqdm(n)\n" in changed
+    assert "        if not torch.compiler.is_compiling():\n            bar.set_postfix(i=i)\n" in changed
+    asked = "def f(n):\n    bar = tqdm(n)\n    for i in bar:\n        k = bar.n\n"
+    assert "used as bar.n" in after("print-out-of-loop", asked, "tqdm(n)", kind="break")
     nothing = after("print-out-of-loop", "def f(n):\n    g(n)\n", "g(n)", kind="break")
     assert "Nothing is printed" in nothing
 
@@ -294,6 +346,28 @@ def test_an_index_that_is_brought_to_a_table_on_the_host_stays(code: str, expect
         values={"a": tensor("cpu", "float32", 10), "b": tensor("cuda", "float32", 10), "t": tensor("cuda", "int64", 2)},
     )
     assert expected in said
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("x[:, [2, 1, 0]]", "x[:, _on_device(torch.tensor([2, 1, 0]), x.device)]"),
+        ("x[range(len(y)), y]", "x[torch.arange(len(y), device=x.device), y]"),
+        ("x[range(n, 0, -1)]", "x[torch.arange(n, 0, -1, device=x.device)]"),
+        ("x[h]", "x[_on_device(h, x.device)]"),
+        ("x[h, [0, 1]]", "declined: "),
+        ("x[[n, 1]]", "declined: "),
+        ("(x + 1)[[0, 1]]", "declined: "),
+        ("x[torch.randperm(3)]", "declined: Random numbers"),
+    ],
+)
+def test_an_index_on_the_host_is_kept_on_the_device_or_counted_there(code: str, expected: str) -> None:
+    values = {"x": tensor("cuda", "float32", 3, 3), "y": tensor("cuda", "int64", 3), "h": tensor("cpu", "int64", 3)}
+    text = f"import torch\n\ndef f(x, y, h, n):\n    return {code}\n"
+    said = after(
+        "hoist-loop-invariant", text, code, kind="H2D", dtype="int64", shape=(3,), identical_content=True, values=values
+    )
+    assert f"return {expected}\n" in said if expected[:8] != "declined" else said.startswith(expected)
 
 
 def test_the_smaller_of_two_is_chosen_on_the_device_only_among_equals() -> None:

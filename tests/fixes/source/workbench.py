@@ -46,6 +46,8 @@ class Observed:
     sites: list[SiteEvidence]
     counts: Counter[str] = field(default_factory=Counter)
     """Events inside the loop by kind."""
+    outside: list[SiteEvidence] = field(default_factory=list)
+    """What one expression repeats outside of the loop."""
 
     @property
     def late(self) -> int:
@@ -66,13 +68,11 @@ class _SiteRecorder(Recorder):
         if self.count == before:
             return
         sight = self._watch.look()
-        if sight.step is None:
-            return
         frames = self._frames(sys._getframe(1))
         if frames[0].f_code.co_qualname in HELPERS:
             frames = frames[1:]  # what a helper copies belongs to the expression that calls it
         innermost = frames[0]
-        key = (args[0], args[1], innermost.f_code, innermost.f_lasti)
+        key = (args[0], args[1], innermost.f_code, innermost.f_lasti, sight.in_loop)
         if key not in self.seen:
             stack = tuple(
                 SeenFrame(
@@ -82,7 +82,7 @@ class _SiteRecorder(Recorder):
                 )
                 for frame in frames
             )
-            self.seen[key] = [stack, []]
+            self.seen[key] = [stack, [], sight.scope]
         self.seen[key][1].append((self.count - 1, sight.step))
 
     def _frames(self, frame: FrameType | None) -> list[FrameType]:
@@ -119,17 +119,19 @@ def observe(build: Build, steps: int, roots: tuple[Path, ...], device: str = "cu
             recorder = _SiteRecorder(watch, watched)
             with current.redirected(recorder.add):
                 output = watch.run()
-        sites = _sites(recorder, found, watch.steps)
+        seen = _sites(recorder, found, watch.steps)
+        sites = [site for site in seen if site.scope == "in_loop"]
+        outside = [site for site in seen if site.scope != "in_loop" and site.count > 1]
         counts: Counter[str] = Counter()
         for site in sites:
             counts[site.kind] += site.count
-        return Observed(to_host(output), sites, counts)
+        return Observed(to_host(output), sites, counts, outside)
 
 
 def _sites(recorder: _SiteRecorder, loop: LoopMap, steps: int) -> list[SiteEvidence]:
     events = recorder.events
     sites = []
-    for stack, visits in recorder.seen.values():
+    for stack, visits, scope in recorder.seen.values():
         seen = [events[index] for index, _ in visits]
         compared = [event.same_content for event in seen if event.same_content is not None]
         sites.append(
@@ -138,7 +140,8 @@ def _sites(recorder: _SiteRecorder, loop: LoopMap, steps: int) -> list[SiteEvide
                 op=seen[0].operator,
                 stack=stack,
                 count=len(seen),
-                steps=tuple(sorted({step for _, step in visits})),
+                scope=scope,
+                steps=tuple(sorted({step for _, step in visits if step is not None})),
                 steps_in_run=steps,
                 bytes=sum(event.bytes for event in seen),
                 identical_content=bool(compared) and all(compared),
@@ -194,7 +197,8 @@ def cure(
     """
     before = observe(load({}), steps, roots)
     sources = Sources()
-    proposals = [propose(site, sources, fix_ids) for site in (*before.sites, *odd_tables(before.sites))]
+    everywhere = (*before.sites, *odd_tables(before.sites), *before.outside)
+    proposals = [propose(site, sources, fix_ids) for site in everywhere]
 
     def composed(edits: tuple[Edit, ...]) -> dict[str, Composed]:
         files = dict.fromkeys(edit.file for edit in edits)
@@ -213,16 +217,20 @@ def cure(
             return Trial(fault="the output changed")
         if after.late > before.late:
             return Trial(fault="a copy or wait moved")
-        spots = {_origin(made, site) for site in after.sites if set(site.steps) - {0} or site.steps_in_run == 1}
+        recurring = [site for site in after.sites if set(site.steps) - {0} or site.steps_in_run == 1]
+        spots = {_origin(made, site) for site in recurring}
+        spots_outside = {_origin(made, site) for site in after.outside}
         places = {proposal.site.where: _start(sources, proposal.site.where) for proposal in proposals}
         in_vain = {conflict.edit: conflict.reason for each in made.values() for conflict in each.conflicts}
         for edit in edits:
             touched = {places[edit.where], *((edit.file, each.start) for each in edit.replacements)}
-            if touched & spots and edit.where in counted:
+            if touched & (spots_outside if edit.where in outside else spots) and edit.where in counted:
                 in_vain.setdefault(edit, "events stay")
-        return Trial(in_vain=in_vain, left=frozenset(where for where, place in places.items() if place in spots))
+        left = {where for where, place in places.items() if place in (spots_outside if where in outside else spots)}
+        return Trial(in_vain=in_vain, left=frozenset(left))
 
-    counted = {site.where for site in before.sites}
+    outside = {site.where for site in before.outside} - {site.where for site in before.sites}
+    counted = {site.where for site in (*before.sites, *before.outside)}
     choice = choose_edits(proposals, try_edits, lambda: True)
     made, after = run(choice.edits)
     stayed = [f"{each.where.line}: {each.fix}: {each.reason}" for each in choice.declined]

@@ -6,9 +6,11 @@ import ast
 
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.names import Function, last_name
+from sdprof.fixes.source.reading.names import Function, last_name, statement_of
 
 STATIC = frozenset({"staticmethod"})
+LONGEST_ROW = 100
+"""Columns that the items of a list may reach on one line."""
 
 
 def argument(call: ast.Call, position: int | None, keyword: str) -> ast.expr | None:
@@ -67,6 +69,18 @@ def in_parentheses(source: ModuleSource, node: ast.expr) -> str:
     code = source.code(node)
     primary = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)
     return code if isinstance(node, primary) else f"({code})"
+
+
+def separators(source: ModuleSource, node: ast.expr, length: int) -> tuple[str, str, str]:
+    """What stands before, between and behind the items of a list at ``node``: on one line, or each on its own.
+
+    :param length: of the items together.
+    """
+    statement = statement_of(source, node)
+    if node.col_offset + length <= LONGEST_ROW:
+        return "", " ", ""
+    indent = source.text[source.line_start(statement.lineno) : source.span(statement)[0]]
+    return f"\n{indent}    ", f"\n{indent}    ", f",\n{indent}"
 
 
 def shape_text(source: ModuleSource, node: ast.expr) -> str:

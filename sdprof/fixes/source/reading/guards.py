@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.loops import LoopStatement
-from sdprof.fixes.source.reading.names import COMPREHENSIONS, Scope, around, bindings, dotted, within
+from sdprof.fixes.source.reading.names import COMPREHENSIONS, Scope, around, bindings, dotted, within, written_in
 
 TYPE_TESTS = frozenset({"isinstance", "hasattr", "callable", "is_tensor", "getattr", "type"})
 
@@ -31,16 +31,50 @@ def unless_none(source: ModuleSource, node: ast.expr, loop: LoopStatement, scope
     return f"{code} if {' and '.join(f'{name} is not None' for name in optional)} else None" if optional else code
 
 
-def table_unless_none(source: ModuleSource, table: ast.expr, loop: LoopStatement, scope: Scope) -> str | None:
+def known_before(source: ModuleSource, expression: ast.expr, loop: LoopStatement, scope: Scope) -> bool:
+    """Whether an expression has its value in front of the loop already.
+
+    ``x.device`` has, although the loop computes ``x`` anew: a tensor stays where it is.
+    """
+    devices = [each for each in ast.walk(expression) if _is_device_of_name(each)]
+    theirs = {id(part) for each in devices for part in ast.walk(each)}
+    written = written_in(loop)
+    names = {dotted(each) or "" for each in ast.walk(expression) if id(each) not in theirs}
+    if any(name in written or any(name.startswith(f"{each}.") for each in written) for name in names):
+        return False
+    owners = {(dotted(each) or "").split(".")[0] for each in devices}
+    return all(name not in written or _is_bound_before(source, scope, name, loop) for name in owners)
+
+
+def _is_device_of_name(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "device" and isinstance(node.value, ast.Name)
+
+
+def _is_bound_before(source: ModuleSource, scope: Scope, name: str, loop: LoopStatement) -> bool:
+    """Whether a name that the loop binds has a value in front of it, too, on each way that leads there."""
+    above = [loop, *around(source, loop, scope)]
+    beside = [each for outer in above for each in ast.iter_child_nodes(outer)]
+    return any(
+        each.kind == "parameter" or (each.node in beside and getattr(each.node, "lineno", 0) < loop.lineno)
+        for each in bindings(scope, name)
+    )
+
+
+def table_unless_none(
+    source: ModuleSource, table: ast.expr, loop: LoopStatement, scope: Scope, copied: str = ".cpu()"
+) -> str | None:
     """``table.cpu()`` for use in front of the loop, the same text for every reader of the table in this scope.
 
     None where it could fail when the loop does not.
+
+    :param copied: how it is copied.
     """
     code, name = source.code(table), dotted(table)
     tests = list(_tests_between(source, table, loop))
     if name is not None and tests and _may_mean_nothing(source, scope, name, loop, tests):
         return None
-    return f"{code}.cpu() if {code} is not None else None" if name and may_be_none(scope, name) else f"{code}.cpu()"
+    copy = f"{code}{copied}"
+    return f"{copy} if {code} is not None else None" if name and may_be_none(scope, name) else copy
 
 
 def may_be_none(scope: Scope, name: str) -> bool:

@@ -35,12 +35,12 @@ def merged(copies: list[HostCopy], *, computes: bool) -> HostCopy | None:
     return HostCopy(files.pop(), replacements, None, computes or any(each.computes for each in copies), said)
 
 
-def host_name(scope: Scope, table: ast.expr) -> str | None:
-    """A name for the host copy of a table: the same for the same table, never the same for two."""
+def copy_name(scope: Scope, table: ast.expr, where: str = "on_host") -> str | None:
+    """A name for the copy of a table: the same for the same table, never the same for two."""
     full = dotted(table) or ""
     last = full.rpartition(".")[2].lstrip("_")
     rivals = {dotted(each) for each in ast.walk(scope) if dotted(each) and last_name(each).lstrip("_") == last}
-    wished = f"{last}_on_host" if rivals <= {full} else f"{full.replace('.', '_')}_on_host"
+    wished = f"{last}_{where}" if rivals <= {full} else f"{full.replace('.', '_')}_{where}"
     return wished if is_free(scope, wished) else None
 
 

@@ -7,6 +7,7 @@ import ast
 from sdprof.fixes.source.reading.calls import given_as
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place, merged
+from sdprof.fixes.source.reading.iteration import comprehended
 from sdprof.fixes.source.reading.names import Function, bindings, last_name, scope_of, unpacked
 from sdprof.fixes.source.reading.seen import Values, value_of
 from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
@@ -21,6 +22,9 @@ def make_host(frame: Frame, node: ast.expr) -> HostCopy | None:
     if not isinstance(node, ast.Name):
         return None
     scope = scope_of(frame.source, node)
+    batch = comprehended(frame.source, node)
+    if batch is not None:
+        return _items_made_host(frame, batch)
     bound = bindings(scope, node.id)
     assigned = [each for each in bound if each.kind in ("assignment", "unpacking")]
     parameter = any(each.kind == "parameter" for each in bound)
@@ -34,6 +38,16 @@ def make_host(frame: Frame, node: ast.expr) -> HostCopy | None:
     if parameter and isinstance(scope, Function):
         return _from_caller(frame, scope, node.id)
     return None
+
+
+def _items_made_host(frame: Frame, batch: ast.expr) -> HostCopy | None:
+    """``float(x) for x in xs`` → ``float(x) for x in xs_on_host``."""
+    copy = twin(frame, batch)
+    if copy is None or copy.text is None:
+        return None
+    copy.replacements.append(in_place(frame.source, batch, copy.text))
+    copy.text = None
+    return copy
 
 
 def host_operands(frame: Frame, value: ast.expr, *, counts: bool = False) -> HostCopy | None:

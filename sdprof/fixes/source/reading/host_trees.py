@@ -9,8 +9,12 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import with_argument
-from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of, within
-from sdprof.fixes.source.reading.seen import Values, is_tensor
+from sdprof.fixes.source.reading.functional import torch_name
+from sdprof.fixes.source.reading.held_numbers import HeldNumbers, held_numbers
+from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of, statement_of, within
+from sdprof.fixes.source.reading.number_types import INT, number_type
+from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
+from sdprof.fixes.source.reading.straight_line import block_of, definitions_before, loads_after
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword
 
 MOVES_DATA = frozenset({"zeros", "ones", "full", "eye", "empty"})
@@ -23,12 +27,30 @@ RANDOM = frozenset(
 _METHODS = """
 exp log sqrt rsqrt sin cos tanh sigmoid abs neg square pow reciprocal add sub mul div float double half long int flip
 reshape view unsqueeze squeeze repeat expand flatten clone contiguous t transpose permute clamp cumsum cumprod type to
-log2 log1p expm1 mean sum
+log2 log1p expm1 mean sum tril triu
 """
 PURE = frozenset(_METHODS.split())
 REARRANGES = frozenset(
-    {"reshape", "view", "unsqueeze", "squeeze", "repeat", "expand", "flatten", "clone", "contiguous", "t", "transpose"}
+    {
+        "reshape",
+        "view",
+        "unsqueeze",
+        "squeeze",
+        "repeat",
+        "expand",
+        "flatten",
+        "clone",
+        "contiguous",
+        "t",
+        "transpose",
+        "tril",
+        "triu",
+    }
 )
+SCALARS = (ast.Name, ast.Attribute, ast.Subscript)
+CASTS = frozenset({"float", "double", "half", "long", "int", "to", "type"})
+TO_WHOLE = ("int", "uint", "long")
+EXACT_AMONG_INTEGERS = (ast.Add, ast.Sub, ast.Mult)
 NUMBER_MODULES = frozenset({"math", "np", "numpy"})
 NUMBER_FUNCTIONS = frozenset({"len", "int", "float", "min", "max", "round", "abs"})
 DTYPE_BEGINNINGS = ("float", "int", "uint", "bool", "long", "half", "double", "bfloat")
@@ -38,44 +60,101 @@ DTYPE_BEGINNINGS = ("float", "int", "uint", "bool", "long", "half", "double", "b
 class HostTree:
     """What would have to be written on the device instead."""
 
+    moved: ast.expr
+    """The call that moves the tensor."""
     factories: list[ast.Call] = field(default_factory=list)
+    held: list[HeldNumbers] = field(default_factory=list)
+    """Tensors that are made of numbers: ``torch.tensor([t])``."""
+    takes_scalars: bool = False
+    """Tensors without dimensions on the host may be made anew on the device, of their number."""
+    scalars: list[ast.expr] = field(default_factory=list)
     definitions: list[ast.Assign] = field(default_factory=list)
     """Assignments of the local names that the expression is made of."""
     computes: bool = False
-    random: bool = False
+    fractions: bool = False
+    """What is computed may be rounded, otherwise on the device than on the host."""
+
+    @property
+    def makers(self) -> list[ast.Call]:
+        """The calls that make tensors of nothing but numbers."""
+        return [*self.factories, *(each.call for each in self.held)]
+
+    def on_device(self, source: ModuleSource, device: str) -> list[Replacement]:
+        """Have the device make what they make."""
+        changes = [with_device(source, factory, device) for factory in self.factories]
+        changes += [change for each in self.held for change in each.on_device(source, device)]
+        return changes + [_filled_with(source, each, device) for each in self.scalars]
 
 
-def read_tree(source: ModuleSource, node: ast.expr, values: Values) -> HostTree:
+def _filled_with(source: ModuleSource, scalar: ast.expr, device: str) -> Replacement:
+    code, (start, end) = source.code(scalar), source.span(scalar)
+    text = f"{torch_name(source)[0]}.full((), {code}.item(), dtype={code}.dtype, device={device})"
+    return Replacement(start=start, end=end, text=text)
+
+
+def read_tree(
+    source: ModuleSource,
+    node: ast.expr,
+    values: Values,
+    moved: ast.expr,
+    dtype: str = "",
+    *,
+    takes_scalars: bool = False,
+) -> HostTree:
     """Take an expression on the host apart, through local names that are assigned once.
 
+    :param moved: the call that moves it.
+    :param dtype: of what is moved, where that was seen.
+    :param takes_scalars: tensors without dimensions on the host are numbers, too.
     :raises DeclinedError: some part of it is not a factory, a number, or arithmetic with these.
     """
-    tree = HostTree()
-    _read(source, node, values, tree)
-    if not tree.factories:
+    tree = HostTree(moved, takes_scalars=takes_scalars)
+    _read(source, node, values, tree, dtype)
+    if not tree.makers and not tree.scalars:
         raise DeclinedError("No factory of torch makes the tensor: its data come from elsewhere")
     return tree
 
 
-def _read(source: ModuleSource, node: ast.expr, values: Values, tree: HostTree) -> None:
-    if isinstance(node, ast.Call):
-        _read_call(source, node, values, tree)
+def _read(source: ModuleSource, node: ast.expr, values: Values, tree: HostTree, dtype: str = "") -> None:
+    if tree.takes_scalars and isinstance(node, SCALARS) and _is_host_scalar(source, node, values):
+        tree.scalars.append(node)
+    elif isinstance(node, ast.Call):
+        _read_call(source, node, values, tree, dtype)
     elif isinstance(node, ast.BinOp):
         tree.computes = True
-        _read(source, node.left, values, tree)
-        _read(source, node.right, values, tree)
+        tree.fractions |= not (isinstance(node.op, EXACT_AMONG_INTEGERS) and _is_whole(source, node, values))
+        for side in (node.left, node.right):
+            if tree.takes_scalars or not _is_host_scalar(source, side, values):
+                _read(source, side, values, tree)
     elif isinstance(node, ast.UnaryOp):
-        _read(source, node.operand, values, tree)
+        _read(source, node.operand, values, tree, dtype)
     elif isinstance(node, ast.Subscript):
-        _read(source, node.value, values, tree)
+        _read(source, node.value, values, tree, dtype)
     elif isinstance(node, ast.Name) and is_tensor(node, values) is not False:
-        _read_name(source, node, values, tree)
+        _read_name(source, node, values, tree, dtype)
     elif not _is_number(source, node, values):
         raise DeclinedError(f"{_short(source, node)} is no factory, no number and no arithmetic with these")
 
 
-def _read_call(source: ModuleSource, call: ast.Call, values: Values, tree: HostTree) -> None:
+def _is_whole(source: ModuleSource, node: ast.BinOp, values: Values) -> bool:
+    """Whether the numbers that take part in a sum or product are whole ones: as floats they are added exactly."""
+    types = [number_type(source, side, values) for side in (node.left, node.right)]
+    return all(each in (None, INT) for each in types)
+
+
+def _is_host_scalar(source: ModuleSource, node: ast.expr, values: Values) -> bool:
+    """A tensor without dimensions on the host, which goes along with a kernel as a number does."""
+    owner = value_of(node.value if isinstance(node, ast.Subscript) else node, values)
+    on_host = owner is not None and (owner.kind, owner.device) == ("tensor", "cpu")
+    return on_host and number_type(source, node, values) is not None
+
+
+def _read_call(source: ModuleSource, call: ast.Call, values: Values, tree: HostTree, dtype: str) -> None:
     if _is_number(source, call, values):
+        return
+    held = held_numbers(source, call, values, dtype)
+    if held is not None:
+        tree.held.append(held)
         return
     name = last_name(call.func)
     if name in RANDOM:
@@ -87,20 +166,27 @@ def _read_call(source: ModuleSource, call: ast.Call, values: Values, tree: HostT
                 raise DeclinedError("The factory names a device already")
             if keyword(call, "out") is not None or keyword(call, "pin_memory") is not None:
                 raise DeclinedError("The factory writes to memory that was made on the host")
-            tree.computes |= name in COMPUTES or (name in COUNTS and _has_fractions(call))
+            rounds = name in COMPUTES or (name in COUNTS and _has_fractions(call))
+            tree.computes |= rounds
+            tree.fractions |= rounds
             tree.factories.append(call)
             return
         if name in PURE or name in ("cat", "stack"):
             tree.computes |= name not in REARRANGES | {"cat", "stack"}
+            tree.fractions |= name not in REARRANGES | {"cat", "stack"}
             for argument in call.args:
-                for each in argument.elts if isinstance(argument, ast.List | ast.Tuple) else [argument]:
+                for each in _items(argument):
                     _read(source, each, values, tree)
             return
     elif isinstance(call.func, ast.Attribute) and last_name(call.func.value) in NUMBER_MODULES:
         raise DeclinedError(f"It was not seen that {_short(source, call)} is a number")
     elif isinstance(call.func, ast.Attribute) and name in PURE and not call_moves(call):
-        tree.computes |= name not in REARRANGES
-        _read(source, call.func.value, values, tree)
+        outside, tree.fractions = tree.fractions, False
+        _read(source, call.func.value, values, tree, dtype if name in REARRANGES else "")
+        if tree.fractions and _makes_whole(call):
+            raise DeclinedError("Fractions are cut to whole numbers: rounded otherwise, one could become its neighbour")
+        tree.computes |= name not in REARRANGES | CASTS
+        tree.fractions |= outside or name not in REARRANGES | CASTS
         for argument in call.args:
             if not _is_number(source, argument, values) and name not in ("to", "type"):
                 _read(source, argument, values, tree)
@@ -108,16 +194,41 @@ def _read_call(source: ModuleSource, call: ast.Call, values: Values, tree: HostT
     raise DeclinedError(f"{_short(source, call)} may make its data on the host")
 
 
-def _read_name(source: ModuleSource, node: ast.Name, values: Values, tree: HostTree) -> None:
-    scope = scope_of(source, node)
-    bound = bindings(scope, node.id)
-    if len(bound) != 1 or not isinstance(bound[0].node, ast.Assign) or bound[0].value is None:
+def _items(argument: ast.expr) -> list[ast.expr]:
+    """What ``cat`` and ``stack`` are given: the items of a list, also of one that is repeated."""
+    if isinstance(argument, ast.BinOp) and isinstance(argument.op, ast.Mult) and isinstance(argument.left, ast.List):
+        argument = argument.left
+    return argument.elts if isinstance(argument, ast.List | ast.Tuple) else [argument]
+
+
+def _read_name(source: ModuleSource, node: ast.Name, values: Values, tree: HostTree, dtype: str) -> None:
+    definition = _definition(source, node, tree)
+    if definition not in tree.definitions:
+        tree.definitions.append(definition)
+        _read(source, definition.value, values, tree, dtype)
+
+
+def _definition(source: ModuleSource, node: ast.Name, tree: HostTree) -> ast.Assign:
+    """The only assignment of a name, or the one before ``t = t.to(device)`` in the same block."""
+    bound = bindings(scope_of(source, node), node.id)
+    if len(bound) != 1:
+        return _definition_in_line(source, node, tree)
+    if not isinstance(bound[0].node, ast.Assign) or bound[0].value is None:
         raise DeclinedError(f"{node.id} does not come from one assignment in this function")
     if bound[0].kind != "assignment" or len(bound[0].node.targets) != 1:
         raise DeclinedError(f"{node.id} is one of several names in its assignment")
-    if bound[0].node not in tree.definitions:
-        tree.definitions.append(bound[0].node)
-        _read(source, bound[0].value, values, tree)
+    return bound[0].node
+
+
+def _definition_in_line(source: ModuleSource, node: ast.Name, tree: HostTree) -> ast.Assign:
+    last = statement_of(source, tree.moved)
+    target = last.targets[0] if isinstance(last, ast.Assign) and len(last.targets) == 1 else None
+    if not isinstance(target, ast.Name) or target.id != node.id:
+        raise DeclinedError(f"{node.id} does not come from one assignment in this function")
+    (definition, *others) = definitions_before(source, last, node.id)
+    if others or definition not in block_of(source, last):
+        raise DeclinedError(f"{node.id} is bound in a branch")
+    return definition
 
 
 def check_names_stay_inside(source: ModuleSource, tree: HostTree, node: ast.expr) -> None:
@@ -126,10 +237,19 @@ def check_names_stay_inside(source: ModuleSource, tree: HostTree, node: ast.expr
     :raises DeclinedError: one is.
     """
     inside = {id(each) for part in (node, *tree.definitions) for each in ast.walk(part)}
-    names = {each.targets[0].id for each in tree.definitions if isinstance(each.targets[0], ast.Name)}
-    for each in within(scope_of(source, node)):
-        if isinstance(each, ast.Name) and each.id in names and id(each) not in inside:
-            raise DeclinedError(f"{each.id} is used on the host as well")
+    scope = scope_of(source, node)
+    for definition in tree.definitions:
+        target = definition.targets[0]
+        if not isinstance(target, ast.Name):
+            continue
+        again = len(bindings(scope, target.id)) > 1
+        uses: list[ast.Name] = (
+            loads_after(source, definition)
+            if again
+            else [each for each in within(scope) if isinstance(each, ast.Name) and each.id == target.id]
+        )
+        if any(id(each) not in inside for each in uses):
+            raise DeclinedError(f"{target.id} is used on the host as well")
 
 
 def check_known_before(source: ModuleSource, device: ast.expr, tree: HostTree) -> None:
@@ -139,10 +259,14 @@ def check_known_before(source: ModuleSource, device: ast.expr, tree: HostTree) -
     """
     if not tree.definitions:
         return
-    first = min((each.lineno for each in tree.factories), default=0)
+    first = min((each.lineno for each in (*tree.makers, *tree.scalars)), default=0)
     scope = scope_of(source, device)
+    stays = isinstance(device, ast.Attribute) and device.attr == "device"
     for name in read_in(device):
-        for bound in bindings(scope, name):
+        found = bindings(scope, name)
+        if stays and any(each.kind == "parameter" for each in found):
+            continue  # another tensor under this name lies where the first one did
+        for bound in found:
             if bound.kind != "parameter" and getattr(bound.node, "lineno", 0) >= first:
                 raise DeclinedError(f"{name}, which names the device, is bound after the tensor is made")
 
@@ -164,6 +288,12 @@ def with_device(source: ModuleSource, factory: ast.Call, device: str) -> Replace
         start, end = source.span(given)
         return Replacement(start=start, end=end, text=device)
     return with_argument(source, factory, f"device={device}")
+
+
+def _makes_whole(call: ast.Call) -> bool:
+    given = [last_name(each) for each in (*call.args, *(each.value for each in call.keywords))]
+    name = last_name(call.func)
+    return name in ("long", "int") or (name in ("to", "type") and any(each.startswith(TO_WHOLE) for each in given))
 
 
 def _is_dtype(node: ast.expr) -> bool:

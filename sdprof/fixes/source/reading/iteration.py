@@ -5,7 +5,17 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from sdprof.fixes.source.reading.names import Scope, bindings, dotted, last_name, stored_names
+from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.names import (
+    COMPREHENSIONS,
+    Scope,
+    around,
+    bindings,
+    dotted,
+    last_name,
+    scope_of,
+    stored_names,
+)
 
 PASSES_ITEMS_ON = frozenset({"list", "tuple", "iter", "track"})
 
@@ -28,6 +38,23 @@ class Element:
 def element_of(loop: ast.For | ast.AsyncFor, name: str, scope: Scope) -> Element | None:
     """The table that ``name`` runs through, if the head of the loop shows it."""
     return _match(loop.target, loop.iter, name, scope, Element(loop.iter), in_head=True)
+
+
+def comprehended(source: ModuleSource, name: ast.Name) -> ast.expr | None:
+    """What a comprehension runs through whose variable a name is; None of any other name."""
+    scope = scope_of(source, name)
+    for each in around(source, name, scope):
+        if isinstance(each, COMPREHENSIONS):
+            for part in each.generators:
+                if name.id in stored_names(part.target):
+                    return item_of(part.target, part.iter, name.id, scope)
+    return None
+
+
+def item_of(target: ast.expr, iterable: ast.expr, name: str, scope: Scope) -> ast.expr | None:
+    """The table that ``name`` runs through in a comprehension."""
+    element = _match(target, iterable, name, scope, Element(iterable), in_head=False)
+    return element.iterable if element is not None else None
 
 
 def _match(

@@ -6,7 +6,7 @@ import ast
 
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.host_copy import HostCopy, host_name
+from sdprof.fixes.source.reading.host_copy import HostCopy, copy_name
 from sdprof.fixes.source.reading.iteration import Element, element_of, is_table
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
 from sdprof.fixes.source.reading.names import Scope, is_free, written_in
@@ -46,7 +46,7 @@ def _by_index(frame: Frame, element: Element, index: str, loop: LoopStatement, s
         else:
             part = f"[{frame.source.code(table.slice)}]"
         table = table.value
-    name = host_name(scope, table)
+    name = copy_name(scope, table)
     if name is None or not is_invariant(table, loop):
         return None
     code = frame.source.code(table)

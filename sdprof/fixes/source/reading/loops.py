@@ -7,17 +7,19 @@ import ast
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.names import Function, Scope, dotted_reads, scope_of, written_in
-from sdprof.model import Location, LoopMap
+from sdprof.model import LoopMap
 
 LoopStatement = ast.For | ast.AsyncFor | ast.While
 
 
-def sampling_loop(source: ModuleSource, node: ast.AST, where: Location, loop: LoopMap | None) -> LoopStatement | None:
+def sampling_loop(
+    source: ModuleSource, node: ast.AST, file: str, function: str, loop: LoopMap | None
+) -> LoopStatement | None:
     """The loop statement that makes the steps, if ``node`` stands in its body, in the loop's own function."""
     if loop is None or loop.loop is None:
         return None
     site = loop.loop
-    if site.file != where.file or site.qualname != where.function.replace(".<listcomp>", "").replace(".<genexpr>", ""):
+    if (site.file, site.qualname) != (file, function):
         return None
     scope = scope_of(source, node)
     found = None

@@ -23,6 +23,8 @@ class Move:
     device_text: str
     dtype_text: str | None = None
     """The dtype that it is converted to on the way."""
+    names_dtype: bool = False
+    """The call is given a dtype, not another tensor to be like."""
 
     @property
     def converts(self) -> bool:
@@ -60,4 +62,5 @@ def move_of(source: ModuleSource, call: ast.Call, values: Values) -> Move:
     if "other" in named or (seen is not None and seen.kind == "tensor"):
         other = source.code(first)
         return Move(call, host, first, f"{other}.device", f"{other}.dtype")
-    return Move(call, host, first, source.code(first), None if dtype is None else source.code(dtype))
+    converted = None if dtype is None else source.code(dtype)
+    return Move(call, host, first, source.code(first), converted, names_dtype=dtype is not None)

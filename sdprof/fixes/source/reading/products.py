@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import in_parentheses
-from sdprof.fixes.source.reading.names import last_name
+from sdprof.fixes.source.reading.names import bindings, last_name, scope_of
 from sdprof.fixes.source.reading.tensor_calls import keyword
 
 PRODUCTS = frozenset({"einsum", "bmm", "matmul", "baddbmm"})
@@ -44,7 +45,7 @@ def product_of(source: ModuleSource, node: ast.expr, rank: int) -> Product | Non
         return None
     name = last_name(node.func)
     if name == "einsum":
-        return _einsum(node)
+        return _einsum(source, node, rank)
     if name in ("bmm", "matmul"):
         if len(node.args) == 2 and not node.keywords:
             return _matrices(node.args[0], node.args[1], rank)
@@ -64,18 +65,45 @@ def _matrices(left: ast.expr, right: ast.expr, rank: int) -> Product:
     return Product(Operand(left, f"{batch}xy"), Operand(right, f"{batch}yz"), f"{batch}xz")
 
 
-def _einsum(call: ast.Call) -> Product:
-    if len(call.args) != 3 or not (isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)):
+def _einsum(source: ModuleSource, call: ast.Call, rank: int) -> Product:
+    texts = [_formula(source, each) for each in call.args]
+    operands = [each for each, text in zip(call.args, texts, strict=True) if text is None]
+    if len(operands) == 1 and isinstance(operands[0], ast.List | ast.Tuple):
+        operands = operands[0].elts
+    formula = next((text for text in texts if text is not None), None)
+    if formula is None or len(operands) != 2 or call.keywords:
         raise DeclinedError("The einsum is not one of two tensors with its formula written out")
-    formula = call.args[0].value
     inputs, arrow, output = formula.partition("->")
-    if not arrow or "." in formula or inputs.count(",") != 1:
+    if not arrow or inputs.count(",") != 1:
         raise DeclinedError(f"The formula {formula!r} is not of the kind that is carried over")
-    words = [part.split() if " " in part.strip() else list(part.strip()) for part in (*inputs.split(","), output)]
+    words = [_axes_in(part.strip(), output, rank) for part in (*inputs.split(","), output)]
     distinct = dict.fromkeys(word for each in words for word in each)
     letters = {word: chr(ord("a") + number) for number, word in enumerate(distinct)}
     left, right, out = ("".join(letters[word] for word in each) for each in words)
-    return Product(Operand(call.args[1], left), Operand(call.args[2], right), out)
+    return Product(Operand(operands[0], left), Operand(operands[1], right), out)
+
+
+def _formula(source: ModuleSource, node: ast.expr) -> str | None:
+    """A text that is written out, as it is, in an f-string, or under a name that stands for nothing else."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        parts = [_formula(source, each.value if isinstance(each, ast.FormattedValue) else each) for each in node.values]
+        return None if None in parts else "".join(part for part in parts if part is not None)
+    if isinstance(node, ast.Name):
+        bound = bindings(scope_of(source, node), node.id) or bindings(source.tree, node.id)
+        value = bound[0].value if len(bound) == 1 and bound[0].kind == "assignment" else None
+        return _formula(source, value) if isinstance(value, ast.Constant | ast.JoinedStr) else None
+    return None
+
+
+def _axes_in(part: str, output: str, rank: int) -> list[str]:
+    """The axes of one tensor of a formula; ``...`` are as many as the result has besides those that have a name."""
+    spaced = " " in part
+    words = re.findall(r"\.\.\.|\w+" if spaced else r"\.\.\.|\w", part)
+    named = re.findall(r"\w+" if " " in output.strip() else r"\w", output)
+    others = [f"...{number}" for number in range(rank - len(named))]
+    return [axis for word in words for axis in (others if word == "..." else [word])]
 
 
 def arranged(text: str, axes: str, wanted: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from sdprof.fixes.declined import DeclinedError
@@ -27,18 +28,21 @@ class FilledMask:
     gone: list[ast.stmt] = field(default_factory=list)
 
 
-def filled_mask(source: ModuleSource, definition: ast.Assign, node: ast.Name) -> FilledMask:
+def filled_mask(
+    source: ModuleSource, definition: ast.Assign, node: ast.Name, besides: Collection[ast.AST] = ()
+) -> FilledMask:
     """Uses of the scores between their definition and ``node``, which takes them on.
 
     ``scores.masked_fill_(~mask, low)`` becomes ``attn_mask = mask``, with ``attn_mask = None`` before its ``if``.
 
+    :param besides: uses that go with the softmax.
     :raises DeclinedError: the scores are used for something else.
     """
     found = FilledMask()
     fills: list[ast.Call] = []
     asked: list[ast.stmt] = []
     for each in loads_after(source, definition):
-        if each is node or isinstance(each.ctx, ast.Del):
+        if each is node or each in besides or isinstance(each.ctx, ast.Del):
             continue
         parent = source.parents[each]
         attribute = parent.attr if isinstance(parent, ast.Attribute) else ""

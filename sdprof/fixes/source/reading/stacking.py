@@ -6,11 +6,15 @@ import ast
 
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.calls import argument
-from sdprof.fixes.source.reading.names import is_free, scope_of
-from sdprof.fixes.source.reading.seen import Values, value_of
-from sdprof.fixes.source.reading.tensor_calls import keyword, torch_of
+from sdprof.fixes.source.reading.calls import argument, separators
+from sdprof.fixes.source.reading.moves import Move
+from sdprof.fixes.source.reading.names import is_free, last_name, scope_of
+from sdprof.fixes.source.reading.number_types import number_type
+from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
+from sdprof.fixes.source.reading.tensor_calls import FLOATS, cast_text, keyword, number_read, torch_of
 
+OF_PYTHON = {"int": "int64", "float": "float32", "bool": "bool"}
+"""The dtype that ``torch.tensor`` gives to a Python number."""
 MOST_ITEMS = 16
 """One kernel an item: for a longer list a copy is cheaper."""
 
@@ -45,3 +49,52 @@ def stacked(site: SiteEvidence, source: ModuleSource, call: ast.Call, values: Va
     # At the first visit there may be none but plain numbers.
     choices = (item, f"{item}.reshape(())")
     return tuple(of_items(f"{tensor} if {torch}.is_tensor({item}) else {made}") for tensor in choices)
+
+
+def stacked_list(source: ModuleSource, call: ast.Call, values: Values, move: Move | None = None) -> tuple[str, ...]:
+    """``torch.tensor([t, float(u), 1.0], device=d)``, the list written out, as a stack of what lies on the device.
+
+    :param move: the call that takes the tensor to the device, where the factory names none.
+    :returns: one text, or none where an item's dtype was not seen, or no item lies on the device.
+    """
+    data = argument(call, 0, "data")
+    device = keyword(call, "device") if move is None else move.device
+    if not isinstance(data, ast.List | ast.Tuple) or not 1 < len(data.elts) <= MOST_ITEMS or device is None:
+        return ()
+    torch, given = torch_of(call), keyword(call, "dtype")
+    items = [_item(source, each, values) for each in data.elts]
+    dtypes = {dtype for item in items if item is not None for dtype in item[1:]}
+    if None in items or not any(item is not None and item[2] for item in items):
+        return ()
+    inferred = {item[1] for item in items if item is not None}
+    if given is None and len(inferred) > 1 and dtypes - {"", "int64", "float32"}:
+        return ()
+    wanted = source.code(given) if given is not None else f"{torch}.{max(inferred, key=lambda each: each in FLOATS)}"
+    place = source.code(device) if move is None else move.device_text
+    texts = [
+        cast_text(source, node, wanted, on_device, torch)
+        if on_device
+        else f"{torch}.full((), {source.code(node)}, dtype={wanted}, device={place})"
+        for node, _, on_device in filter(None, items)
+    ]
+    opens, between, closes = separators(source, call, sum(map(len, texts)))
+    return (f"{torch}.stack([{opens}{f',{between}'.join(texts)}{closes}])",)
+
+
+def _item(source: ModuleSource, node: ast.expr, values: Values) -> tuple[ast.expr, str, str] | None:
+    """(tensor or number, the dtype that the factory infers from it, the tensor's dtype if it lies on the device)."""
+    read = number_read(node)
+    tensor = read or node
+    seen = number_type(source, tensor, values)
+    if is_tensor(tensor, values, "cuda") is True:
+        if seen is None or seen.of != "array":
+            return None
+        by = last_name(node.func) if read is not None and isinstance(node, ast.Call) else ""
+        if by == "int" and seen.dtype in FLOATS:
+            return None
+        as_float = by == "float" or (by == "item" and seen.dtype in FLOATS)
+        return tensor, "float32" if as_float else "int64" if by else seen.dtype, seen.dtype
+    number = number_type(source, node, values)
+    if number is None or number.of != "python" or is_tensor(tensor, values, "cuda") is True:
+        return None
+    return node, OF_PYTHON[number.dtype], ""

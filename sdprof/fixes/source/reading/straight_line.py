@@ -42,6 +42,18 @@ def definitions_before(source: ModuleSource, node: ast.AST, name: str) -> list[a
         statement = parent
 
 
+def changed_in_place(source: ModuleSource, node: ast.AST, name: str) -> ast.AugAssign | None:
+    """``name *= value``, where that is what last changed a name before ``node``, in the same block."""
+    statement = statement_of(source, node)
+    block = block_of(source, statement)
+    for before in reversed(block[: block.index(statement)]):
+        if isinstance(before, ast.AugAssign) and isinstance(before.target, ast.Name) and before.target.id == name:
+            return before
+        if binds(before, name):
+            return None
+    return None
+
+
 def _last_in(statements: Sequence[ast.stmt], name: str) -> list[ast.Assign]:
     for statement in reversed(statements):
         if isinstance(statement, ast.Assign):
@@ -124,7 +136,7 @@ def without(source: ModuleSource, statements: Sequence[ast.stmt]) -> Iterator[Re
         start = source.line_start(statement.lineno)
         end = source.line_start((statement.end_lineno or statement.lineno) + 1)
         line = source.text[start:end]
-        if line[: source.span(statement)[0] - start].strip() or _shares_last_line(source, statement, end):
+        if not stands_alone(source, statement):
             raise DeclinedError("A statement shares its line with another one")
         if all(one in gone for one in block) and statement is block[0]:
             parent = source.parents[statement]
@@ -135,6 +147,14 @@ def without(source: ModuleSource, statements: Sequence[ast.stmt]) -> Iterator[Re
                 yield Replacement(start=start, end=end, text=f"{indent}pass\n")
             continue
         yield Replacement(start=start, end=end, text="")
+
+
+def stands_alone(source: ModuleSource, statement: ast.stmt) -> bool:
+    """Whether a statement shares its lines with nothing but a comment."""
+    start = source.line_start(statement.lineno)
+    end = source.line_start((statement.end_lineno or statement.lineno) + 1)
+    before = source.text[start : source.span(statement)[0]]
+    return not before.strip() and not _shares_last_line(source, statement, end)
 
 
 def _else_line(source: ModuleSource, first: ast.stmt) -> int:

@@ -80,6 +80,17 @@ def is_torch_call(source: ModuleSource, call: ast.Call) -> bool:
     return isinstance(call.func, ast.Name) and call.func.id in imported
 
 
+def number_read(node: ast.expr) -> ast.expr | None:
+    """The tensor in ``float(t)``, ``int(t)`` or ``t.item()``."""
+    if not isinstance(node, ast.Call) or node.keywords:
+        return None
+    if isinstance(node.func, ast.Name) and node.func.id in ("float", "int") and len(node.args) == 1:
+        return node.args[0]
+    if isinstance(node.func, ast.Attribute) and node.func.attr == "item" and not node.args:
+        return node.func.value
+    return None
+
+
 def is_only_read(source: ModuleSource, node: ast.expr) -> bool:
     """Whether the value of an expression is used by arithmetic alone: nobody writes to it or keeps it.
 

@@ -10,7 +10,7 @@ import ast
 
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.guards import table_unless_none
-from sdprof.fixes.source.reading.host_copy import HostCopy, host_name
+from sdprof.fixes.source.reading.host_copy import HostCopy, copy_name
 from sdprof.fixes.source.reading.loop_variables import of_loop_variable
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
 from sdprof.fixes.source.reading.names import Scope, bindings, dotted, read_in, scope_of, unpacked
@@ -49,7 +49,7 @@ def _of_table(frame: Frame, node: ast.expr, loop: LoopStatement, scope: Scope) -
         return None
     if not is_invariant(node, loop) or not _comes_from_this_frame(frame, node, scope):
         return None
-    name = host_name(scope, node)
+    name = copy_name(scope, node)
     if name is None:
         return None
     copy = table_unless_none(frame.source, node, loop, scope)

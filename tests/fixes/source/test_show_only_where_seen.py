@@ -1,0 +1,53 @@
+"""Numbers for a log or a progress bar are read where they are shown, and nothing else is left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fixes.source.by_hand import rewritten, site_at
+
+HEAD = "import logging\nfrom tqdm import tqdm\n\nlogger = logging.getLogger(__name__)\n\n"
+
+
+def after(body: str, head: str = HEAD) -> str:
+    lines = "".join(f"        {line}\n" for line in body.splitlines())
+    text = f"{head}def f(x, n, other):\n    bar = tqdm(range(n))\n    for i in bar:\n{lines}    return x\n"
+    site, sources = site_at(
+        text, "x.mean().item()", kind="SYNC", op="aten::_local_scalar_dense", shape=(), function="f"
+    )
+    return rewritten("show-only-where-seen", site, sources)
+
+
+@pytest.mark.parametrize(
+    ("body", "condition"),
+    [
+        ('logger.info(f"{i}: {x.mean().item():.3f}")', "logger.isEnabledFor(logging.INFO)"),
+        ('logger.debug("%d: %s", i, x.mean().item())', "logger.isEnabledFor(logging.DEBUG)"),
+        ("bar.set_postfix(mean=x.mean().item())", "not bar.disable"),
+        ('bar.set_description(f"{x.mean().item():.2f}")', "not bar.disable"),
+    ],
+)
+def test_what_nobody_sees_is_not_read(body: str, condition: str) -> None:
+    assert f"        if {condition}:\n            {body}\n" in after(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("other.set_postfix(mean=x.mean().item())", "more than a log"),
+        ("other.info(x.mean().item())", "more than a log"),
+        ("y = x.mean().item()", "more than a log"),
+        ("logger.info(count(x.mean().item()))", "effect"),
+        ("logger.info([i := 3, x.mean().item()])", "effect"),
+        ("logger.info(x.mean().item()); i = 3", "line of its own"),
+    ],
+)
+def test_what_may_matter_elsewhere_is_done_as_before(body: str, reason: str) -> None:
+    said = after(body)
+    assert said.startswith("declined: ")
+    assert reason in said
+
+
+def test_a_name_that_is_no_logger_of_the_standard_library_is_left_alone() -> None:
+    said = after("logger.info(x.mean().item())", HEAD.replace("logging.getLogger(__name__)", "Recorder()"))
+    assert "more than a log" in said

@@ -146,6 +146,12 @@ SYNCHRONISING_OPS: tuple[SynchronisingOp, ...] = (
         _sorts_rather_than_compares,
     ),
     SynchronisingOp(
+        tuple(f"aten::searchsorted.{overload}" for overload in ("Tensor", "Tensor_out", "Scalar", "Scalar_out")),
+        "the smallest and the largest index of sorter= are checked on the host",
+        "aten/src/ATen/native/BucketizationUtils.h: searchsorted_pre_check",
+        _on_device("sorter"),
+    ),
+    SynchronisingOp(
         ("aten::_linalg_check_errors",),
         "a solver's error codes are read on the host (the *_ex variants do not)",
         "aten/src/ATen/native/BatchLinearAlgebra.cpp: _linalg_check_errors",

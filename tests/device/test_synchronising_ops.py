@@ -84,6 +84,11 @@ WAITS: list[tuple[str, Callable[[Any], Any], list[tuple[str, str]]]] = [
     ("linspace", lambda o: torch.linspace(0, o.scalar, 3, device="cuda"), [("SYNC", "linspace")]),
     ("logspace", lambda o: torch.logspace(o.scalar, 3, 3, device="cuda"), [("SYNC", "logspace")]),
     ("isin of many", lambda o: torch.isin(o.index, o.many), [("SYNC", "isin")]),
+    (
+        "searchsorted through a sorter",
+        lambda o: torch.searchsorted(o.many, o.index, sorter=o.many),
+        [("SYNC", "searchsorted")],
+    ),
     ("solve", lambda o: torch.linalg.solve(o.matrix, o.matrix), [("SYNC", "_linalg_check_errors")]),
     ("inv", lambda o: torch.linalg.inv(o.matrix), [("SYNC", "_linalg_check_errors")]),
     ("cholesky", lambda o: torch.linalg.cholesky(o.matrix), [("SYNC", "_linalg_check_errors")]),

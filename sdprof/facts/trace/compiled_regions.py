@@ -13,10 +13,6 @@ from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND as NS
 # torch/_dynamo/utils.py and torch/_inductor/output_code.py name these ranges.
 _REGION = re.compile(r"^Torch-Compiled Region: (?:(?P<prefix>\d+/)??(?P<frame>\d+)/(?P<version>\d+)|.*)")
 _COMPILING = r"\(dynamo_timed\)$"
-CONTAINER_PATTERN = (
-    r"^(Torch-Compiled Region|## Call CompiledFxGraph|TorchDynamo|CompiledFunction|AOTDispatcher)|\(dynamo_timed\)$"
-)
-"""Operators by category that are ranges around Python code: time in them is not time in an operator."""
 
 
 class CompiledRegion(msgspec.Struct, frozen=True, kw_only=True):

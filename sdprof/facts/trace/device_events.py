@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +40,15 @@ class DeviceEvents:
 
     def busy(self, *kinds: int) -> Intervals:
         """When at least one event of these kinds (default: of any) ran."""
-        chosen = np.isin(self.kind, kinds) if kinds else np.ones(len(self), np.bool_)
-        return Intervals.union(self.start[chosen], self.duration[chosen])
+        known = self._busy.get(kinds)
+        if known is None:
+            chosen = np.isin(self.kind, kinds) if kinds else slice(None)
+            known = self._busy[kinds] = Intervals.union(self.start[chosen], self.duration[chosen])
+        return known
+
+    @cached_property
+    def _busy(self) -> dict[tuple[int, ...], Intervals]:
+        return {}
 
 
 def device_events(trace: Trace, tree: HostTree) -> DeviceEvents:
@@ -91,9 +99,23 @@ def device_events(trace: Trace, tree: HostTree) -> DeviceEvents:
 
 def _found(wanted: pl.Series, keys: pl.Series, index: Indices) -> Indices:
     """The index that belongs to each wanted key; NONE where the key is absent or belongs to several."""
-    known = pl.DataFrame({"key": keys, "index": index}).drop_nulls("key").unique("key", keep="none")
-    found = pl.DataFrame({"key": wanted}).join(known, on="key", how="left", maintain_order="left")
-    return found["index"].fill_null(NONE).to_numpy()
+    known = keys.is_not_null().to_numpy()
+    sorted_keys, index = keys.drop_nulls().to_numpy(), index[known]
+    found = np.full(len(wanted), NONE, np.int64)
+    if not len(sorted_keys):
+        return found
+    order = np.argsort(sorted_keys, kind="stable")
+    sorted_keys = sorted_keys[order]
+    several = np.zeros(len(sorted_keys), np.bool_)
+    same = sorted_keys[1:] == sorted_keys[:-1]
+    several[1:] |= same
+    several[:-1] |= same
+    asked = np.flatnonzero(wanted.is_not_null().to_numpy())
+    values = wanted.drop_nulls().to_numpy()
+    place = np.minimum(np.searchsorted(sorted_keys, values), len(sorted_keys) - 1)
+    sound = (sorted_keys[place] == values) & ~several[place]
+    found[asked[sound]] = index[order[place[sound]]]
+    return found
 
 
 def _around(nearest: Indices, *events: Indices) -> Indices:

@@ -42,7 +42,7 @@ def host_in_gap(analysis: Analysis, launch: int, start: int, end: int) -> HostIn
         if parent != NONE:
             own[parent] = own.get(parent, 0) - overlap
     most = max(own, key=own.__getitem__, default=NONE)
-    return HostInGap(analysis.host_names[most], own[most]) if most != NONE and own[most] > 0 else None
+    return HostInGap(analysis.distinct_names[most], own[most]) if most != NONE and own[most] > 0 else None
 
 
 def _during(tree: HostTree, thread: int, start: int, end: int) -> list[int]:

@@ -54,18 +54,13 @@ def hot_operators(analysis: Analysis, most_shapes: int = MOST_SHAPES) -> tuple[H
     device = np.bincount(events.operator[launched], weights=events.duration[launched], minlength=len(tree.kind)).astype(
         np.int64
     )
-    names = analysis.host_names
     outer = tree.enclosing(tree.operator)[operators]
-    codes = names.to_physical().to_numpy()
+    codes = analysis.distinct_names.codes
     recursive = (outer != NONE) & (codes[outer] == codes[operators])
-    table = (
-        analysis.trace.operators[tree.row[operators]]
-        .select("name", "shapes", "dtypes")
-        .with_columns(
-            own=pl.Series(tree.self_time(tree.operator)[operators]),
-            host=pl.Series(np.where(recursive, 0, tree.duration[operators])),
-            device=pl.Series(device[operators]),
-        )
+    table = analysis.trace.operators.select("name", "shapes", "dtypes")[tree.row[operators]].with_columns(
+        own=pl.Series(tree.self_time(tree.operator)[operators]),
+        host=pl.Series(np.where(recursive, 0, tree.duration[operators])),
+        device=pl.Series(device[operators]),
     )
     by_shapes = table.group_by("name", "shapes", "dtypes", maintain_order=True).agg(
         pl.len().alias("count"), pl.col("own", "host", "device").sum()

@@ -174,6 +174,17 @@ SYNCHRONISING_OPS: tuple[SynchronisingOp, ...] = (
         "aten/src/ATen/native/BatchLinearAlgebra.cpp: _linalg_check_errors inside the kernel",
     ),
     SynchronisingOp(
+        ("aten::linalg_pinv.atol_rtol_tensor",),
+        "the singular or eigenvalues come from a solver whose error codes are read on the host",
+        "aten/src/ATen/native/LinearAlgebra.cpp: linalg_pinv",
+        lambda arguments: bool(arguments["self"].numel()),
+    ),
+    SynchronisingOp(
+        ("aten::masked_scatter_backward",),
+        "the gradient is selected by the mask: their number is read by the host",
+        "aten/src/ATen/native/TensorAdvancedIndexing.cpp: masked_scatter_backward_symint",
+    ),
+    SynchronisingOp(
         ("aten::linalg_eig", "aten::_linalg_eigvals"),
         "the solver works on the host: the matrix is copied there and back",
         "aten/src/ATen/native/BatchLinearAlgebra.cpp: linalg_eig_out",

@@ -271,7 +271,9 @@ def _pinnable(factory: Any) -> Any:
     make.__name__ = factory.__name__
     make.__doc__ = factory.__doc__
     make.__wrapped__ = factory  # type: ignore[attr-defined]
-    torch.jit._builtins._register_builtin(make, f"aten::{factory.__name__}")
+    register = getattr(torch.jit._builtins, "_register_builtin", None)
+    if register is not None:
+        register(make, f"aten::{factory.__name__}")
     return make
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from sdprof.facts.trace.belonging import belonging
 from sdprof.facts.trace.host_tree import OPERATOR, RUNTIME, HostTree
 from sdprof.facts.trace.intervals import Intervals
 from sdprof.facts.trace.nesting import NONE, Indices
@@ -75,13 +76,13 @@ def device_events(trace: Trace, tree: HostTree) -> DeviceEvents:
             for kind, events in enumerate(tables)
         ]
     ).sort("start_ns", maintain_order=True)
-    launch = _found(
+    launch = belonging(
         table["correlation"], trace.runtime_calls["correlation"], tree.of_rows(RUNTIME, trace.runtime_calls.height)
     )
     operator = _around(tree.operator, launch)
     # Old traces repeat the correlation id as external id: that says nothing about operators.
     if (table["external_id"] != table["correlation"]).any():
-        named = _found(
+        named = belonging(
             table["external_id"], trace.operators["external_id"], tree.of_rows(OPERATOR, trace.operators.height)
         )
         operator = np.where(operator == NONE, named, operator)
@@ -95,27 +96,6 @@ def device_events(trace: Trace, tree: HostTree) -> DeviceEvents:
         python=_around(tree.python, launch, operator),
         module=_around(tree.module, launch, operator),
     )
-
-
-def _found(wanted: pl.Series, keys: pl.Series, index: Indices) -> Indices:
-    """The index that belongs to each wanted key; NONE where the key is absent or belongs to several."""
-    known = keys.is_not_null().to_numpy()
-    sorted_keys, index = keys.drop_nulls().to_numpy(), index[known]
-    found = np.full(len(wanted), NONE, np.int64)
-    if not len(sorted_keys):
-        return found
-    order = np.argsort(sorted_keys, kind="stable")
-    sorted_keys = sorted_keys[order]
-    several = np.zeros(len(sorted_keys), np.bool_)
-    same = sorted_keys[1:] == sorted_keys[:-1]
-    several[1:] |= same
-    several[:-1] |= same
-    asked = np.flatnonzero(wanted.is_not_null().to_numpy())
-    values = wanted.drop_nulls().to_numpy()
-    place = np.minimum(np.searchsorted(sorted_keys, values), len(sorted_keys) - 1)
-    sound = (sorted_keys[place] == values) & ~several[place]
-    found[asked[sound]] = index[order[place[sound]]]
-    return found
 
 
 def _around(nearest: Indices, *events: Indices) -> Indices:

@@ -115,7 +115,8 @@ def gap_table(analysis: Analysis) -> GapTable:
     calls = _host_work(analysis)
     for thread in np.unique(tree.thread[launch[waiting]]) if waiting.any() else ():
         mine = np.flatnonzero(waiting)[tree.thread[launch[waiting]] == thread]
-        on_thread = {name: chosen & (tree.thread == thread) for name, chosen in calls.items()}
+        first, last = np.searchsorted(tree.thread, (thread, thread + 1))
+        on_thread = {name: first + np.flatnonzero(chosen[first:last]) for name, chosen in calls.items()}
         covered = {
             name: Intervals.union(tree.start[chosen], tree.duration[chosen]).covered_within(
                 gaps.starts[mine], reached[mine]

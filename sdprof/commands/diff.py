@@ -18,7 +18,7 @@ def diff(
 ) -> None:
     """Compare two traces or two runs: the biggest change first, with what was added and what is gone."""
     from sdprof.diff_pipeline import run_diff
-    from sdprof.facts.trace.trace_error import TraceError
+    from sdprof.facts.trace_file.trace_error import TraceError
     from sdprof.renderers.read_audit import UnreadableAuditError
     from sdprof.run_folder import RunFolderError
     from sdprof.stages.compare_recorded import IncomparableError

@@ -22,7 +22,7 @@ def trace(
     ] = None,
 ) -> None:
     """Read recorded traces: where the GPU's time went, why it stood idle, what copied and what waited."""
-    from sdprof.facts.trace.trace_error import TraceError
+    from sdprof.facts.trace_file.trace_error import TraceError
     from sdprof.progress_bar import TerminalProgress
     from sdprof.run_folder import RunFolderError
     from sdprof.trace_pipeline import run_trace_audit, trace_name

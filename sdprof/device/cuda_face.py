@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -255,7 +256,13 @@ def _data_property() -> property:
     return property(plain.__get__, assign)
 
 
+@cache
 def _pinnable(factory: Any) -> Any:
+    """A factory that knows ``pin_memory``, which TorchScript takes for the factory itself.
+
+    It is made once and kept: TorchScript knows its own functions by their addresses.
+    """
+
     def make(*args: Any, **kwargs: Any) -> Any:
         if kwargs.get("pin_memory"):
             return mark_pinned(factory(*args, **{**kwargs, "pin_memory": False}))
@@ -264,6 +271,9 @@ def _pinnable(factory: Any) -> Any:
     make.__name__ = factory.__name__
     make.__doc__ = factory.__doc__
     make.__wrapped__ = factory  # type: ignore[attr-defined]
+    register = getattr(torch.jit._builtins, "_register_builtin", None)
+    if register is not None:
+        register(make, f"aten::{factory.__name__}")
     return make
 
 

@@ -154,12 +154,12 @@ def _given_back(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any
     for position in plan.returned:
         result = args[position] if position < len(args) else kwargs[plan.argument_names[position]]
         if plan.changes_metadata and type(result) is SimulatedTensor:
-            _follow_metadata(plan, result)
+            follow_metadata(plan, result)
         results.append(result)
     return results[0] if len(results) == 1 else tuple(results)
 
 
-def _follow_metadata(plan: OperatorPlan, tensor: SimulatedTensor) -> None:
+def follow_metadata(plan: OperatorPlan, tensor: SimulatedTensor) -> None:
     """Give a wrapper the sizes and strides that its host tensor got."""
     host = tensor.host
     if tensor.shape == host.shape and tensor.stride() == host.stride():

@@ -13,11 +13,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from sdprof.device import current, known_values
 from sdprof.device.bus import crossing
+from sdprof.device.complex_algebra import CONJUGATING, conjugates_are_seen, resolved
 from sdprof.device.copying import TO_DEVICE, TO_HOST, cannot_pin
 from sdprof.device.device_check import REFUSES_HOST_SCALARS, named_tensors, refuse_mixed_devices
+from sdprof.device.dispatch import follow_metadata
 from sdprof.device.host_without_values import without_generator
 from sdprof.device.indexing import record_index_traffic, refuse_device_indices_on_host
 from sdprof.device.memory_counter import MemoryCounter
@@ -52,6 +55,8 @@ class WithoutValues:
             "aten::copy_": self._copy_into,
             "aten::_to_copy": self._to_copy,
             "aten::_local_scalar_dense": self._read_number,
+            "aten::_conj": self._conjugate,
+            "aten::_neg_view": self._conjugate,
             "aten::is_pinned": lambda plan, args, kwargs: _pinned(args[0]),
             "aten::_pin_memory": self._pin,
             "aten::scaled_dot_product_attention": self._attention,
@@ -67,6 +72,8 @@ class WithoutValues:
             return rule(plan, args, kwargs)
         if plan.composite:
             return func.decompose(*args, **kwargs)
+        if plan.reshapes and isinstance(args[0], SimulatedTensor):
+            return self._reshape(plan, args, kwargs)
         return self._run(plan, args, kwargs)
 
     def make(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], device: torch.device) -> Tensor:
@@ -114,16 +121,35 @@ class WithoutValues:
                 result = _computed(plan, host_args, host_kwargs)
                 return (None if plan.returned else result), cost_of(plan, host_args, host_kwargs, result)
 
-            result, cost = self._shapes.result(plan.func, host_args, host_kwargs, compute)
+            if plan.changes_metadata:  # the arguments themselves are looked at afterwards
+                result, cost = compute()
+            else:
+                result, cost = self._shapes.result(plan.func, host_args, host_kwargs, compute)
         if device == DEVICE and cost is not None:
             self.ledger.calls[cost] += 1
+        given = plan.named(args, kwargs)
+        if not known:
+            for position in plan.writes:
+                _forget_values(given.get(plan.argument_names[position]))
         if plan.returned:
-            written = [plan.named(args, kwargs)[plan.argument_names[position]] for position in plan.returned]
-            if not known:
-                for tensor in written:
-                    _forget_values(tensor)
+            written = [given[plan.argument_names[position]] for position in plan.returned]
+            if plan.changes_metadata:
+                on_place = plan.named(host_args, host_kwargs)
+                for position, tensor in zip(plan.returned, written, strict=True):
+                    _resized(plan, tensor, on_place[plan.argument_names[position]])
             return written[0] if len(written) == 1 else tuple(written)
         return self._wrapped(result, device)
+
+    def _reshape(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Change sizes and strides alone: no value is looked at."""
+        plan.func(*(value.host if isinstance(value, SimulatedTensor) else value for value in args), **kwargs)
+        follow_metadata(plan, args[0])
+        return args[0]
+
+    def _conjugate(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Conjugate at once: the wrapper has no bit that would delay it."""
+        place = HOST if _is_known(args[0]) else _META
+        return self._wrapped(resolved(plan.func(_on(place, args[0]))), args[0].device)
 
     def _result_device(self, plan: OperatorPlan, tensors: list[tuple[str, Tensor]]) -> torch.device:
         if all(tensor.device.type == "cpu" for _, tensor in tensors):
@@ -250,10 +276,21 @@ def _is_known(tensor: Tensor) -> bool:
     return known_values.are_known(tensor.host if isinstance(tensor, SimulatedTensor) else tensor)
 
 
-def _forget_values(tensor: Tensor) -> None:
-    if not isinstance(tensor, SimulatedTensor):
+def _forget_values(written: Any) -> None:
+    if isinstance(written, (list, tuple)):
+        for each in written:
+            _forget_values(each)
+    elif isinstance(written, SimulatedTensor):
+        known_values.forget(written.host)
+    elif isinstance(written, Tensor):
         raise ValueNeededError("A tensor without values is written into a host tensor made from data")
-    known_values.forget(tensor.host)
+
+
+def _resized(plan: OperatorPlan, tensor: Tensor, host: Tensor) -> None:
+    """Give a tensor the size that its stand-in was given as ``out=``."""
+    if isinstance(tensor, SimulatedTensor) and tensor.shape != host.shape:
+        tensor.host = host
+        follow_metadata(plan, tensor)
 
 
 def _on(place: torch.device, value: Any) -> Any:
@@ -275,8 +312,13 @@ def _shape_of(tensor: Tensor) -> Tensor:
 
 def _computed(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     try:
-        return plan.func(*args, **kwargs)
-    except NotImplementedError as error:
+        if plan.name not in CONJUGATING:
+            return plan.func(*args, **kwargs)
+        with conjugates_are_seen():
+            return tree_map_only(Tensor, resolved, plan.func(*args, **kwargs))
+    except RuntimeError as error:
+        if not isinstance(error, NotImplementedError) and " meta tensor" not in str(error):
+            raise
         if plan.waits is not None:
             raise ValueNeededError(f"{plan.name} has a result that depends on values") from error
         raise NotImplementedError(f"A run without values cannot tell the result of {plan.name}: {error}") from error

@@ -22,9 +22,11 @@ class OperatorPlan:
         "func",
         "is_view",
         "name",
+        "reshapes",
         "returned",
         "rule",
         "waits",
+        "writes",
     )
 
     def __init__(self, func: torch._ops.OpOverload) -> None:
@@ -47,9 +49,15 @@ class OperatorPlan:
         """Its result shares memory with an argument."""
         self.returned = _written_arguments(schema)
         """For an operator that writes to its arguments: which of them it returns."""
-        self.changes_metadata = (
-            torch.Tag.inplace_view in func.tags or schema.overload_name.endswith("out") or schema.name in _RESIZING
+        self.writes = tuple(
+            position
+            for position, argument in enumerate(schema.arguments)
+            if argument.alias_info is not None and argument.alias_info.is_write
         )
+        """Arguments that it writes to, whether it returns them or not: tensors, or lists of tensors."""
+        self.reshapes = torch.Tag.inplace_view in func.tags or schema.name in _RESIZING
+        """Gives its first argument other sizes or strides."""
+        self.changes_metadata = self.reshapes or schema.overload_name.endswith("out")
         """Sizes or strides of an argument may be others afterwards."""
 
     def named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

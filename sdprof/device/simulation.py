@@ -11,7 +11,18 @@ from torch import Tensor
 from torch.utils._device import _device_constructors
 
 # Importing the rules registers them with the dispatcher.
-from sdprof.device import accelerator, attention, copying, cuda_face, current, dispatch, guard, indexing, kernels  # noqa: F401
+from sdprof.device import (
+    accelerator,
+    attention,  # noqa: F401
+    complex_algebra,  # noqa: F401
+    copying,  # noqa: F401
+    cuda_face,
+    current,
+    dispatch,
+    guard,
+    indexing,  # noqa: F401
+    kernels,
+)
 from sdprof.device.eager import compiled_code_runs_eagerly
 from sdprof.device.event import TransferEvent
 from sdprof.device.gpu_peaks import find_gpu

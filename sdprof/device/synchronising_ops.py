@@ -146,6 +146,12 @@ SYNCHRONISING_OPS: tuple[SynchronisingOp, ...] = (
         _sorts_rather_than_compares,
     ),
     SynchronisingOp(
+        tuple(f"aten::searchsorted.{overload}" for overload in ("Tensor", "Tensor_out", "Scalar", "Scalar_out")),
+        "the smallest and the largest index of sorter= are checked on the host",
+        "aten/src/ATen/native/BucketizationUtils.h: searchsorted_pre_check",
+        _on_device("sorter"),
+    ),
+    SynchronisingOp(
         ("aten::_linalg_check_errors",),
         "a solver's error codes are read on the host (the *_ex variants do not)",
         "aten/src/ATen/native/BatchLinearAlgebra.cpp: _linalg_check_errors",
@@ -166,6 +172,17 @@ SYNCHRONISING_OPS: tuple[SynchronisingOp, ...] = (
         ("aten::_linalg_eigh", "aten::_linalg_svd", "aten::linalg_lstsq", "aten::cholesky"),
         "the solver's error codes are read on the host",
         "aten/src/ATen/native/BatchLinearAlgebra.cpp: _linalg_check_errors inside the kernel",
+    ),
+    SynchronisingOp(
+        ("aten::linalg_pinv.atol_rtol_tensor",),
+        "the singular or eigenvalues come from a solver whose error codes are read on the host",
+        "aten/src/ATen/native/LinearAlgebra.cpp: linalg_pinv",
+        lambda arguments: bool(arguments["self"].numel()),
+    ),
+    SynchronisingOp(
+        ("aten::masked_scatter_backward",),
+        "the gradient is selected by the mask: their number is read by the host",
+        "aten/src/ATen/native/TensorAdvancedIndexing.cpp: masked_scatter_backward_symint",
     ),
     SynchronisingOp(
         ("aten::linalg_eig", "aten::_linalg_eigvals"),

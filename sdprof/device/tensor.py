@@ -148,6 +148,8 @@ class SimulatedTensor(Tensor):
     def __reduce_ex__(self, protocol: Any) -> Any:
         # A file holds host tensors: it can be read where nobody knows this class.
         values = self.detach().cpu()
+        if isinstance(values, SimulatedTensor):  # without values, the host has such tensors, too
+            values = values._known_host("saving")
         if getattr(self, "_is_param", False):
             return torch._utils._rebuild_parameter, (values, self.requires_grad, OrderedDict())
         return values.__reduce_ex__(protocol)  # type: ignore[no-untyped-call]
@@ -172,9 +174,13 @@ def _wrap(host: Tensor, device: torch.device) -> SimulatedTensor:
         )
     if host.requires_grad:
         host = host.detach()
-    tensor: SimulatedTensor = _make_wrapper(
-        SimulatedTensor, host.shape, host.stride(), host.storage_offset(), None, host.dtype, _STRIDED, device
-    )
+    try:
+        sizes, strides, offset = host.shape, host.stride(), host.storage_offset()
+    except RuntimeError as error:
+        if not host.is_nested:
+            raise
+        raise NotImplementedError("The simulated device has no nested tensors: only dense ones.") from error
+    tensor: SimulatedTensor = _make_wrapper(SimulatedTensor, sizes, strides, offset, None, host.dtype, _STRIDED, device)
     tensor.host = host
     return tensor
 

@@ -6,8 +6,8 @@ import re
 from contextlib import closing
 from pathlib import Path
 
-from sdprof.facts.trace.file_chunks import file_chunks
-from sdprof.facts.trace.read_limits import ReadLimits
+from sdprof.facts.trace_file.file_chunks import file_chunks
+from sdprof.facts.trace_file.read_limits import ReadLimits
 from sdprof.model import MemoryCurve
 
 MOST_POINTS = 300

@@ -12,7 +12,7 @@ from sdprof.facts.hot_lines import hot_lines
 from sdprof.facts.hot_modules import hot_modules
 from sdprof.facts.memory_curve import memory_curve
 from sdprof.facts.recorded_trace import RecordedTrace, recorded_trace
-from sdprof.facts.trace.trace_error import TraceError
+from sdprof.facts.trace_file.trace_error import TraceError
 from sdprof.facts.transfer_cross_check import cross_check
 from sdprof.model import (
     Environment,

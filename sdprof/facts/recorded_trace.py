@@ -9,8 +9,8 @@ import msgspec
 from sdprof.facts.operator_flops import with_percent_of_peak
 from sdprof.facts.trace.audit_sections import hot_ops, trace_facts
 from sdprof.facts.trace.read_trace import read_trace
-from sdprof.facts.trace.trace_error import TraceError
 from sdprof.facts.trace.trace_report import TraceReport, trace_report
+from sdprof.facts.trace_file.trace_error import TraceError
 from sdprof.model import HotOp, ModuleProfile, Peaks, TraceFacts, TraceFile
 
 

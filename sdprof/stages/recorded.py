@@ -10,10 +10,10 @@ import sdprof
 from sdprof.audits.registry import all_audits, run_audits
 from sdprof.facts.facts import Facts
 from sdprof.facts.trace.audit_sections import hot_modules, hot_ops, trace_facts
-from sdprof.facts.trace.read_limits import ReadLimits
 from sdprof.facts.trace.read_trace import read_trace
 from sdprof.facts.trace.recompiled_frames import recompiled_frames
 from sdprof.facts.trace.trace_report import TraceReport, trace_report
+from sdprof.facts.trace_file.read_limits import ReadLimits
 from sdprof.model import (
     SCHEMA_VERSION,
     AuditedTarget,

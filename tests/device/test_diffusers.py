@@ -51,6 +51,11 @@ def sample(scheduler: Any, device: str, steps: int, simulation: Simulation | Non
         # index_for_timestep() in the first step: nonzero(), and the choice among its results as a number.
         ("DPMSolverMultistepScheduler", 2, range(1)),
         ("EulerDiscreteScheduler", 2, range(1)),
+        ("EulerAncestralDiscreteScheduler", 2, range(1)),
+        ("HeunDiscreteScheduler", 2, range(1)),
+        ("KDPM2DiscreteScheduler", 2, range(1)),
+        ("LMSDiscreteScheduler", 2, range(1)),
+        ("DEISMultistepScheduler", 2, range(1)),
     ],
 )
 def test_waits_in_the_loop(name: str, expected: int, in_steps: range, device: Simulation) -> None:
@@ -67,3 +72,20 @@ def test_waits_in_the_loop(name: str, expected: int, in_steps: range, device: Si
         assert event.expression.library
         assert Path(event.expression.file).name.startswith("scheduling_")
         assert event.user_expression.function == "sample"
+
+
+def test_a_scheduler_that_moves_its_sigmas_and_solves(device: Simulation) -> None:
+    """UniPC of order 2.
+
+    index_for_timestep() in the first step, 2 waits. Each prediction moves two sigmas and, of order 2, a third: 6 × 2
+    and 4 in the steps between the first and the last. The corrector of all but the first step does the same by the
+    order of the step before: 5 × 2 and 4; of order 2 it solves for its weights, and torch.linalg.solve() waits: 4.
+    """
+    from diffusers import UniPCMultistepScheduler
+
+    with torch.no_grad():
+        outputs = sample(UniPCMultistepScheduler(), "cuda", 6, device)
+        plain = sample(UniPCMultistepScheduler(), "cpu", 6)
+    in_loop = [event for event in device.events if event.step >= 0]
+    assert Counter(event.kind for event in in_loop) == {"H2D": 30, "SYNC": 6}
+    assert torch.equal(to_host(outputs), plain)

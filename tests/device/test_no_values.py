@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -44,6 +47,9 @@ def test_a_value_that_was_not_computed_is_not_invented() -> None:
             lambda: torch.equal(x, x + 1),
             lambda: x.unique(),
             lambda: torch.from_numpy(x.cpu().numpy()),
+            lambda: torch.allclose(x, x + 1),
+            lambda: x.repeat_interleave(x[0, 0, 0].long(), 3),
+            lambda: torch.save(x, io.BytesIO()),
         ):
             with pytest.raises(ValueNeededError) as error:
                 ask()
@@ -64,6 +70,46 @@ def test_known_values_that_are_overwritten_are_forgotten_in_every_view() -> None
         host += torch.randn(100_000).sum()
         with pytest.raises(ValueNeededError):
             host.numpy()
+
+
+WRITERS: dict[str, Callable[[torch.Tensor, torch.Tensor], object]] = {
+    "a list of tensors": lambda known, unknown: torch._foreach_add_([known], [unknown]),
+    "out=": lambda known, unknown: torch.add(known, unknown, out=known),
+    "in place": lambda known, unknown: known.add_(unknown),
+    "a step of several tensors": lambda known, unknown: torch._amp_foreach_non_finite_check_and_unscale_(
+        [unknown.reshape(1)], known, known + 1
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_whatever_an_operator_writes_to_is_forgotten(name: str) -> None:
+    with torch.no_grad(), simulate_without_values():
+        known, unknown = torch.zeros((), device="cuda"), torch.randn(100_000, device="cuda").sum()
+        WRITERS[name](known, unknown)
+        with pytest.raises(ValueNeededError):
+            known.item()
+
+
+def test_conjugates() -> None:
+    with torch.no_grad(), simulate_without_values():
+        small, large = torch.ones(3, device="cuda"), torch.randn(100, 100, device="cuda")
+        assert torch.polar(small, small).conj()[0].item().imag == pytest.approx(-0.8414710)
+        conjugate = torch.polar(large, large).conj()
+        assert conjugate.real.shape == conjugate.imag.shape == (100, 100)
+        assert (conjugate.mT @ conjugate).dtype == torch.complex64
+        with pytest.raises(ValueNeededError):
+            conjugate[0, 0].item()
+
+
+def test_a_tensor_that_is_turned_in_place_has_its_new_shape() -> None:
+    with torch.no_grad(), simulate_without_values():
+        large, small = torch.randn(100, 200, device="cuda"), torch.arange(6.0, device="cuda").reshape(2, 3)
+        assert large.transpose_(0, 1).shape == large.shape == (200, 100)
+        assert large.unsqueeze_(0).stride() == (200, 1, 200)
+        assert small.t_().tolist() == [[0, 3], [1, 4], [2, 5]]
+        sound = torch.randn(1, 16_000, device="cuda")
+        assert torch.stft(sound, 400, return_complex=True, window=torch.hann_window(400).to("cuda")).shape[1] == 201
 
 
 def test_memory_is_pinned_without_values() -> None:

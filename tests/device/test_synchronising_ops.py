@@ -84,6 +84,18 @@ WAITS: list[tuple[str, Callable[[Any], Any], list[tuple[str, str]]]] = [
     ("linspace", lambda o: torch.linspace(0, o.scalar, 3, device="cuda"), [("SYNC", "linspace")]),
     ("logspace", lambda o: torch.logspace(o.scalar, 3, 3, device="cuda"), [("SYNC", "logspace")]),
     ("isin of many", lambda o: torch.isin(o.index, o.many), [("SYNC", "isin")]),
+    (
+        "searchsorted through a sorter",
+        lambda o: torch.searchsorted(o.many, o.index, sorter=o.many),
+        [("SYNC", "searchsorted")],
+    ),
+    ("pinv", lambda o: torch.linalg.pinv(o.x), [("SYNC", "linalg_pinv")]),
+    ("pinv of a hermitian", lambda o: torch.linalg.pinv(o.matrix, hermitian=True), [("SYNC", "linalg_pinv")]),
+    (
+        "the gradient of masked_scatter",
+        lambda o: torch.ops.aten.masked_scatter_backward(o.x, o.mask, [12]),
+        [("SYNC", "masked_scatter_backward")],
+    ),
     ("solve", lambda o: torch.linalg.solve(o.matrix, o.matrix), [("SYNC", "_linalg_check_errors")]),
     ("inv", lambda o: torch.linalg.inv(o.matrix), [("SYNC", "_linalg_check_errors")]),
     ("cholesky", lambda o: torch.linalg.cholesky(o.matrix), [("SYNC", "_linalg_check_errors")]),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from sdprof.device import Simulation, simulate, to_host
+from sdprof.device import Simulation, simulate, simulate_without_values, to_host
 
 
 def test_it_says_it_is_on_cuda(device: Simulation) -> None:
@@ -223,6 +225,44 @@ def test_tensors_outlive_the_simulation() -> None:
 def test_sparse_tensors_are_refused_in_a_sentence(device: Simulation) -> None:
     with pytest.raises(NotImplementedError, match="only dense ones"):
         torch.eye(3, device="cuda").to_sparse()
+
+
+def test_nested_tensors_are_refused_in_a_sentence(device: Simulation) -> None:
+    with pytest.raises(NotImplementedError, match="no nested tensors"):
+        torch.nested.as_nested_tensor([torch.ones(2, device="cuda"), torch.ones(3, device="cuda")])
+
+
+@pytest.mark.parametrize("simulation", [simulate, simulate_without_values])
+def test_solvers_of_complex_matrices(simulation: Callable[[], AbstractContextManager[Simulation]]) -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(4, 3, dtype=torch.complex64), torch.randn(4, 2, dtype=torch.complex64)
+    factors, pivots = torch.linalg.lu_factor(a[:3])
+    solvers: list[Callable[[Callable[[torch.Tensor], torch.Tensor]], torch.Tensor]] = [
+        lambda at: torch.linalg.pinv(at(a)),
+        lambda at: torch.linalg.lstsq(at(a), at(b)).solution,
+        lambda at: torch.linalg.lu_solve(at(factors), at(pivots), at(b[:3].mT), left=False),
+        lambda at: torch.linalg.lu_solve(at(factors), at(pivots), at(b[:3].mT), left=False, adjoint=True),
+    ]
+    for solve in solvers:
+        plain = solve(lambda tensor: tensor)
+        with torch.no_grad(), simulation():
+            solution = solve(lambda tensor: tensor.to("cuda"))
+            torch.testing.assert_close(to_host(solution), plain)
+            torch.testing.assert_close(to_host(solution * 1), plain * 1)
+
+
+def test_forward_mode_derivatives(device: Simulation) -> None:
+    x = torch.tensor([0.5, 1.0], device="cuda")
+    value, derivative = torch.func.jvp(torch.sin, (x,), (torch.ones_like(x),))
+    assert torch.equal(to_host(value), torch.sin(to_host(x)))
+    assert torch.equal(to_host(derivative), torch.cos(to_host(x)))
+
+
+def test_scripted_functions_may_make_tensors(device: Simulation) -> None:
+    def shifted(x: torch.Tensor) -> torch.Tensor:
+        return x + torch.ones_like(x)
+
+    assert torch.jit.script(shifted)(torch.zeros(2, device="cuda")).tolist() == [1, 1]
 
 
 def test_vmap_and_complex_numbers(device: Simulation) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdprof.facts.memory_curve import MOST_POINTS, memory_curve
-from sdprof.facts.trace.trace_error import TraceError
+from sdprof.facts.trace_file.trace_error import TraceError
 
 TRACES = Path(__file__).parents[1] / "golden" / "traces"
 

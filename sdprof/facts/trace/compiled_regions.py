@@ -13,10 +13,7 @@ from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND as NS
 # torch/_dynamo/utils.py and torch/_inductor/output_code.py name these ranges.
 _REGION = re.compile(r"^Torch-Compiled Region: (?:(?P<prefix>\d+/)??(?P<frame>\d+)/(?P<version>\d+)|.*)")
 _COMPILING = r"\(dynamo_timed\)$"
-CONTAINER_PATTERN = (
-    r"^(Torch-Compiled Region|## Call CompiledFxGraph|TorchDynamo|CompiledFunction|AOTDispatcher)|\(dynamo_timed\)$"
-)
-"""Operators by category that are ranges around Python code: time in them is not time in an operator."""
+_COMPILED = rf"^Torch-Compiled Region|{_COMPILING}"
 
 
 class CompiledRegion(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +44,8 @@ class Compilation(msgspec.Struct, frozen=True, kw_only=True):
 def compilation(analysis: Analysis) -> Compilation:
     """Compiled regions, recompilations and compilations; all empty for eager code."""
     trace = analysis.trace
+    if not analysis.distinct_names.where(lambda names: names.str.contains(_COMPILED)).any():
+        return Compilation(regions=(), recompiled_frames=0, compilations=0, compiling_us=0.0)
     ranges = pl.concat([trace.operators.select("name", "duration_ns"), trace.annotations.select("name", "duration_ns")])
     names = ranges["name"].unique().cast(pl.String)
     regions_named = names.filter(names.str.starts_with("Torch-Compiled Region"))

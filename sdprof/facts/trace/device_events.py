@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from sdprof.facts.trace.belonging import belonging
 from sdprof.facts.trace.host_tree import OPERATOR, RUNTIME, HostTree
 from sdprof.facts.trace.intervals import Intervals
 from sdprof.facts.trace.nesting import NONE, Indices
@@ -39,8 +41,15 @@ class DeviceEvents:
 
     def busy(self, *kinds: int) -> Intervals:
         """When at least one event of these kinds (default: of any) ran."""
-        chosen = np.isin(self.kind, kinds) if kinds else np.ones(len(self), np.bool_)
-        return Intervals.union(self.start[chosen], self.duration[chosen])
+        known = self._busy.get(kinds)
+        if known is None:
+            chosen = np.isin(self.kind, kinds) if kinds else slice(None)
+            known = self._busy[kinds] = Intervals.union(self.start[chosen], self.duration[chosen])
+        return known
+
+    @cached_property
+    def _busy(self) -> dict[tuple[int, ...], Intervals]:
+        return {}
 
 
 def device_events(trace: Trace, tree: HostTree) -> DeviceEvents:
@@ -67,13 +76,13 @@ def device_events(trace: Trace, tree: HostTree) -> DeviceEvents:
             for kind, events in enumerate(tables)
         ]
     ).sort("start_ns", maintain_order=True)
-    launch = _found(
+    launch = belonging(
         table["correlation"], trace.runtime_calls["correlation"], tree.of_rows(RUNTIME, trace.runtime_calls.height)
     )
     operator = _around(tree.operator, launch)
     # Old traces repeat the correlation id as external id: that says nothing about operators.
     if (table["external_id"] != table["correlation"]).any():
-        named = _found(
+        named = belonging(
             table["external_id"], trace.operators["external_id"], tree.of_rows(OPERATOR, trace.operators.height)
         )
         operator = np.where(operator == NONE, named, operator)
@@ -87,13 +96,6 @@ def device_events(trace: Trace, tree: HostTree) -> DeviceEvents:
         python=_around(tree.python, launch, operator),
         module=_around(tree.module, launch, operator),
     )
-
-
-def _found(wanted: pl.Series, keys: pl.Series, index: Indices) -> Indices:
-    """The index that belongs to each wanted key; NONE where the key is absent or belongs to several."""
-    known = pl.DataFrame({"key": keys, "index": index}).drop_nulls("key").unique("key", keep="none")
-    found = pl.DataFrame({"key": wanted}).join(known, on="key", how="left", maintain_order="left")
-    return found["index"].fill_null(NONE).to_numpy()
 
 
 def _around(nearest: Indices, *events: Indices) -> Indices:

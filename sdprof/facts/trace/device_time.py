@@ -47,7 +47,7 @@ def _device_time(analysis: Analysis, device: int | None) -> DeviceTime:
     events = analysis.device
     mine = np.ones(len(events), np.bool_) if device is None else (events.table["device"] == device).to_numpy()
     start, duration, kind = events.start[mine], events.duration[mine], events.kind[mine]
-    busy = Intervals.union(start, duration).total
+    busy = (events.busy() if device is None else Intervals.union(start, duration)).total
     span = int((start + duration).max() - start.min()) if len(start) else 0
     known = {entry.index: entry.name for entry in analysis.trace.metadata.devices}
     names = [known[index] for index in events.table["device"].filter(mine).unique().drop_nulls() if index in known]

@@ -7,17 +7,15 @@ from typing import Literal
 
 import msgspec
 import numpy as np
-import polars as pl
 
 from sdprof.facts.trace.analysis import Analysis
-from sdprof.facts.trace.compiled_regions import CONTAINER_PATTERN
+from sdprof.facts.trace.distinct_names import Flags
 from sdprof.facts.trace.host_in_gap import host_in_gap
 from sdprof.facts.trace.host_tree import OPERATOR, RUNTIME
 from sdprof.facts.trace.intervals import Intervals
 from sdprof.facts.trace.loop_window import LoopWindow
 from sdprof.facts.trace.nesting import NONE, Indices
 from sdprof.facts.trace.python_site import Site
-from sdprof.facts.trace.runtime_names import is_blocking_copy, is_copy, is_sync
 from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND as NS
 
 Cause = Literal["launch-bound", "sync", "copy", "python", "queued", "unknown"]
@@ -81,7 +79,7 @@ def top_gaps(analysis: Analysis, table: GapTable, window: LoopWindow, most: int 
             spent_us={cause: int(table.spent[cause][gap]) / NS for cause in CAUSES if table.spent[cause][gap]},
             next_event=names[int(table.next_event[gap])],
             launched_by=analysis.site(int(events.launch[table.next_event[gap]])),
-            drained_by=None if table.drained_by[gap] == NONE else analysis.host_names[int(table.drained_by[gap])],
+            drained_by=None if table.drained_by[gap] == NONE else analysis.distinct_names[int(table.drained_by[gap])],
             drained_at=None if table.drained_by[gap] == NONE else analysis.site(int(table.drained_by[gap])),
             in_loop=bool(in_loop[gap]),
             host_event=host.name if (host := hosts[gap]) else None,
@@ -117,7 +115,8 @@ def gap_table(analysis: Analysis) -> GapTable:
     calls = _host_work(analysis)
     for thread in np.unique(tree.thread[launch[waiting]]) if waiting.any() else ():
         mine = np.flatnonzero(waiting)[tree.thread[launch[waiting]] == thread]
-        on_thread = {name: chosen & (tree.thread == thread) for name, chosen in calls.items()}
+        first, last = np.searchsorted(tree.thread, (thread, thread + 1))
+        on_thread = {name: first + np.flatnonzero(chosen[first:last]) for name, chosen in calls.items()}
         covered = {
             name: Intervals.union(tree.start[chosen], tree.duration[chosen]).covered_within(
                 gaps.starts[mine], reached[mine]
@@ -131,27 +130,20 @@ def gap_table(analysis: Analysis) -> GapTable:
     return GapTable(gaps.starts, gaps.ends, following, spent, _drained_by(analysis, gaps.starts))
 
 
-def _host_work(analysis: Analysis) -> dict[str, np.ndarray]:
+def _host_work(analysis: Analysis) -> dict[str, Flags]:
     """Which host events are waits, copies, and work of any kind below Python."""
-    tree, names = analysis.tree, analysis.host_names
-    runtime = tree.kind == RUNTIME
+    kind = analysis.tree.kind
     return {
-        "sync": runtime & is_sync(names).to_numpy(),
-        "copy": runtime & is_copy(names).to_numpy(),
-        "any": runtime | ((tree.kind == OPERATOR) & ~_containers(names)),
+        "sync": analysis.waits,
+        "copy": analysis.copying_calls,
+        "any": (kind == RUNTIME) | ((kind == OPERATOR) & ~analysis.containers),
     }
-
-
-def _containers(names: pl.Series) -> np.ndarray:
-    distinct = names.unique()
-    containers = distinct.filter(distinct.cast(pl.String).str.contains(CONTAINER_PATTERN).fill_null(False))
-    return names.is_in(containers.implode()).fill_null(False).to_numpy()
 
 
 def _drained_by(analysis: Analysis, times: Indices) -> Indices:
     """The waiting call, of any thread, that was running at each point in time."""
-    tree, names = analysis.tree, analysis.host_names
-    waits = np.flatnonzero((tree.kind == RUNTIME) & (is_sync(names) | is_blocking_copy(names)).to_numpy())
+    tree = analysis.tree
+    waits = np.flatnonzero(analysis.waits | analysis.blocking_copies)
     found = np.full(len(times), NONE, np.int64)
     if len(waits):
         waits = waits[np.argsort(tree.start[waits], kind="stable")]

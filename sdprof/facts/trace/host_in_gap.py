@@ -8,7 +8,7 @@ import numpy as np
 
 from sdprof.facts.trace.analysis import Analysis
 from sdprof.facts.trace.host_tree import ANNOTATION, HostTree
-from sdprof.facts.trace.nesting import NONE
+from sdprof.facts.trace.nesting import NONE, Indices
 
 
 class HostInGap(NamedTuple):
@@ -30,22 +30,22 @@ def host_in_gap(analysis: Analysis, launch: int, start: int, end: int) -> HostIn
         return None
     tree = analysis.tree
     inside = _during(tree, int(tree.thread[launch]), start, end)
-    own: dict[int, int] = {}
-    for event in inside:
-        if tree.kind[event] == ANNOTATION:
-            continue
-        overlap = int(min(tree.end[event], end) - max(tree.start[event], start))
-        own[event] = own.get(event, 0) + overlap
-        parent = int(tree.parent[event])
-        while parent != NONE and tree.kind[parent] == ANNOTATION:
-            parent = int(tree.parent[parent])
-        if parent != NONE:
-            own[parent] = own.get(parent, 0) - overlap
-    most = max(own, key=own.__getitem__, default=NONE)
-    return HostInGap(analysis.host_names[most], own[most]) if most != NONE and own[most] > 0 else None
+    inside = inside[tree.kind[inside] != ANNOTATION]
+    if not len(inside):
+        return None
+    overlap = np.minimum(tree.end[inside], end) - np.maximum(tree.start[inside], start)
+    around = tree.parent[inside]
+    while (looked_through := (around != NONE) & (tree.kind[around] == ANNOTATION)).any():
+        around[looked_through] = tree.parent[around[looked_through]]
+    place = np.minimum(np.searchsorted(inside, around), len(inside) - 1)
+    own = overlap.copy()
+    found = inside[place] == around
+    np.subtract.at(own, place[found], overlap[found])
+    most = int(np.argmax(own))
+    return HostInGap(analysis.distinct_names[int(inside[most])], int(own[most])) if own[most] > 0 else None
 
 
-def _during(tree: HostTree, thread: int, start: int, end: int) -> list[int]:
+def _during(tree: HostTree, thread: int, start: int, end: int) -> Indices:
     """Events of a thread that ran at some time between the two, those around others first.
 
     What ran already at the start are the ancestors of the last event that began before it: the rest is one stretch.
@@ -58,4 +58,4 @@ def _during(tree: HostTree, thread: int, start: int, end: int) -> list[int]:
         if tree.end[around] > start:
             running.append(around)
         around = int(tree.parent[around])
-    return [*reversed(running), *range(begun, following)]
+    return np.concatenate((np.array(running[::-1], np.int64), np.arange(begun, following)))

@@ -9,11 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from sdprof.facts.trace.distinct_names import DistinctNames
+from sdprof.facts.trace.host_order import host_order, numbered_threads
 from sdprof.facts.trace.nesting import NONE, Indices, nested
 from sdprof.facts.trace.trace import Trace
 
 OPERATOR, ANNOTATION, PYTHON, RUNTIME = range(4)
 MODULE_PREFIX = "nn.Module: "
+_OUTSIDE_FIRST = np.array([2, 1, 0, 3], np.int8)
+"""By kind."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class HostTree:
 
     def nearest(self, chosen: npt.NDArray[np.bool_]) -> Indices:
         """For each event, the innermost chosen event among itself and its ancestors, or NONE."""
+        if not chosen.any():
+            return np.full(len(chosen), NONE, np.int64)
         found = np.where(chosen, np.arange(len(chosen)), NONE)
         for level in self.levels[1:]:
             orphans = level[found[level] == NONE]
@@ -84,39 +90,39 @@ class HostTree:
 
     def of_rows(self, kind: int, rows: int) -> Indices:
         """The index in this tree of each row of a table."""
-        index = np.full(rows, NONE, np.int64)
-        mine = np.flatnonzero(self.kind == kind)
-        index[self.row[mine]] = mine
-        return index
+        known = self._index_of_row.get(kind)
+        if known is None:
+            known = self._index_of_row[kind] = np.full(rows, NONE, np.int64)
+            mine = np.flatnonzero(self.kind == kind)
+            known[self.row[mine]] = mine
+        return known
+
+    @cached_property
+    def _index_of_row(self) -> dict[int, Indices]:
+        return {}
 
 
 def host_tree(trace: Trace) -> HostTree:
     """Nests the host events of each thread by their times."""
     tables = (trace.operators, trace.annotations, trace.python_calls, trace.runtime_calls)
-    events = pl.concat(
-        [
-            table.select(
-                pl.lit(kind, pl.Int8).alias("kind"),
-                pl.int_range(pl.len(), dtype=pl.Int64).alias("row"),
-                "pid",
-                "tid",
-                pl.col("start_ns").alias("start"),
-                (pl.col("start_ns") + pl.col("duration_ns")).alias("end"),
-            )
-            for kind, table in enumerate(tables)
-        ]
-    )
+    kind = np.repeat(np.arange(len(tables), dtype=np.int8), [table.height for table in tables])
+    row = np.concatenate([np.arange(table.height) for table in tables])
+    start = _whole(tables, "start_ns")
+    end = start + _whole(tables, "duration_ns")
+    thread = numbered_threads(_whole(tables, "pid"), _whole(tables, "tid"))
     # At equal times the kind decides who is outside: a Python function calls the operator, never the other way round.
-    outside_first = pl.col("kind").replace_strict({PYTHON: 0, ANNOTATION: 1, OPERATOR: 2, RUNTIME: 3})
-    events = events.with_columns(
-        thread=pl.struct(pl.col("pid").fill_null(0), pl.col("tid").fill_null(0)).rank("dense").cast(pl.Int64) - 1
-    ).sort("thread", "start", "end", outside_first, descending=[False, False, True, False], maintain_order=True)
-    thread = events["thread"].to_numpy()
-    start, end = events["start"].to_numpy(), events["end"].to_numpy()
+    order = host_order(thread, start, end, _OUTSIDE_FIRST[kind])
+    kind, row, thread = kind[order], row[order], thread[order]
+    start, end = start[order], end[order]
     parent, levels, end = nested(thread, start, end)
-    kind, row = events["kind"].to_numpy(), events["row"].to_numpy()
-    modules = trace.python_calls["name"].cast(pl.String).str.starts_with(MODULE_PREFIX).to_numpy()
+    modules = DistinctNames(trace.python_calls["name"]).where(lambda names: names.str.starts_with(MODULE_PREFIX))
     is_module = np.zeros(len(kind), np.bool_)
-    python = np.flatnonzero(kind == PYTHON)
-    is_module[python] = modules[row[python]]
+    if modules.any():
+        python = np.flatnonzero(kind == PYTHON)
+        is_module[python] = modules[row[python]]
     return HostTree(kind, row, thread, start, end, parent, levels, is_module)
+
+
+def _whole(tables: tuple[pl.DataFrame, ...], column: str) -> Indices:
+    """A column of all tables; 0 where a table has nothing."""
+    return np.concatenate([table[column].fill_null(0).to_numpy() for table in tables])

@@ -8,7 +8,7 @@ import polars as pl
 
 from sdprof.facts.trace.analysis import Analysis
 from sdprof.facts.trace.host_tree import OPERATOR
-from sdprof.facts.trace.nesting import NONE
+from sdprof.facts.trace.nesting import NONE, Indices
 from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND as NS
 
 
@@ -40,6 +40,7 @@ class HotOperator(msgspec.Struct, frozen=True, kw_only=True):
     """The costliest first; empty where the profiler recorded no shapes."""
 
 
+_LARGEST_NUMBER = 1 << 62
 MOST_SHAPES = 64
 """Of one operator: a UNet's products have some forty, and only all of them together tell its operations."""
 
@@ -50,26 +51,27 @@ def hot_operators(analysis: Analysis, most_shapes: int = MOST_SHAPES) -> tuple[H
     operators = np.flatnonzero(tree.kind == OPERATOR)
     if not len(operators):
         return ()
+    calls = analysis.trace.operators
     launched = events.operator != NONE
     device = np.bincount(events.operator[launched], weights=events.duration[launched], minlength=len(tree.kind)).astype(
         np.int64
     )
-    names = analysis.host_names
     outer = tree.enclosing(tree.operator)[operators]
-    codes = names.to_physical().to_numpy()
+    codes = analysis.distinct_names.codes
     recursive = (outer != NONE) & (codes[outer] == codes[operators])
-    table = (
-        analysis.trace.operators[tree.row[operators]]
-        .select("name", "shapes", "dtypes")
-        .with_columns(
-            own=pl.Series(tree.self_time(tree.operator)[operators]),
-            host=pl.Series(np.where(recursive, 0, tree.duration[operators])),
-            device=pl.Series(device[operators]),
-        )
+    table = pl.DataFrame(
+        {
+            "alike": _number_of_each(calls["name"], calls["shapes"], calls["dtypes"])[tree.row[operators]],
+            "row": tree.row[operators],
+            "own": tree.self_time(tree.operator)[operators],
+            "host": np.where(recursive, 0, tree.duration[operators]),
+            "device": device[operators],
+        }
     )
-    by_shapes = table.group_by("name", "shapes", "dtypes", maintain_order=True).agg(
-        pl.len().alias("count"), pl.col("own", "host", "device").sum()
+    by_shapes = table.group_by("alike", maintain_order=True).agg(
+        pl.col("row").first(), pl.len().alias("count"), pl.col("own", "host", "device").sum()
     )
+    by_shapes = calls.select("name", "shapes", "dtypes")[by_shapes["row"]].hstack(by_shapes.drop("alike", "row"))
     order = ["device", "own"]
     totals = (
         by_shapes.group_by("name", maintain_order=True)
@@ -105,6 +107,18 @@ def hot_operators(analysis: Analysis, most_shapes: int = MOST_SHAPES) -> tuple[H
         )
         for row in totals.iter_rows(named=True)
     )
+
+
+def _number_of_each(*columns: pl.Series) -> Indices:
+    """One number for the texts of all columns, equal for rows that are alike: grouping by it is the fastest."""
+    numbers = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        codes = column.to_physical().cast(pl.Int64).fill_null(NONE).to_numpy() + 1
+        if len(codes) and (int(numbers.max()) + 1) * (int(codes.max()) + 1) > _LARGEST_NUMBER:
+            _, numbers = np.unique(numbers, return_inverse=True)
+            _, codes = np.unique(codes, return_inverse=True)
+        numbers = numbers * (int(codes.max(initial=0)) + 1) + codes
+    return numbers
 
 
 def _one_line(json: str) -> str:

@@ -22,9 +22,10 @@ class Intervals:
         """Merges intervals, in any order, that overlap or touch; empty ones vanish unless they stand alone."""
         if not len(starts):
             return Intervals(np.empty(0, np.int64), np.empty(0, np.int64))
-        order = np.argsort(starts, kind="stable")
-        starts = starts[order]
-        reach = np.maximum.accumulate(starts + durations[order])
+        if (starts[1:] < starts[:-1]).any():
+            order = np.argsort(starts, kind="stable")
+            starts, durations = starts[order], durations[order]
+        reach = np.maximum.accumulate(starts + durations)
         opens = np.concatenate(([True], starts[1:] > reach[:-1]))
         closes = np.concatenate((opens[1:], [True]))
         return Intervals(starts[opens], reach[closes])

@@ -24,8 +24,10 @@ def nested(thread: Indices, start: Indices, end: Indices) -> tuple[Indices, tupl
     """
     parent = np.arange(-1, len(start) - 1)
     parent[np.flatnonzero(np.diff(thread)) + 1] = NONE
-    pending = np.flatnonzero(parent != NONE)
     end = end.copy()
+    # Those right behind one that has ended; the others lie in the one before them.
+    behind = np.flatnonzero((end[:-1] <= start[1:]) & (end[:-1] < end[1:])) + 1
+    pending = behind[parent[behind] != NONE]
     for _ in range(_ROUNDS):
         _climb(parent, pending, start, end)
         inner = np.flatnonzero(parent != NONE)

@@ -6,8 +6,11 @@ import re
 from functools import lru_cache
 
 import msgspec
+import numpy as np
 import polars as pl
 
+from sdprof.facts.trace.belonging import belonging
+from sdprof.facts.trace.nesting import NONE
 from sdprof.model import Location
 
 _FRAME = re.compile(r"^(?P<file>.+?)\((?P<line>\d+)\): (?P<function>.+)$")
@@ -35,11 +38,9 @@ class PythonStacks:
 
     def __init__(self, python_calls: pl.DataFrame) -> None:
         self._calls = python_calls
-        ids = python_calls.select("python_id", row=pl.int_range(pl.len(), dtype=pl.Int64)).drop_nulls()
-        parents = python_calls.select(python_id="python_parent_id").join(
-            ids.unique("python_id", keep="none"), on="python_id", how="left", maintain_order="left"
+        self._parent_row = belonging(
+            python_calls["python_parent_id"], python_calls["python_id"], np.arange(python_calls.height)
         )
-        self._parent_row = parents["row"]
         self._site = lru_cache(maxsize=None)(self._found)
 
     def site(self, python_row: int | None, operator: str | None = None, call_stack: str | None = None) -> Site:
@@ -52,10 +53,9 @@ class PythonStacks:
 
     def _found(self, row: int) -> tuple[Location, ...]:
         names: list[str] = []
-        current: int | None = row
-        while current is not None and len(names) < _DEEPEST_STACK:
-            names.append(self._calls["name"][current])
-            current = self._parent_row[current]
+        while row != NONE and len(names) < _DEEPEST_STACK:
+            names.append(self._calls["name"][row])
+            row = int(self._parent_row[row])
         return _locations(names)
 
 

@@ -92,17 +92,16 @@ def _profiler_steps(analysis: Analysis) -> _Ranges | None:
 
 def _repeated_ranges(analysis: Analysis) -> _Ranges | None:
     """The repeated range with the most time; inside it, everything else takes less."""
-    tree, names = analysis.tree, analysis.host_names
-    distinct = names.unique()
-    regions = distinct.filter(distinct.cast(pl.String).str.starts_with(_COMPILED_REGION))
-    is_region = names.is_in(regions.implode()).to_numpy() & (tree.kind == OPERATOR)
+    tree = analysis.tree
+    regions = analysis.distinct_names.where(lambda names: names.str.starts_with(_COMPILED_REGION))
+    is_region = regions & (tree.kind == OPERATOR)
     candidates = np.flatnonzero((tree.kind == ANNOTATION) | tree.is_module | is_region)
     if not len(candidates):
         return None
     is_annotation = pl.Series(tree.kind[candidates] == ANNOTATION)
     ranges = pl.DataFrame(
         {
-            "name": names.gather(candidates).cast(pl.String),
+            "name": analysis.host_names.gather(candidates).cast(pl.String),
             "thread": tree.thread[candidates],
             "start": tree.start[candidates],
             "end": tree.end[candidates],
@@ -142,7 +141,7 @@ def _repeating_operators(analysis: Analysis) -> _Ranges | None:
     if len(outermost):
         thread = np.bincount(tree.thread[outermost]).argmax()
         chosen = outermost[tree.thread[outermost] == thread]
-        codes = analysis.host_names.gather(chosen).to_physical().to_numpy().astype(np.int64)
+        codes = analysis.distinct_names.codes[chosen]
         start, end = tree.start[chosen], tree.end[chosen]
     else:
         kernels = analysis.device.kind == KERNEL
@@ -161,17 +160,21 @@ def _repeating_operators(analysis: Analysis) -> _Ranges | None:
 
 def _described(analysis: Analysis, ranges: _Ranges) -> Steps:
     events = analysis.device
-    launched = analysis.launched_at
+    by_launch = np.argsort(analysis.launched_at, kind="stable")
+    launched = analysis.launched_at[by_launch]
+    firsts, lasts = np.searchsorted(launched, ranges.start), np.searchsorted(launched, ranges.end)
     described = []
-    for name, start, end in zip(ranges.names, ranges.start.tolist(), ranges.end.tolist(), strict=True):
-        mine = (launched >= start) & (launched < end)
+    for name, start, end, first, last in zip(
+        ranges.names, ranges.start.tolist(), ranges.end.tolist(), firsts.tolist(), lasts.tolist(), strict=True
+    ):
+        mine = by_launch[first : max(first, last)]
         began, lasted = events.start[mine], events.duration[mine]
         described.append(
             Step(
                 name=name.removeprefix(MODULE_PREFIX),
                 start_us=start / NS,
                 seconds=(end - start) / NS * 1e-6,
-                gpu_events=int(mine.sum()),
+                gpu_events=len(mine),
                 kernels=int((events.kind[mine] == KERNEL).sum()),
                 device_busy_us=Intervals.union(began, lasted).total / NS,
                 device_span_us=int((began + lasted).max() - began.min()) / NS if len(began) else 0.0,

@@ -7,9 +7,8 @@ import numpy as np
 import polars as pl
 
 from sdprof.facts.trace.analysis import Analysis
-from sdprof.facts.trace.host_tree import RUNTIME
+from sdprof.facts.trace.distinct_names import Flags
 from sdprof.facts.trace.python_site import Site
-from sdprof.facts.trace.runtime_names import is_blocking_copy, is_sync
 from sdprof.facts.trace.trace import NANOSECONDS_PER_MICROSECOND as NS
 
 
@@ -34,21 +33,20 @@ class SyncGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 def syncs(analysis: Analysis) -> tuple[SyncGroup, ...]:
     """Calls whose only purpose is to wait (cudaStreamSynchronize and its like), most time first."""
-    return _grouped(analysis, is_sync(analysis.trace.runtime_calls["name"]))
+    return _grouped(analysis, analysis.waits)
 
 
 def blocking_copies(analysis: Analysis) -> tuple[SyncGroup, ...]:
     """Copying calls that wait until they are done (cudaMemcpy, hipMemcpyWithStream); they are no part of ``syncs``."""
-    return _grouped(analysis, is_blocking_copy(analysis.trace.runtime_calls["name"]))
+    return _grouped(analysis, analysis.blocking_copies)
 
 
-def _grouped(analysis: Analysis, which: pl.Series) -> tuple[SyncGroup, ...]:
-    calls = analysis.trace.runtime_calls
-    index = analysis.tree.of_rows(RUNTIME, calls.height)[np.flatnonzero(which.to_numpy())]
-    waits = (
-        calls.filter(which)
-        .select("name", us=pl.col("duration_ns") / NS)
-        .with_columns(event=pl.Series(index, dtype=pl.Int64))
+def _grouped(analysis: Analysis, which: Flags) -> tuple[SyncGroup, ...]:
+    calls, of_row = analysis.trace.runtime_calls, analysis.tree.row
+    chosen = np.flatnonzero(which)
+    chosen = chosen[np.argsort(of_row[chosen])]  # by row: groups keep the order of the file
+    waits = calls.select("name", us=pl.col("duration_ns") / NS)[of_row[chosen]].with_columns(
+        event=pl.Series(chosen, dtype=pl.Int64)
     )
     groups = []
     for (name,), members in waits.group_by("name", maintain_order=True):

@@ -8,38 +8,20 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from sdprof.facts.trace_file.event_kinds import COLUMNS_OF_KIND, TEXT_COLUMNS
+
 NANOSECONDS_PER_MICROSECOND = 1000
 
 Schema = dict[str, type[pl.DataType]]
 
-TIMED: Schema = {"name": pl.Categorical, "start_ns": pl.Int64, "duration_ns": pl.Int64}
-HOST: Schema = {**TIMED, "pid": pl.Int64, "tid": pl.Int64}
-DEVICE: Schema = {**TIMED, "device": pl.Int64, "stream": pl.Int64, "correlation": pl.Int64, "external_id": pl.Int64}
-
-OPERATORS: Schema = {
-    **HOST,
-    "external_id": pl.Int64,
-    "shapes": pl.Categorical,
-    "dtypes": pl.Categorical,
-    "call_stack": pl.Categorical,
-}
-ANNOTATIONS: Schema = {**HOST, "external_id": pl.Int64}
-PYTHON_CALLS: Schema = {**HOST, "python_id": pl.Int64, "python_parent_id": pl.Int64, "python_module_id": pl.Int64}
-RUNTIME_CALLS: Schema = {**HOST, "correlation": pl.Int64, "external_id": pl.Int64}
-KERNELS: Schema = DEVICE
-COPIES: Schema = {**DEVICE, "bytes": pl.Int64}
-MEMSETS: Schema = {**DEVICE, "bytes": pl.Int64}
-GPU_ANNOTATIONS: Schema = {**TIMED, "device": pl.Int64, "stream": pl.Int64, "external_id": pl.Int64}
-
 SCHEMAS: dict[str, Schema] = {
-    "operators": OPERATORS,
-    "annotations": ANNOTATIONS,
-    "python_calls": PYTHON_CALLS,
-    "runtime_calls": RUNTIME_CALLS,
-    "kernels": KERNELS,
-    "copies": COPIES,
-    "memsets": MEMSETS,
-    "gpu_annotations": GPU_ANNOTATIONS,
+    kind: {
+        "name": pl.Categorical,
+        "start_ns": pl.Int64,
+        "duration_ns": pl.Int64,
+        **{column: pl.Categorical if column in TEXT_COLUMNS else pl.Int64 for column in columns},
+    }
+    for kind, columns in COLUMNS_OF_KIND.items()
 }
 
 
@@ -72,9 +54,10 @@ class TraceMetadata(msgspec.Struct, frozen=True, kw_only=True):
 class Trace:
     """A recorded trace as tables, one for each kind of event.
 
-    Every table has ``name``, ``start_ns`` (since ``origin_us``) and ``duration_ns``. Times are whole nanoseconds:
-    Kineto prints three decimals of a microsecond, and whole numbers nest without rounding. Ids are null where the trace
-    has none. Rows keep the order of the file; begin and end pairs follow the complete events of their chunk.
+    ``SCHEMAS`` lists the columns. Every table has ``name``, ``start_ns`` (since ``origin_us``) and ``duration_ns``.
+    Times are whole nanoseconds: Kineto prints three decimals of a microsecond, and whole numbers nest without rounding.
+    Ids are null where the trace has none. Rows keep the order of the file; begin and end pairs follow the complete
+    events of their chunk.
     """
 
     name: str
@@ -82,7 +65,7 @@ class Trace:
     origin_us: float
     """Time stamp, in the trace's own clock, of ``start_ns`` 0."""
     operators: pl.DataFrame
-    """Operators on the host: ``cpu_op`` events; columns in ``OPERATORS``."""
+    """Operators on the host: ``cpu_op`` events."""
     annotations: pl.DataFrame
     """record_function ranges, ProfilerStep among them."""
     python_calls: pl.DataFrame

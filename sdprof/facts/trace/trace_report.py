@@ -111,7 +111,7 @@ def _notes(analysis: Analysis) -> list[str]:
             )
     if not trace.operators.height:
         notes.append("The trace has no operators: record CPU activity too.")
-    if not trace.python_calls.height and not (trace.operators["call_stack"].cast(str) != "").any():
+    if not trace.python_calls.height and not (trace.operators["call_stack"].unique().cast(str) != "").any():
         notes.append("The trace has no Python stacks: record with_stack=True to see lines.")
     if not analysis.tree.is_module.any():
         notes.append(

@@ -7,27 +7,22 @@ copy where the operator copies (``aten::copy_``), a wait where it reads what onl
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from sdprof.facts.trace.analysis import Analysis
-from sdprof.facts.trace.compiled_regions import CONTAINER_PATTERN
 from sdprof.facts.trace.copy_ways import CopyWay, copy_way
 from sdprof.facts.trace.device_events import COPY
-from sdprof.facts.trace.host_tree import RUNTIME
 from sdprof.facts.trace.loop_window import LoopWindow
 from sdprof.facts.trace.nesting import NONE
-from sdprof.facts.trace.runtime_names import is_blocking_copy, is_sync
 from sdprof.model import Location, TransferProfile, TransferSite
 
 Kind = Literal["H2D", "D2H", "SYNC"]
 COPYING_OPERATORS = frozenset({"aten::copy_", "aten::_to_copy", "aten::to", "aten::_copy_from", "aten::_pin_memory"})
 """They move the user's tensor; what another operator brings to the host is a number or a size that it needs."""
 UNKNOWN = Location(file="", line=0)
-_CONTAINER = re.compile(CONTAINER_PATTERN)
 NOTE = (
     "From a recorded trace: an operator's copy and its wait count as one; the line is that at which the Python "
     "function begins. Whether a copy's content changes, and where its tensor was made, a trace does not tell."
@@ -67,19 +62,20 @@ def transfer_profile(analysis: Analysis, window: LoopWindow) -> TransferProfile 
 
 def _copies_and_reads(analysis: Analysis) -> Iterator[_Event]:
     """One event for each operator call (or, outside of operators, each copy) that crosses the bus."""
-    events, names = analysis.device, analysis.host_names
+    events = analysis.device
     ways: dict[str, CopyWay] = {}
     read_by: set[int] = set()
     chosen = np.flatnonzero(events.kind == COPY)
-    blocking = is_blocking_copy(names).to_numpy() if len(names) else np.zeros(0, np.bool_)
-    for index, name, size in zip(
-        chosen.tolist(),
+    blocking = analysis.blocking_copies
+    for name, size, launch, owner, host_time in zip(
         events.table["name"].gather(chosen),
         events.table["bytes"].gather(chosen).fill_null(0),
+        events.launch[chosen].tolist(),
+        events.operator[chosen].tolist(),
+        analysis.launched_at[chosen].tolist(),
         strict=True,
     ):
-        way = ways.setdefault(name, copy_way(name))
-        launch, owner = int(events.launch[index]), int(events.operator[index])
+        way = ways.get(name) or ways.setdefault(name, copy_way(name))
         operator = _operator_name(analysis, owner)
         asked_by = launch if launch != NONE else owner
         copies = operator is None or operator in COPYING_OPERATORS
@@ -87,22 +83,23 @@ def _copies_and_reads(analysis: Analysis) -> Iterator[_Event]:
         reads = way.direction == "D2H" or (not copies and launch != NONE and bool(blocking[launch]))
         if way.direction == "H2D" or (way.direction == "D2H" and copies):
             kind: Kind = "H2D" if way.direction == "H2D" else "D2H"
-            yield _Event(kind, operator or "copy", asked_by, int(analysis.launched_at[index]), size, pinned=way.pinned)
+            yield _Event(kind, operator or "copy", asked_by, host_time, size, pinned=way.pinned)
         elif reads and not copies and owner not in read_by:
             read_by.add(owner)
-            yield _Event("SYNC", operator or "", asked_by, int(analysis.launched_at[index]), size, pinned=True)
+            yield _Event("SYNC", operator or "", asked_by, host_time, size, pinned=True)
 
 
 def _waits_of_their_own(analysis: Analysis, owners: set[int]) -> Iterator[_Event]:
     """Waits that belong to no copy or reading that is told already; one for each operator call."""
-    tree, names = analysis.tree, analysis.host_names
-    for index in np.flatnonzero((tree.kind == RUNTIME) & is_sync(names).to_numpy()).tolist():
+    chosen = np.flatnonzero(analysis.waits)
+    starts = analysis.tree.start[chosen].tolist()
+    for index, start in zip(chosen.tolist(), starts, strict=True):
         owner = _owner(analysis, index)
         if owner != NONE and owner in owners:
             continue
         owners.add(owner)
-        operator = _operator_name(analysis, owner) or names[index]
-        yield _Event("SYNC", operator, index, int(tree.start[index]), 0, pinned=True)
+        operator = _operator_name(analysis, owner) or analysis.distinct_names[index]
+        yield _Event("SYNC", operator, index, start, 0, pinned=True)
 
 
 def _owner(analysis: Analysis, host_event: int) -> int:
@@ -112,10 +109,7 @@ def _owner(analysis: Analysis, host_event: int) -> int:
 
 
 def _operator_name(analysis: Analysis, operator: int) -> str | None:
-    if operator == NONE:
-        return None
-    name: str = analysis.host_names[operator]
-    return None if _CONTAINER.search(name) else name
+    return None if operator == NONE or analysis.containers[operator] else analysis.distinct_names[operator]
 
 
 def _site(analysis: Analysis, members: list[tuple[_Event, int]], window: LoopWindow) -> TransferSite:

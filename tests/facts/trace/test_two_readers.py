@@ -2,15 +2,19 @@
 
 import gzip
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from sdprof.facts.trace import ReadLimits, TraceError, read_trace, two_readers
-from sdprof.facts.trace.file_chunks import file_chunks
-from sdprof.facts.trace.parsed_stretch import ParsedStretch, parse_stretch
-from sdprof.facts.trace.two_readers import read_in_two
+from sdprof.facts.trace import ReadLimits, TraceError, read_trace
+from sdprof.facts.trace.tables import TableMaker
+from sdprof.facts.trace_file import two_readers
+from sdprof.facts.trace_file.file_chunks import file_chunks
+from sdprof.facts.trace_file.parsed_stretch import ParsedStretch, parse_stretch
+from sdprof.facts.trace_file.two_readers import read_in_two
 from tests.facts.trace import trace_files as make
 
 TRACES = Path(__file__).parents[2] / "golden" / "traces"
@@ -27,24 +31,31 @@ def in_one(path: Path) -> ParsedStretch:
     return parse_stretch(str(path), file_chunks(path, ReadLimits()), ReadLimits())
 
 
+def tables_of(*stretches: ParsedStretch) -> Mapping[str, pl.DataFrame]:
+    return TableMaker(stretches[0].beside.origin_us or 0.0).tables([stretch.columns for stretch in stretches])
+
+
 @pytest.mark.parametrize("name", ["a100_train_control", "mi300_sd35_4steps", "h100_qwen", "cpu_toy_loop"])
 def test_a_real_trace_is_the_same(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.json"
     path.write_bytes(gzip.decompress((TRACES / f"{name}.json.gz").read_bytes()))
-    whole, parted = in_one(path), read_in_two(path, ReadLimits())
-    assert parted is not None
-    assert parted.beside == whole.beside
-    assert sum(table.height for table in parted.tables.values()) > 0
-    for kind, table in whole.tables.items():
-        assert_frame_equal(parted.tables[kind], table)
+    whole, parts = in_one(path), read_in_two(path, ReadLimits())
+    assert parts is not None
+    first, later = (part.beside for part in parts)
+    assert first.metadata | later.metadata == whole.beside.metadata
+    assert (first.origin_us, later.notes) == (whole.beside.origin_us, whole.beside.notes)
+    parted = tables_of(*parts)
+    assert sum(table.height for table in parted.values()) > 0
+    for kind, table in tables_of(whole).items():
+        assert_frame_equal(parted[kind], table)
 
 
 def test_a_bare_list_of_events_is_read_as_well(tmp_path: Path) -> None:
     path = tmp_path / "trace.json"
     path.write_text(json.dumps(EVENTS))
-    parted = read_in_two(path, ReadLimits())
-    assert parted is not None
-    assert parted.tables["operators"].height == len(EVENTS)
+    parts = read_in_two(path, ReadLimits())
+    assert parts is not None
+    assert tables_of(*parts)["operators"].height == len(EVENTS)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from typing import Union
 import msgspec
 
 # Writers differ in whether they quote numbers (ROCm quotes "bytes" of runtime calls), so every scalar is taken in and
-# made a number, or null, when the columns are built.
+# made a number when the columns are built.
 Scalar = int | float | str | None
+ABSENT = -(1 << 63)
+"""Stands for a number that is not there, so that a column of numbers is filled without a look at each."""
 NOTHING = msgspec.Raw(b"")
 
 
@@ -20,19 +22,19 @@ class RawArguments(msgspec.Struct, gc=False):
     """``args`` of an event; all others of its many names are skipped while parsing."""
 
     # In the order in which Kineto writes them: the parser looks for each name from the last one found on.
-    external_id: Scalar = msgspec.field(default=None, name="External id")
+    external_id: Scalar = msgspec.field(default=ABSENT, name="External id")
     shapes: msgspec.Raw = msgspec.field(default=NOTHING, name="Input Dims")
     """Left as text: only distinct ones are ever parsed."""
     dtypes: msgspec.Raw = msgspec.field(default=NOTHING, name="Input type")
     call_stack: str = msgspec.field(default="", name="Call stack")
-    device: Scalar = None
-    stream: Scalar = None
-    correlation: Scalar = None
-    bytes: Scalar = None
-    python_id: Scalar = msgspec.field(default=None, name="Python id")
-    python_parent_id: Scalar = msgspec.field(default=None, name="Python parent id")
-    python_module_id: Scalar = msgspec.field(default=None, name="Python module id")
-    older_external_id: Scalar = msgspec.field(default=None, name="external id")
+    device: Scalar = ABSENT
+    stream: Scalar = ABSENT
+    correlation: Scalar = ABSENT
+    bytes: Scalar = ABSENT
+    python_id: Scalar = msgspec.field(default=ABSENT, name="Python id")
+    python_parent_id: Scalar = msgspec.field(default=ABSENT, name="Python parent id")
+    python_module_id: Scalar = msgspec.field(default=ABSENT, name="Python module id")
+    older_external_id: Scalar = msgspec.field(default=ABSENT, name="external id")
 
 
 NO_ARGUMENTS = RawArguments()
@@ -43,8 +45,8 @@ class RawEvent(msgspec.Struct, gc=False, tag_field="ph", tag="X"):
 
     cat: str = ""
     name: str = ""
-    pid: Scalar = None
-    tid: Scalar = None
+    pid: Scalar = ABSENT
+    tid: Scalar = ABSENT
     ts: float | None = None
     dur: float | None = None
     args: RawArguments | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sdprof.facts.trace.raw_event import BeginEvent, EndEvent, RawEvent, Scalar
+from sdprof.facts.trace_file.raw_event import BeginEvent, EndEvent, RawEvent, Scalar
 
 
 class BeginEndPairs:

@@ -22,5 +22,6 @@ class ReadLimits:
     """Largest metadata before or after the list of events."""
     event_bytes: int = 64 * MEBIBYTE
     """Largest single event."""
-    chunk_bytes: int = 4 * MEBIBYTE
-    """Read and decoded at once: the part of the file that is in memory."""
+    chunk_bytes: int = MEBIBYTE
+    """Read and decoded at once: the part of the file that is in memory. What is made of a larger one does not fit into
+    the processor's cache."""

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sdprof.facts.trace.json_repair import repaired_json
-from sdprof.facts.trace.raw_event import AnyEvent
-from sdprof.facts.trace.read_limits import MEBIBYTE, ReadLimits
-from sdprof.facts.trace.trace_error import TraceError
+from sdprof.facts.trace_file.json_repair import repaired_json
+from sdprof.facts.trace_file.raw_event import AnyEvent
+from sdprof.facts.trace_file.read_limits import MEBIBYTE, ReadLimits
+from sdprof.facts.trace_file.trace_error import TraceError
 
 _EVENTS_KEY = re.compile(rb'"traceEvents"\s*:\s*\[')
 _BETWEEN_EVENTS = re.compile(rb"\}\s*(,)\s*\{")

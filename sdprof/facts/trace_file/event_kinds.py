@@ -1,4 +1,4 @@
-"""Which of a trace's categories hold what, in every spelling that Kineto has used."""
+"""Which of a trace's categories hold what, in every spelling that Kineto has used; and what is kept of each kind."""
 
 from __future__ import annotations
 
@@ -23,6 +23,22 @@ KIND_OF_CATEGORY: dict[str, str] = {
     "Memset": "memsets",
     "gpu_user_annotation": "gpu_annotations",
 }
+
+_HOST = ("name", "pid", "tid")
+_DEVICE = ("name", "device", "stream", "correlation", "external_id")
+COLUMNS_OF_KIND: dict[str, tuple[str, ...]] = {
+    "operators": (*_HOST, "external_id", "shapes", "dtypes", "call_stack"),
+    "annotations": (*_HOST, "external_id"),
+    "python_calls": (*_HOST, "python_id", "python_parent_id", "python_module_id"),
+    "runtime_calls": (*_HOST, "correlation", "external_id"),
+    "kernels": _DEVICE,
+    "copies": (*_DEVICE, "bytes"),
+    "memsets": (*_DEVICE, "bytes"),
+    "gpu_annotations": ("name", "device", "stream", "external_id"),
+}
+"""What is kept of events of a kind, beside start and duration."""
+TEXT_COLUMNS = frozenset({"name", "shapes", "dtypes", "call_stack"})
+"""The others are whole numbers."""
 
 # Known, and not used: they repeat what other events say (cuda_sync the synchronising calls, Trace the whole recording),
 # or say nothing about time.

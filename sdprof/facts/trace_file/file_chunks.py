@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from sdprof.facts.trace.read_limits import MEBIBYTE, ReadLimits
-from sdprof.facts.trace.trace_error import TraceError
+from sdprof.facts.trace_file.read_limits import MEBIBYTE, ReadLimits
+from sdprof.facts.trace_file.trace_error import TraceError
 
 GZIP_MAGIC = b"\x1f\x8b"
 # Containers that people send traces in and that this reader does not open.
@@ -62,28 +62,6 @@ def file_chunks(path: Path, limits: ReadLimits) -> Generator[bytes, None, None]:
                 )
             following = ahead.submit(_read, path, stream, limits.chunk_bytes)
             yield chunk
-
-
-def stretch_chunks(
-    path: Path, limits: ReadLimits, *, first_byte: int = 0, end: int | None = None, head: bytes = b"", tail: bytes = b""
-) -> Generator[bytes, None, None]:
-    """A stretch of a plain file, between two texts of the caller's own that make it whole.
-
-    :raises TraceError: the file cannot be read.
-    """
-    if head:
-        yield head
-    try:
-        with path.open("rb") as file:
-            left = (path.stat().st_size if end is None else end) - first_byte
-            file.seek(first_byte)
-            while chunk := file.read(min(limits.chunk_bytes, max(left, 0))):
-                left -= len(chunk)
-                yield chunk
-    except OSError as error:
-        raise TraceError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if tail:
-        yield tail
 
 
 def _first_bytes(path: Path, file: BinaryIO) -> bytes:

@@ -1,0 +1,1 @@
+"""A trace file parsed into columns: text in, numbers and names out, without anything that computes."""

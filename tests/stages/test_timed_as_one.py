@@ -5,7 +5,8 @@ FIXES = tuple(all_fixes())
 
 
 def test_on_a_cpu_what_only_moves_data_is_one_variant():
-    together = {fix.id: set(fix.requires) for fix in timed_as_one(FIXES, "cpu") if fix.requires}
+    alone = {fix.id: fix for fix in FIXES}
+    together = {fix.id: set(fix.requires) for fix in timed_as_one(FIXES, "cpu") if fix != alone[fix.id]}
     assert together["create-on-device"] == together.keys() - {"create-on-device"}
     assert {"keep-scalar-on-device", "one-kind-of-table", "print-out-of-loop"} <= together.keys()
     assert not {"fused-attention", "silu", "drop-zero-noise", "checkpoint-bypass", "sdpa"} & together.keys()

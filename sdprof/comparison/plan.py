@@ -8,7 +8,7 @@
    it and its estimate is a gain. One that failed on top of a failed one, and was shown to gain alone, is tried once
    more; so is all that was to be measured on top of a set that broke. A search in short leaves this out.
 3. **proof**: the sets that are left, and the best single fix where it may rival them, are measured again in fresh
-   rounds. The plan is the fastest set that is *shown* to beat the baseline there, or empty where none is.
+   rounds. A search in short proves once more without a step that broke its set or is shown to slow it down. The plan is the fastest set that is *shown* to beat the baseline there, or empty where none is.
 
 The rounds of the proof take no part in any choice before it, so the winner is not flattered by having been chosen.
 The search is a generator that yields what to measure and is sent what was measured: it starts nothing itself.
@@ -16,6 +16,7 @@ The search is a generator that yields what to measure and is sent what was measu
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 
 from sdprof.comparison.plan_conclusion import conclude
@@ -212,17 +213,41 @@ class _Search:
         return kept, together
 
     def prove_at_once(self, left: Sequence[Step]) -> Generator[Batch, Measured, tuple[list[SetMeasured], Measured]]:
-        """The ladder in fresh rounds; once more without a step that broke it, for nothing above that was measured."""
+        """The ladder in fresh rounds.
+
+        Once more without a step that broke it, for nothing above that was measured; and without one that is shown to
+        slow down the set that came out fastest.
+        """
         waiting = list(left)
         while True:
             ladder = self.ladder_of(self.next_steps([], waiting))
             sets = [*ladder, *self.rival(ladder, waiting, Measured(times=RoundTimes()))]
             proof = yield from self.measure("proof", [each.variant for each in sets])
             broken = next((each for each in ladder if proof.why_unusable(each.variant.id)), None)
-            if broken is None or not proof.time_left:
+            if not proof.time_left:
                 return sets, proof
-            self.reasons[broken.step] = proof.why_unusable(broken.variant.id)
-            waiting = [step for step in waiting if step.fix != broken.step] + self.next_of_group(broken.step)
+            if broken is not None:
+                self.reasons[broken.step] = proof.why_unusable(broken.variant.id)
+                waiting = [step for step in waiting if step.fix != broken.step] + self.next_of_group(broken.step)
+                continue
+            burdens = self.burdens(ladder, proof)
+            if not burdens:
+                return sets, proof
+            self.reasons |= burdens
+            waiting = [step for step in waiting if step.fix not in burdens]
+
+    def burdens(self, ladder: Sequence[SetMeasured], proof: Measured) -> dict[str, str]:
+        """Steps of the fastest set that are shown to slow it down, with the reason why they are out."""
+        speeds = {each.step: proof.times.pairs(BASELINE.id, each.variant.id).interval() for each in ladder}
+        known = {step: speed.median for step, speed in speeds.items() if speed is not None}
+        fastest = max(known, key=lambda step: known[step], default=None)
+        control = proof.times.pairs(BASELINE.id, CONTROL.id).interval()
+        found: dict[str, str] = {}
+        for each in itertools.takewhile(lambda each: each.step != fastest, ladder):
+            gain = proof.times.pairs(each.before.id, each.variant.id).interval()
+            if gain is not None and judge(gain, control).verdict == "slower":
+                found[each.step] = f"slower on top of {each.before.in_words}: {as_text(gain)}"
+        return found
 
     def next_steps(self, kept: Sequence[Step], waiting: Sequence[Step]) -> list[Step]:
         """Those that add something to the set before them, as many as may be alive on top of it."""

@@ -402,3 +402,34 @@ def test_in_short_a_step_that_breaks_the_set_is_left_out_and_the_rest_measured(c
     plan = find_plan([fix(name) for name in "abc"], measure, in_short=True)
     assert plan.variant.fixes == ("a", "c")
     assert reasons(plan)["b"] == "failed to apply: they clash"
+
+
+def test_in_short_a_step_that_is_shown_to_slow_the_fastest_set_is_out_and_the_rest_proven_anew(calm):
+    def speed(fixes):
+        return product(a=1.3, b=1.25, c=1.2)(fixes) * (0.75 if {"a", "b"} <= fixes else 1.0)
+
+    measure = Simulated(calm, speed)
+    plan = find_plan([fix(name) for name in "abc"], measure, in_short=True)
+    assert [batch.purpose for batch in measure.asked] == ["alone", "proof", "proof"]
+    assert plan.variant.fixes == ("a", "c")
+    assert reasons(plan)["b"].startswith("slower on top of a: 0.94")
+    assert plan.proven_apart
+    assert plan.speedup.median == pytest.approx(1.56, rel=0.02)
+
+
+def test_in_short_nothing_is_proven_anew_where_the_fastest_set_lies_below_the_slow_step(calm):
+    def speed(fixes):
+        return {frozenset(): 1.0, frozenset("a"): 1.3, frozenset("b"): 1.2}.get(fixes, 1.1)
+
+    measure = Simulated(calm, speed)
+    assert find_plan([fix("a"), fix("b")], measure, in_short=True).variant.fixes == ("a",)
+    assert [batch.purpose for batch in measure.asked] == ["alone", "proof"]
+
+
+def test_in_short_a_slow_step_stays_in_its_place_where_the_time_is_up(calm):
+    def speed(fixes):
+        return product(a=1.3, b=1.25, c=1.2)(fixes) * (0.75 if {"a", "b"} <= fixes else 1.0)
+
+    plan = find_plan([fix(name) for name in "abc"], Simulated(calm, speed, batches=2), in_short=True)
+    assert plan.variant.fixes == ("a", "b", "c")
+    assert reasons(plan)["b"].startswith("kept, a gain not shown by itself: 0.94")

@@ -11,6 +11,9 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 PLACES = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
+SIZES = [(1400, False), (1400, True), (400, False), (400, True)]
+"""(width in pixels, dark): what the pages are looked at in."""
+HEIGHT = 900
 
 
 def give_up(reason: str) -> None:
@@ -33,6 +36,15 @@ def launched() -> Iterator[Browser]:
         browser.close()
 
 
+def keep_picture(page: Page, name: str) -> None:
+    """Leave what the window shows in the folder that SDPROF_SCREENSHOTS names, for people to look at."""
+    folder = os.environ.get("SDPROF_SCREENSHOTS")
+    if folder:
+        size = page.viewport_size or {}
+        scheme = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
+        page.screenshot(path=Path(folder) / f"{name}-{size.get('width')}-{scheme}.png")
+
+
 @dataclass
 class Watched:
     """A page and what went wrong or out while it was open."""
@@ -48,7 +60,7 @@ def opened(
 ) -> Iterator[Watched]:
     """The file in a page of its own; the network is cut, and every attempt to use it is noted."""
     context = browser.new_context(
-        viewport={"width": width, "height": 900},
+        viewport={"width": width, "height": HEIGHT},
         color_scheme="dark" if dark else "light",
         java_script_enabled=javascript,
         reduced_motion="reduce",

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from sdprof.renderers import html
-from tests.renderers.browser import give_up, launched, opened
+from tests.renderers.browser import SIZES, give_up, keep_picture, launched, opened
 from tests.renderers.samples import SAMPLES, faster
 
 pytestmark = pytest.mark.browser
@@ -33,9 +33,6 @@ def overflow(page: Page) -> int:
     return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
 
 
-SIZES = [(1400, False), (1400, True), (400, False), (400, True)]
-
-
 @pytest.mark.parametrize("sample", SAMPLES)
 @pytest.mark.parametrize(("width", "dark"), SIZES)
 def test_nothing_leaves_the_page_and_nothing_overflows(
@@ -44,6 +41,7 @@ def test_nothing_leaves_the_page_and_nothing_overflows(
     with opened(browser, files[sample], width=width, dark=dark) as watched:
         assert overflow(watched.page) <= 0
         assert watched.page.locator("h1").is_visible()
+        keep_picture(watched.page, f"report-{sample}")
 
 
 @pytest.mark.parametrize("sample", ["faster", "hostile"])

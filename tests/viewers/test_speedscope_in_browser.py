@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from sdprof.viewers.speedscope import speedscope
-from tests.renderers.browser import launched
+from tests.renderers.browser import HEIGHT, SIZES, keep_picture, launched
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -52,11 +52,16 @@ def sampled_run(tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(shutil.which("speedscope") is None, reason="npm install -g speedscope")
-def test_it_opens_the_samples_and_asks_nobody_else(browser: Browser, sampled_run: Path) -> None:
+@pytest.mark.parametrize(("width", "dark"), SIZES)
+def test_it_opens_the_samples_and_asks_nobody_else(
+    browser: Browser, sampled_run: Path, width: int, dark: bool
+) -> None:
     server, addresses = speedscope(sampled_run)
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page = browser.new_page(
+            viewport={"width": width, "height": HEIGHT}, color_scheme="dark" if dark else "light"
+        )
         outside: list[str] = []
         own = (server.address, "data:", "blob:")
         page.route(
@@ -66,5 +71,6 @@ def test_it_opens_the_samples_and_asks_nobody_else(browser: Browser, sampled_run
         page.get_by_text("Sandwich").click()  # the one of its views that is text
         expect(page.get_by_text("step", exact=True)).to_be_visible(timeout=20_000)
         expect(page.get_by_text("20.00ms (67%)").first).to_be_visible()
+        keep_picture(page, "speedscope")
         server.shutdown()
     assert outside == []

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from sdprof.viewers.profiler_plugin import STAND_INS
 from sdprof.viewers.tensorboard_view import tensorboard
-from tests.renderers.browser import launched
+from tests.renderers.browser import HEIGHT, SIZES, keep_picture, launched
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PLUGIN = "/data/plugin/pytorch_profiler"
@@ -84,6 +84,17 @@ def test_a_view_shows_its_content(page: Page, run: str, view: str, words: str, d
     expect(page.get_by_text(words).first).to_be_visible()
     expect(page.locator(drawings).first).to_be_attached()
     assert page.locator("tbody tr").count() > 0
+    keep_picture(page, f"tensorboard-{view.lower().replace(' ', '-')}-{run}")
+
+
+@pytest.mark.parametrize(("width", "dark"), SIZES)
+def test_it_shows_its_content_at_every_size(page: Page, width: int, dark: bool) -> None:
+    page.set_viewport_size({"width": width, "height": HEIGHT})
+    page.emulate_media(color_scheme="dark" if dark else "light")
+    show(page, "before", "Overview")
+    expect(page.get_by_text("Execution Summary").first).to_be_visible()
+    expect(page.locator("svg path, svg rect").first).to_be_attached()
+    keep_picture(page, "tensorboard")
 
 
 def test_the_trace_view_draws_the_trace(page: Page) -> None:

@@ -55,7 +55,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     collected = collected_in(source, node, loop) if loop is not None else None
     if loop is None or collected is None:
         raise DeclinedError("What is copied is not collected in a list: the host may look at it in this very step")
-    if site.kind == "SYNC" and (collected.value is not node or collected.into != "list"):
+    plain = collected.value is node and collected.into == "list" and collected.within is None
+    if site.kind == "SYNC" and not plain:
         raise DeclinedError("The number that is read is not collected as it is")
     if site.bytes > MOST_BYTES * site.count:
         raise DeclinedError("The results of all steps would take much of the device's memory")
@@ -111,7 +112,9 @@ def _copied(source: ModuleSource, collected: Collected, node: ast.expr, kept: in
         torch = torch_name(source)[0]
         return f"{container}[{kept or ''}:] = {torch}.stack({part}).tolist() if {part} else []"
     (start, end), (first, behind) = source.span(collected.value), source.span(node)
-    made = " ".join(f"{source.text[start:first]}{item}.cpu(){source.text[behind:end]}".split())
+    here = collected.access(item)
+    made = " ".join(f"{source.text[start:first]}{here}.cpu(){source.text[behind:end]}".split())
+    made = collected.rebuilt(item, made)
     if collected.into == "keys":
         key = next(each for each in ("key", "name", "step_of_it") if is_free(scope, each))
         return f"{container}.update({{{key}: {made} for {key}, {item} in {container}.items()}})"

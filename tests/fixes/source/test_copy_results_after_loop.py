@@ -61,6 +61,18 @@ def test_results_are_copied_behind_the_loop() -> None:
             "xs['a'][1:] = [each.cpu() for each in xs['a'][1:]]",
         ),
         (
+            "xs = []",
+            "xs.append((i, np.abs(x.cpu().numpy()), x))",
+            "xs.append((i, x.clone(), x))",
+            "xs[:] = [(each[0], np.abs(each[1].cpu().numpy()), each[2]) for each in xs]",
+        ),
+        (
+            "xs = []",
+            'xs.append({"step": i, "x": x.cpu()})',
+            'xs.append({"step": i, "x": x.clone()})',
+            "xs[:] = [{**each, 'x': each['x'].cpu()} for each in xs]",
+        ),
+        (
             "xs = {}",
             "xs[i] = x.cpu()",
             "xs[i] = x.clone()",
@@ -89,7 +101,9 @@ def test_numbers_go_to_the_host_in_one_copy(filled: str, kept: str) -> None:
 @pytest.mark.parametrize(
     ("before", "filled"),
     [
-        ("xs = []", "xs.append((i, x.cpu()))"),
+        ("xs = []", "xs.append((*x, x.cpu()))"),
+        ("xs = []", "xs.append({i: x.cpu()})"),
+        ("xs = []", "xs.append([(i, x.cpu()), 3][i])"),
         ("xs = []", "xs.append(x.cpu() * i)"),
         ("xs = []", "xs.append(save(x.cpu()))"),
         ("xs = []", "xs.append(x.cpu().fill_(i))"),

@@ -100,6 +100,60 @@ def test_the_caller_hands_the_number_over() -> None:
     assert "def step(x, t, scale=1.0, t_on_host=None):" in handed_over("x, t, scale=1.0", "step(x, t=t)")
 
 
+THROUGH = """
+    import torch
+
+    def mean(x, t{mean}):
+        {between}
+        if t[0] > 0:
+            return x + 1
+        return x
+
+    def step(x, t{step}):
+        return mean(x, {given})
+
+    def f(x, y, n, s, device):
+        for i in range(n):
+            t = torch.full((n,), i, device=device)
+            x = step(x, t)
+        return x
+"""
+
+
+def through(**parts: str) -> str:
+    text = THROUGH.format(**{"mean": "", "step": "", "given": "t", "between": "pass", **parts})
+    fields = {"kind": "SYNC", "op": "aten::_local_scalar_dense", "shape": (), "values": VALUES}
+    site, sources = site_at(text, "t[0] > 0", function="mean", **fields)
+    inner, _ = site_at(text, f"mean(x, {parts.get('given', 't')})", function="step", values=VALUES)
+    outer, _ = site_at(text, "step(x, t)", function="f", values=VALUES)
+    return rewritten("read-table-once", replace(site, stack=(*site.stack, *inner.stack, *outer.stack)), sources)
+
+
+def test_a_caller_that_was_given_the_tensor_itself_hands_the_number_on() -> None:
+    changed = through()
+    assert "def mean(x, t, t_on_host=None):" in changed
+    assert "if (t[0] if t_on_host is None else t_on_host) > 0:" in changed
+    assert "def step(x, t, t_on_host=None):" in changed
+    assert "return mean(x, t, t_on_host=t_on_host)" in changed
+    assert "x = step(x, t, t_on_host=i)" in changed
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"step": ", *more"},
+        {"step": ", t_on_host=3"},
+        {"given": "t + 1"},
+        {"between": "t.add_(1)"},
+        {"mean": ", **more"},
+    ],
+)
+def test_a_way_on_which_the_number_may_be_another_is_not_taken(parts: dict[str, str]) -> None:
+    changed = through(**parts)
+    assert "t_on_host=i" not in changed
+    assert "t_on_host=None" not in changed
+
+
 @pytest.mark.parametrize(
     ("signature", "call", "made"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sdprof.fixes.declined import DeclinedError
@@ -41,6 +41,31 @@ class Collected:
     """Of a list in a dictionary."""
     value: ast.expr
     """What is collected: the result, and what is made of it."""
+    within: ast.Tuple | ast.Dict | None = None
+    """What it is collected in together with others: ``(i, result)``, ``{"step": i, "x": result}``."""
+
+    def access(self, item: str) -> str:
+        """Where a collected item holds the result."""
+        if isinstance(self.within, ast.Tuple):
+            return f"{item}[{self.within.elts.index(self.value)}]"
+        if isinstance(self.within, ast.Dict):
+            return f"{item}[{ast.unparse(self._key())}]"
+        return item
+
+    def rebuilt(self, item: str, made: str) -> str:
+        """The text of an item with ``made`` in place of the result that it held."""
+        if isinstance(self.within, ast.Tuple):
+            parts = [made if each is self.value else f"{item}[{k}]" for k, each in enumerate(self.within.elts)]
+            return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+        if isinstance(self.within, ast.Dict):
+            return f"{{**{item}, {ast.unparse(self._key())}: {made}}}"
+        return made
+
+    def _key(self) -> ast.expr:
+        assert isinstance(self.within, ast.Dict)
+        key = self.within.keys[self.within.values.index(self.value)]
+        assert key is not None
+        return key
 
 
 def collected_in(source: ModuleSource, result: ast.expr, loop: LoopStatement) -> Collected | None:
@@ -51,6 +76,9 @@ def collected_in(source: ModuleSource, result: ast.expr, loop: LoopStatement) ->
     value = result
     while True:
         parent = source.parents[value]
+        if _holds_plainly(parent, value) and isinstance(parent, ast.Tuple | ast.Dict):
+            around = collected_in(source, parent, loop)
+            return None if around is None or around.value is not parent else replace(around, value=value, within=parent)
         if isinstance(parent, ast.Call) and parent.args == [value] and last_name(parent.func) == "append":
             owner = parent.func.value if isinstance(parent.func, ast.Attribute) else None
             if isinstance(source.parents[parent], ast.Expr) and owner is not None:
@@ -65,6 +93,14 @@ def collected_in(source: ModuleSource, result: ast.expr, loop: LoopStatement) ->
         if step is None:
             return None
         value = step
+
+
+def _holds_plainly(display: ast.AST, value: ast.expr) -> bool:
+    if isinstance(display, ast.Tuple):
+        return value in display.elts and not any(isinstance(each, ast.Starred) for each in display.elts)
+    if not isinstance(display, ast.Dict) or value not in display.values:
+        return False
+    return all(isinstance(each, ast.Constant) for each in display.keys)
 
 
 def _list(source: ModuleSource, owner: ast.expr, value: ast.expr) -> Collected | None:

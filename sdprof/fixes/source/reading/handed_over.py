@@ -10,49 +10,81 @@ from sdprof.fixes.source.reading.calls import given_as, is_plain, with_argument
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place
 from sdprof.fixes.source.reading.made_from_host import value_on_host
-from sdprof.fixes.source.reading.names import Function, bindings, is_free, last_name, scope_of
+from sdprof.fixes.source.reading.names import Function, bindings, is_free, last_name, scope_of, written_in
 from sdprof.fixes.source.reading.twins import twin
+
+MOST_CALLS = 4
+"""A number is handed over through so many functions."""
 
 
 def handed_over(frame: Frame, node: ast.expr) -> HostCopy | None:
     """Read a parameter ``t``, or ``t[0]``, from a new optional parameter that the caller gives.
 
     ``def step(x, t): if t[0] > 0`` → ``def step(x, t, t_on_host=None): if (t[0] if t_on_host is None else t_on_host) >
-    0``, and the call ``step(x, t)`` → ``step(x, t, t_on_host=i)``. Other callers need not change. Both have to stand in
-    one file, and only one function of that name.
+    0``, and the call ``step(x, t)`` → ``step(x, t, t_on_host=i)``. A caller that was given ``t`` itself hands on what
+    its own caller gives. Other callers need not change. All have to stand in one file, and only one function of each
+    name.
     """
     name = node.value if isinstance(node, ast.Subscript) else node
-    source = frame.source
-    function = scope_of(source, node)
-    if not isinstance(name, ast.Name) or not isinstance(function, Function):
+    if not isinstance(name, ast.Name):
         return None
-    if [each.kind for each in bindings(function, name.id)] != ["parameter"] or not _is_open(source, function):
+    index = node.slice if isinstance(node, ast.Subscript) else None
+    as_number = not isinstance(frame.source.parents[node], ast.Attribute | ast.Subscript)
+    given = _given(frame, name, index, as_number=as_number, calls=MOST_CALLS)
+    if given is None:
+        return None
+    wished = _parameter(name, index)
+    given.replacements.append(
+        in_place(frame.source, node, f"({frame.source.code(node)} if {wished} is None else {wished})")
+    )
+    given.text = None
+    return given
+
+
+def _parameter(name: ast.Name, index: ast.expr | None) -> str:
+    """``t_on_host`` for one element of ``t``, ``ts_on_host`` for all of them."""
+    return f"{name.id}{'s' if index is None else ''}_on_host"
+
+
+def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: bool, calls: int) -> HostCopy | None:
+    """What it takes to have the parameter that stands for ``name`` on the host in a function."""
+    source = frame.source
+    function, wished = scope_of(source, name), _parameter(name, index)
+    if not isinstance(function, Function) or not _is_open(source, function) or not is_free(function, wished):
+        return None
+    if [each.kind for each in bindings(function, name.id)] != ["parameter"] or name.id in written_in(function):
         return None
     caller = frame.caller()
     call = caller.source.node_at(caller.where)
-    wished = f"{name.id}_on_host"
     if caller.source is not source or not isinstance(call, ast.Call) or last_name(call.func) != function.name:
         return None
     given = given_as(call, function, name.id) if is_plain(call) else None
-    if not isinstance(given, ast.Name) or not is_free(function, wished):
+    if not isinstance(given, ast.Name):
         return None
-    index = node.slice if isinstance(node, ast.Subscript) else None
-    as_number = not isinstance(source.parents[node], ast.Attribute | ast.Subscript)
-    found = value_on_host(caller, given, index, as_number=as_number)
-    changes: list[Replacement] = []
-    if found is None:
-        copy = twin(caller, given) if index is None else None
-        if copy is None or copy.text is None:
-            return None
-        found, changes = (copy.text, False), copy.replacements
-    read = f"({source.code(node)} if {wished} is None else {wished})"
-    changes += [
+    found = _of_caller(caller, given, index, as_number=as_number, calls=calls - 1)
+    if found is None or found.text is None:
+        return None
+    found.replacements += [
         _with_parameter(source, function, f"{wished}=None"),
-        with_argument(source, call, f"{wished}={found[0]}"),
-        in_place(source, node, read),
+        with_argument(source, call, f"{wished}={found.text}"),
     ]
-    said = f"The caller has {name.id} on the host, and hands it over."
-    return HostCopy(source.path, changes, computes=found[1], said=said)
+    found.text = wished
+    return found
+
+
+def _of_caller(
+    caller: Frame, given: ast.Name, index: ast.expr | None, *, as_number: bool, calls: int
+) -> HostCopy | None:
+    """The number that a caller knows, or is given itself."""
+    known = value_on_host(caller, given, index, as_number=as_number)
+    said = f"The caller has {given.id} on the host, and hands it over."
+    if known is not None:
+        return HostCopy(caller.source.path, [], known[0], known[1], said)
+    copy = twin(caller, given) if index is None else None
+    if copy is not None and copy.text is not None:
+        copy.said = said
+        return copy
+    return _given(caller, given, index, as_number=as_number, calls=calls) if calls else None
 
 
 def _is_open(source: ModuleSource, function: Function) -> bool:

@@ -9,12 +9,11 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place
+from sdprof.fixes.source.reading.host_numbers import NUMBER_FUNCTIONS, NUMBER_MODULES
 from sdprof.fixes.source.reading.host_trees import (
     COMPUTES,
     COUNTS,
     MOVES_DATA,
-    NUMBER_FUNCTIONS,
-    NUMBER_MODULES,
     PURE,
     REARRANGES,
 )

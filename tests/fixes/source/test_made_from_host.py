@@ -42,6 +42,7 @@ def after(body: str, expression: str, occurrence: int = 0) -> str:
         ("share = y.new_tensor(s)", "share > 0", "torch.tensor(s, dtype=y.dtype) > 0"),
         ("level = torch.ones(n, device=device) + s", "2 - level[0]", "2 - (torch.ones(()) + s)"),
         ("t = torch.arange(n).to(device)", "t.max() > 0", "torch.arange(n).max() > 0"),
+        ("t, level = torch.full((n,), i, device=device), x", "t[0] > 0", "i > 0"),
     ],
 )
 def test_the_host_reads_what_it_knows(made: str, read: str, expected: str) -> None:
@@ -64,6 +65,8 @@ def test_the_host_reads_what_it_knows(made: str, read: str, expected: str) -> No
         "t = torch.full((n,), i, device=device)\nif n:\n    i = 0\n    if t[0] > 0:\n        x = x + 1",
         "if t[0] > 0:\n    x = x + 1\nt = torch.full((n,), i, device=device)",
         "t = x.cumsum(0)\nif t[0] > 0:\n    x = x + 1",
+        "t, level = torch.stack([torch.full((n,), i, device=device)] * 2)\nif t[0] > 0:\n    x = x + 1",
+        "t, i = torch.full((n,), i, device=device), 3\nif t[0] > 0:\n    x = x + 1",
     ],
 )
 def test_what_may_have_changed_is_read_from_the_tensor(body: str) -> None:

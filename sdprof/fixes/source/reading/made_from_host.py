@@ -25,6 +25,7 @@ from sdprof.fixes.source.reading.names import (
     dotted_reads,
     last_name,
     scope_of,
+    unpacked,
     written_in,
 )
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
@@ -66,12 +67,15 @@ def value_on_host(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_nu
         return None
     source = frame.source
     bound = bindings(scope_of(source, name), name.id)
-    if len(bound) != 1 or bound[0].kind != "assignment" or bound[0].value is None:
+    if len(bound) != 1 or bound[0].kind not in ("assignment", "unpacking") or bound[0].value is None:
         return None
-    made = bound[0].value
+    made = unpacked(bound[0].node, bound[0].value, name.id)
+    if made is None:
+        return None
     between = _written_between(source, bound[0].node, name)
     if between is None or name.id in between:
         return None
+    between |= written_in(bound[0].node) - {name.id}
     texts: list[tuple[str, bool]] = []
     if as_number and (number := _whole_number(source, made, name, index, frame.values)):
         texts.append((number, False))

@@ -14,6 +14,7 @@ VALUES = {
     "t": tensor("cuda", "int64", 2),
     "level": tensor("cuda", "float32", 2),
     "share": tensor("cuda", "float32"),
+    "only": tensor("cuda", "int64", 1),
     "i": SeenValue(kind="number", dtype="int"),
     "n": SeenValue(kind="number", dtype="int"),
     "s": SeenValue(kind="number", dtype="float"),
@@ -35,7 +36,10 @@ def after(body: str, expression: str, occurrence: int = 0) -> str:
     [
         ("t = torch.full((n,), i, device=device)", "t[0] > 0", "i > 0"),
         ("t = torch.full((n,), s, device=device)", "t[0] > 0", "torch.full((), s) > 0"),
-        ("t = torch.tensor([i] * n).to(device)", "t[0] > 0", "torch.tensor(i) > 0"),
+        ("t = torch.tensor([i] * n).to(device)", "t[0] > 0", "i > 0"),
+        ("t = torch.full((n,), i - 1).to(device)", "t[0] > 0", "i - 1 > 0"),
+        ("t = torch.tensor([i * s], device=device)", "t[0] > 0", "torch.tensor(i * s) > 0"),
+        ("only = torch.tensor([i] * x.shape[0], device=device)", "only != 0", "i != 0"),
         ("level = torch.ones(n, device=device) * s", "level[1] > 0", "torch.ones(()) * s > 0"),
         ("level = (torch.ones(n) * s).float().to(device)", "level[0] > 0", "(torch.ones(()) * s).float() > 0"),
         ("share = torch.tensor(i / n, device=device)", "share > 0", "torch.tensor(i / n) > 0"),
@@ -121,6 +125,35 @@ THROUGH = """
             x = step(x, t)
         return x
 """
+
+
+def test_methods_of_the_same_name_get_the_parameter_too() -> None:
+    others = """
+        class Base:
+            def step(self, x, t):
+                raise NotImplementedError
+
+        class First(Base):
+            def step(self, x, t, eta=0.0):
+                if t[0] > 0:
+                    return x + 1
+                return x
+
+        def f(sampler, x, y, n, s, device):
+            for i in range(n):
+                t = torch.full((n,), i, device=device)
+                x = sampler.step(x, t=t)
+            return x
+    """
+    for more, expected in (("", True), (", **more", False)):
+        text = "        import torch\n" + others.replace("def step(self, x, t):", f"def step(self, x, t{more}):")
+        fields = {"kind": "SYNC", "op": "aten::_local_scalar_dense", "shape": (), "values": VALUES}
+        site, sources = site_at(text, "t[0] > 0", function="First.step", **fields)
+        caller, _ = site_at(text, "sampler.step(x, t=t)", function="f", values=VALUES)
+        changed = rewritten("read-table-once", replace(site, stack=(*site.stack, *caller.stack)), sources)
+        assert ("def step(self, x, t, t_on_host=None):" in changed) == expected
+        assert ("def step(self, x, t, eta=0.0, t_on_host=None):" in changed) == expected
+        assert ("sampler.step(x, t=t, t_on_host=i)" in changed) == expected
 
 
 def through(**parts: str) -> str:

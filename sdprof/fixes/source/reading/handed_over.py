@@ -22,8 +22,8 @@ def handed_over(frame: Frame, node: ast.expr) -> HostCopy | None:
 
     ``def step(x, t): if t[0] > 0`` → ``def step(x, t, t_on_host=None): if (t[0] if t_on_host is None else t_on_host) >
     0``, and the call ``step(x, t)`` → ``step(x, t, t_on_host=i)``. A caller that was given ``t`` itself hands on what
-    its own caller gives. Other callers need not change. All have to stand in one file, and only one function of each
-    name.
+    its own caller gives. Other callers need not change. All have to stand in one file; methods of the same name in
+    other classes get the parameter, too.
     """
     name = node.value if isinstance(node, ast.Subscript) else node
     if not isinstance(name, ast.Name):
@@ -50,7 +50,7 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
     """What it takes to have the parameter that stands for ``name`` on the host in a function."""
     source = frame.source
     function, wished = scope_of(source, name), _parameter(name, index)
-    if not isinstance(function, Function) or not _is_open(source, function) or not is_free(function, wished):
+    if not isinstance(function, Function) or not _is_open(source, function, name.id, wished):
         return None
     if [each.kind for each in bindings(function, name.id)] != ["parameter"] or name.id in written_in(function):
         return None
@@ -65,7 +65,7 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
     if found is None or found.text is None:
         return None
     found.replacements += [
-        _with_parameter(source, function, f"{wished}=None"),
+        *_with_parameter(source, function, f"{wished}=None"),
         with_argument(source, call, f"{wished}={found.text}"),
     ]
     found.text = wished
@@ -87,14 +87,27 @@ def _of_caller(
     return _given(caller, given, index, as_number=as_number, calls=calls) if calls else None
 
 
-def _is_open(source: ModuleSource, function: Function) -> bool:
-    """Whether a parameter may be added behind the others, and no other function takes the same calls."""
-    given = function.args
-    same = [each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name == function.name]
-    return given.vararg is None and given.kwarg is None and not given.kwonlyargs and bool(given.args) and len(same) == 1
+def _namesakes(source: ModuleSource, function: Function) -> list[Function]:
+    """The functions of this name in the file: a method, and those that stand for it in other classes."""
+    return [each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name == function.name]
 
 
-def _with_parameter(source: ModuleSource, function: Function, text: str) -> Replacement:
-    last = function.args.defaults[-1] if function.args.defaults else function.args.args[-1]
-    end = source.span(last)[1]
-    return Replacement(start=end, end=end, text=f", {text}")
+def _is_open(source: ModuleSource, function: Function, name: str, wished: str) -> bool:
+    """Whether a parameter may be added behind the others, to this function and to all that take the same calls."""
+    return all(
+        each.args.vararg is None
+        and each.args.kwarg is None
+        and not each.args.kwonlyargs
+        and name in [given.arg for given in each.args.args]
+        and is_free(each, wished)
+        for each in _namesakes(source, function)
+    )
+
+
+def _with_parameter(source: ModuleSource, function: Function, text: str) -> list[Replacement]:
+    changes: list[Replacement] = []
+    for each in _namesakes(source, function):
+        last = each.args.defaults[-1] if each.args.defaults else each.args.args[-1]
+        end = source.span(last)[1]
+        changes.append(Replacement(start=end, end=end, text=f", {text}"))
+    return changes

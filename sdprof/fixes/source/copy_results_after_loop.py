@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from sdprof.fixes.declined import DeclinedError
-from sdprof.fixes.source.edit import Edit
+from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
@@ -63,17 +63,24 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     kept = length_before(source, loop, collected)
     if any(isinstance(each, ast.Return | ast.Yield | ast.YieldFrom) for each in ast.walk(loop)):
         raise DeclinedError("The function may hand the list over before the loop is done")
+
+    def alike(value: ast.expr) -> Replacement | None:
+        """Another result that goes to the same list."""
+        other = _to_host(value) if plain and site.kind == "D2H" else None
+        return None if other is None else in_place(source, value, _kept_on_device(source, other, of_number=False))
+
     changes = [
         in_place(source, collected.value, _kept_on_device(source, given, of_number=site.kind == "SYNC")),
         after_statement(source, loop, _copied(source, collected, node, kept, loop)),
-        *taken_back(source, loop, collected),
+        *taken_back(source, loop, collected, alike),
     ]
     return (
         Edit(
             fix=META.id,
             file=source.path,
             where=site.where,
-            replacements=tuple(changes),
+            # Each place proposes the same change: in one order, so that they are seen to be one.
+            replacements=tuple(sorted(changes, key=lambda change: (change.start, change.end))),
             imports=torch_name(source)[1] if site.kind == "SYNC" else (),
             numerics="exact",
             proof="data",

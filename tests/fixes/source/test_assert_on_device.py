@@ -37,6 +37,40 @@ def test_the_device_checks_itself(body: str, read: str, expected: str) -> None:
     assert f"    {expected}\n" in after(body, read)
 
 
+NAMED = "\n    ".join(
+    (
+        "largest = x.abs().max().item()",
+        "error = float(y)",
+        "share = error / (largest + 1e-9)",
+        "assert share < 1e-2, f'{share}'",
+        "assert error < n",
+    )
+)
+
+
+@pytest.mark.parametrize("read", ["x.abs().max().item()", "float(y)"])
+def test_numbers_that_get_a_name_first_stay_there_too(read: str) -> None:
+    changed = after(NAMED, read)
+    assert "    largest = x.abs().max()\n    error = y\n    share = error / (largest + 1e-9)\n" in changed
+    assert "    torch._assert_async(share < 1e-2)\n    torch._assert_async(error < n)\n" in changed
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("assert error < n", "print(error)"),
+        ("assert error < n", "assert error < things"),
+        ("assert error < n", "assert error < n or n"),
+        ("assert error < n", "error = 3"),
+        ("share = error / (largest + 1e-9)", "share = math.log(error) / largest"),
+        ("error = float(y)", "error = float(y) + 1"),
+        ("error = float(y)", "error, k = float(y), 1"),
+    ],
+)
+def test_numbers_that_are_used_for_more_are_read(old: str, new: str) -> None:
+    assert after(NAMED.replace(old, new), "float(y)").startswith("declined: ")
+
+
 @pytest.mark.parametrize(
     ("body", "read"),
     [

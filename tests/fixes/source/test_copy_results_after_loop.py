@@ -119,6 +119,24 @@ def test_what_depends_on_the_step_is_done_in_it(before: str, filled: str) -> Non
     assert after(before, f"x = net(x)\n{filled}").startswith("declined: ")
 
 
+def test_several_places_that_send_results_to_one_list_change_together() -> None:
+    once = "if i:\n    x = net(x)\n    xs.append(x.cpu())\n"
+    body = f"{once}else:\n    y = xs[-1].to(x.device)\n    xs.append((y + 1).to('cpu'))"
+    changed = after("xs = [x]", body)
+    assert "xs.append(x.clone())" in changed
+    assert "y = xs[-1].to(x.device, copy=True)" in changed
+    assert "xs.append(y + 1)" in changed
+    assert "    xs[1:] = [each.cpu() for each in xs[1:]]\n" in changed
+    assert after("xs = [x]", body, read="(y + 1).to('cpu')") == changed
+
+
+@pytest.mark.parametrize(
+    "other", ["xs.append(y)", "xs.append(y.cpu().numpy())", "xs += [y, y]", "xs.extend([y.cpu()])"]
+)
+def test_another_kind_of_result_in_the_same_list_stays_in_the_step(other: str) -> None:
+    assert after("xs = []", f"x = net(x)\nxs.append(x.cpu())\n{other}").startswith("declined: ")
+
+
 def test_what_is_taken_back_is_a_tensor_of_its_own() -> None:
     changed = after("xs, ys = [], []", "y = net(x) if not xs else xs[-1].to(x.device)\nxs.append(x.cpu())", "return xs")
     assert changed.startswith("declined")  # whether the list is empty is asked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,6 +18,7 @@ from sdprof.fixes.source.reading.names import (
     last_name,
     read_in,
     scope_of,
+    statement_of,
     unpacked,
     within,
     written_in,
@@ -185,12 +187,18 @@ def length_before(source: ModuleSource, loop: LoopStatement, collected: Collecte
     return len(made.elts) if isinstance(made, ast.List) else 0
 
 
-def taken_back(source: ModuleSource, loop: LoopStatement, collected: Collected) -> list[Replacement]:
-    """What has to change where entries go back to a device: no other use but one is there up to the loop's end.
+def taken_back(
+    source: ModuleSource,
+    loop: LoopStatement,
+    collected: Collected,
+    alike: Callable[[ast.expr], Replacement | None] = lambda _value: None,
+) -> list[Replacement]:
+    """What has to change where entries go back to a device, and where others are filled in up to the loop's end.
 
-    :raises DeclinedError: there is another one.
+    :param alike: what becomes of a value that is filled in elsewhere; None where it is of another kind.
+    :raises DeclinedError: there is another use.
     """
-    scope, fills, changes = scope_of(source, loop), 0, list[Replacement]()
+    scope, changes = scope_of(source, loop), list[Replacement]()
     own = list(within(scope))
     for each in ast.walk(scope):
         if not (isinstance(each, ast.Name) and each.id == collected.name) or isinstance(each.ctx, ast.Del):
@@ -202,13 +210,24 @@ def taken_back(source: ModuleSource, loop: LoopStatement, collected: Collected) 
         if each.lineno > (loop.end_lineno or loop.lineno):
             continue
         filled = _fill(source, each, collected)
-        if filled is not None:
-            fills += filled
-            continue
-        changes.append(_own_copy(source, each, collected))
-    if fills != 1:
-        raise DeclinedError(f"{collected.container} is filled in several places")
+        if filled is None:
+            changes.append(_own_copy(source, each, collected))
+        elif filled and collected.value not in ast.walk(statement_of(source, each)):
+            value = _filled_value(source, each)
+            change = alike(value) if value is not None else None
+            if change is None:
+                raise DeclinedError(f"{collected.container} is filled in several places")
+            changes.append(change)
     return changes
+
+
+def _filled_value(source: ModuleSource, use: ast.Name) -> ast.expr | None:
+    """``x`` of ``xs.append(x)`` and ``xs += [x]``."""
+    statement = statement_of(source, use)
+    value = getattr(statement, "value", None)
+    if isinstance(value, ast.Call) and len(value.args) == 1 and not value.keywords:
+        return value.args[0]
+    return value.elts[0] if isinstance(value, ast.List) and len(value.elts) == 1 else None
 
 
 def _fill(source: ModuleSource, use: ast.Name, collected: Collected) -> int | None:

@@ -145,15 +145,23 @@ def test_methods_of_the_same_name_get_the_parameter_too() -> None:
                 x = sampler.step(x, t=t)
             return x
     """
-    for more, expected in (("", True), (", **more", False)):
+    bodies = {
+        "": "raise NotImplementedError",
+        ", **more": "raise NotImplementedError",
+        ", **given": "return other(**given)",
+    }
+    for more, body in bodies.items():
         text = "        import torch\n" + others.replace("def step(self, x, t):", f"def step(self, x, t{more}):")
+        text = text.replace("raise NotImplementedError", body)
         fields = {"kind": "SYNC", "op": "aten::_local_scalar_dense", "shape": (), "values": VALUES}
         site, sources = site_at(text, "t[0] > 0", function="First.step", **fields)
         caller, _ = site_at(text, "sampler.step(x, t=t)", function="f", values=VALUES)
         changed = rewritten("read-table-once", replace(site, stack=(*site.stack, *caller.stack)), sources)
-        assert ("def step(self, x, t, t_on_host=None):" in changed) == expected
-        assert ("def step(self, x, t, eta=0.0, t_on_host=None):" in changed) == expected
-        assert ("sampler.step(x, t=t, t_on_host=i)" in changed) == expected
+        assert ("def step(self, x, t, t_on_host=None):" in changed) == (more == "")
+        assert ("def step(self, x, t, **more):" in changed) == (more == ", **more")
+        handed_over = more != ", **given"
+        assert ("def step(self, x, t, eta=0.0, t_on_host=None):" in changed) == handed_over
+        assert ("sampler.step(x, t=t, t_on_host=i)" in changed) == handed_over
 
 
 def through(**parts: str) -> str:

@@ -11,6 +11,7 @@ from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place
 from sdprof.fixes.source.reading.made_from_host import value_on_host
 from sdprof.fixes.source.reading.names import Function, bindings, is_free, last_name, scope_of, written_in
+from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.fixes.source.reading.twins import twin
 
 MOST_CALLS = 4
@@ -59,9 +60,12 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
     if caller.source is not source or not isinstance(call, ast.Call) or last_name(call.func) != function.name:
         return None
     given = given_as(call, function, name.id) if is_plain(call) else None
-    if not isinstance(given, ast.Name):
+    if given is None or (index is not None and not isinstance(given, ast.Name)):
         return None
-    found = _of_caller(caller, given, index, as_number=as_number, calls=calls - 1)
+    if isinstance(given, ast.Name):
+        found = _of_caller(caller, given, index, as_number=as_number, calls=calls - 1)
+    else:
+        found = _computed(caller, given)
     if found is None or found.text is None:
         return None
     found.replacements += [
@@ -87,6 +91,27 @@ def _of_caller(
     return _given(caller, given, index, as_number=as_number, calls=calls) if calls else None
 
 
+def _computed(caller: Frame, given: ast.expr) -> HostCopy | None:
+    """``ones_on_host * sigmas_on_host[i]`` of ``ones * sigmas[i]``: a sum or product of what has a twin on the host."""
+    source = caller.source
+    leaves = tensor_leaves(given, caller.values)
+    parts = [each for each in ast.walk(given) if isinstance(each, ast.expr)]
+    inside = {part for leaf in leaves for part in ast.walk(leaf)}
+    if not leaves or not all(isinstance(each, ast.BinOp | ast.Constant) for each in parts if each not in inside):
+        return None
+    copies = [(leaf, twin(caller, leaf)) for leaf in leaves]
+    start, end = source.span(given)
+    text, changes = source.text[start:end], list[Replacement]()
+    for leaf, copy in sorted(copies, key=lambda pair: source.span(pair[0]), reverse=True):
+        if copy is None or copy.text is None:
+            return None
+        first, behind = (place - start for place in source.span(leaf))
+        text = f"{text[:first]}{copy.text}{text[behind:]}"
+        changes += [each for each in copy.replacements if each not in changes]
+    said = "The caller computes it on the host as well, and hands it over."
+    return HostCopy(source.path, changes, " ".join(text.split()), computes=True, said=said)
+
+
 def _namesakes(source: ModuleSource, function: Function) -> list[Function]:
     """The functions of this name in the file: a method, and those that stand for it in other classes."""
     return [each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name == function.name]
@@ -95,18 +120,31 @@ def _namesakes(source: ModuleSource, function: Function) -> list[Function]:
 def _is_open(source: ModuleSource, function: Function, name: str, wished: str) -> bool:
     """Whether a parameter may be added behind the others, to this function and to all that take the same calls."""
     return all(
-        each.args.vararg is None
-        and each.args.kwarg is None
-        and not each.args.kwonlyargs
-        and name in [given.arg for given in each.args.args]
-        and is_free(each, wished)
+        is_free(each, wished)
+        and (
+            (each is not function and _takes_anything(each))
+            or (
+                each.args.vararg is None
+                and each.args.kwarg is None
+                and not each.args.kwonlyargs
+                and name in [given.arg for given in each.args.args]
+            )
+        )
         for each in _namesakes(source, function)
     )
+
+
+def _takes_anything(function: Function) -> bool:
+    """Whether a function is given more by name than it knows, and does nothing with it."""
+    more = function.args.kwarg
+    return more is not None and more.arg not in {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
 
 
 def _with_parameter(source: ModuleSource, function: Function, text: str) -> list[Replacement]:
     changes: list[Replacement] = []
     for each in _namesakes(source, function):
+        if each.args.kwarg is not None:
+            continue  # it takes the argument as it is
         last = each.args.defaults[-1] if each.args.defaults else each.args.args[-1]
         end = source.span(last)[1]
         changes.append(Replacement(start=end, end=end, text=f", {text}"))

@@ -74,7 +74,7 @@ class HostTree:
     """What is computed may be rounded, otherwise on the device than on the host."""
 
     @property
-    def makers(self) -> list[ast.Call]:
+    def makers(self) -> list[ast.expr]:
         """The calls that make tensors of nothing but numbers."""
         return [*self.factories, *(each.call for each in self.held)]
 

@@ -35,9 +35,10 @@ def handed_over(frame: Frame, node: ast.expr) -> HostCopy | None:
     if given is None:
         return None
     wished = _parameter(name, index)
-    given.replacements.append(
-        in_place(frame.source, node, f"({frame.source.code(node)} if {wished} is None else {wished})")
-    )
+    read = f"{frame.source.code(node)} if {wished} is None else {wished}"
+    parent = frame.source.parents[node]
+    alone = isinstance(parent, ast.Call) and parent.args == [node]
+    given.replacements.append(in_place(frame.source, node, read if alone else f"({read})"))
     given.text = None
     return given
 

@@ -1,4 +1,4 @@
-"""A loop hands products of its tables to a step, and that to a correction, which decides by them; others may take more."""
+"""A loop hands products of its tables to a step, and that to a correction, which decides by them."""
 
 import torch
 from torch import nn

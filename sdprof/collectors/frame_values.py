@@ -26,8 +26,8 @@ DEPTH = 2
 def seen_values(frame: FrameType) -> dict[str, SeenValue]:
     """Local variables of a frame, and those attributes of theirs that its code names.
 
-    No property is asked and no code of the user runs: attributes are looked up in ``__dict__``, in a module's buffers
-    and parameters, and in the fields of named tuples.
+    No property is asked and no code of the user runs: attributes are looked up in ``__dict__``, in a module's buffers,
+    parameters and children, and in the fields of named tuples.
     """
     seen: dict[str, SeenValue] = {}
     attributes = set(frame.f_code.co_names)
@@ -62,7 +62,7 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
         return
     yield from list(own.items())
     if isinstance(value, torch.nn.Module):
-        for held in (own.get("_buffers"), own.get("_parameters")):
+        for held in (own.get("_buffers"), own.get("_parameters"), own.get("_modules")):
             if isinstance(held, Mapping):
                 yield from list(held.items())
 

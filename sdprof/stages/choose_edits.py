@@ -3,7 +3,8 @@
 1. The first alternative of every site, all together, run on the device whose copies and waits are counted.
 2. Where that run fails, its output differs or an event moved elsewhere, the edit to blame is found by halving: it is
    the last one of the shortest run of edits that shows the fault. It goes, and its site's next alternative comes in.
-3. Where an event stays although its expression was rewritten, the next alternative comes in.
+3. Where an event stays although its expression was rewritten, the next alternative comes in; so it does where another
+   edit changes the same text, until that one is rejected.
 4. Edits that add a helper function wait until an event is left that no plainer edit removes, its own or another's: what
    was made a host value at its origin needs no helper further on.
 5. Until nothing is amiss, or time is up: then what was not shown to be sound is left out.
@@ -28,7 +29,9 @@ class Trial:
     fault: str = ""
     """Why these edits cannot stay together, in one sentence; empty where the run is sound."""
     in_vain: Mapping[Edit, str] = field(default_factory=dict)
-    """Edits that did nothing for their site, with the reason: the event stays, or another edit has changed the text."""
+    """Edits that did nothing for their site, with the reason: the event stays."""
+    conflicts: Mapping[Edit, str] = field(default_factory=dict)
+    """Edits that were left out, for another one has changed the same text."""
     left: frozenset[Location] = frozenset()
     """Places of the evidence that still copy or wait as the loop goes on, rewritten or not."""
 
@@ -63,6 +66,10 @@ class _Search:
         self.time_left = time_left
         self.in_vain: dict[Edit, str] = {}
         self.harmful: dict[_Change, str] = {}
+        self.lost: dict[Edit, str] = {}
+        """To another edit of the same text, as long as that one is in."""
+        self.left: frozenset[Location] = frozenset()
+        """Places that still copy or wait with the edits that were found sound."""
         self.helped: set[Location] = set()
         """Sites that only a helper function may cure."""
 
@@ -78,10 +85,14 @@ class _Search:
             if trial.fault:
                 culprit, fault = self.blame(chosen, trial.fault)
                 self.harmful[_change(culprit)] = fault
+                self.lost.clear()
             elif trial.in_vain:
                 self.in_vain.update(trial.in_vain)
+                self.lost.clear()
+            elif trial.conflicts:
+                self.lost.update(trial.conflicts)
             else:
-                sound = chosen
+                sound, self.left = chosen, trial.left
                 if not trial.left & self.waiting().keys():
                     break
                 self.helped |= trial.left & self.waiting().keys()
@@ -105,7 +116,7 @@ class _Search:
 
     def reason_against(self, edit: Edit) -> str:
         """A change that does harm is rejected for every site; one that does nothing for a site may cure another."""
-        return self.harmful.get(_change(edit)) or self.in_vain.get(edit, "")
+        return self.harmful.get(_change(edit)) or self.in_vain.get(edit) or self.lost.get(edit, "")
 
     def blame(self, chosen: tuple[Edit, ...], fault: str) -> tuple[Edit, str]:
         """The last edit of the shortest faulty run of edits, and its fault."""
@@ -125,8 +136,11 @@ class _Search:
         reasons: list[Declined] = []
         waiting = self.waiting()
         for proposal in self.proposals:
-            if proposal.site.where in waiting or any(_change(edit) in kept for edit in proposal.edits):
+            where = proposal.site.where
+            if where in waiting or any(_change(edit) in kept for edit in proposal.edits):
                 continue
+            if where not in self.left and any(edit in self.lost for edit in proposal.edits):
+                continue  # the edit that it lost to cures it as well
             reasons += proposal.declined
             reasons += [
                 Declined(fix=edit.fix, where=edit.where, reason=reason)

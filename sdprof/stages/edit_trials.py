@@ -107,15 +107,15 @@ class EditTrials:
     def _judged(self, edits: tuple[Edit, ...]) -> Trial:
         run = self.run(edits)
         fault = fault_of(run, self._before)
-        in_vain = dict(run.conflicts)
+        in_vain: dict[Edit, str] = {}
         left: tuple[Location, ...] = ()
         if not fault and run.transfers is not None and self._before is not None:
             counted = {place_of(site) for site in self._before.sites}
-            cured = [edit.where for edit in edits if edit not in in_vain and edit.where in counted]
+            cured = [edit.where for edit in edits if edit not in run.conflicts and edit.where in counted]
             stays = staying(cured, self._before, run.transfers)
-            in_vain.update({edit: STAYS for edit in edits if edit.where in stays})
+            in_vain = {edit: STAYS for edit in edits if edit.where in stays and edit not in run.conflicts}
             left = staying(map(place_of, self._before.sites), self._before, run.transfers)
-        return Trial(fault=fault, in_vain=in_vain, left=frozenset(left))
+        return Trial(fault=fault, in_vain=in_vain, conflicts=run.conflicts, left=frozenset(left))
 
     def proof(self, edits: tuple[Edit, ...], *, two_lengths: bool = False) -> RewriteProof | None:
         """What a sound run with these edits shows; None where it is not sound, or no copies can be counted here.

@@ -45,11 +45,13 @@ class Loop:
         breaking: Collection[frozenset[Edit]] = (),
         in_vain: Mapping[Edit, str] | None = None,
         cures: Mapping[int, Collection[Edit]] | None = None,
+        rivals: tuple[Edit, ...] = (),
     ) -> None:
         """Take for each line whose events are followed the edits that make them go."""
         self.breaking = breaking
         self.in_vain = in_vain or {}
         self.cures = cures or {}
+        self.rivals = rivals
         self.trials = 0
 
     def __call__(self, edits: tuple[Edit, ...]) -> Trial:
@@ -58,6 +60,7 @@ class Loop:
             return Trial(fault="it broke")
         return Trial(
             in_vain={edit: self.in_vain[edit] for edit in edits if edit in self.in_vain},
+            conflicts=dict.fromkeys([each for each in edits if each in self.rivals][1:], "another edit"),
             left=frozenset(
                 Location(file="loop.py", line=line) for line, cures in self.cures.items() if not set(cures) & set(edits)
             ),
@@ -173,3 +176,25 @@ def test_whatever_breaks_the_chosen_edits_hold_together(data: st.DataObject) -> 
     assert not last.in_vain
     left = [edits for edits in sites if not set(edits) & set(choice.edits)]
     assert len(choice.declined) == sum(len(edits) for edits in left)
+
+
+def test_what_lost_to_an_edit_that_is_rejected_gets_another_chance() -> None:
+    inner, outer = edit(1), edit(2)
+    loop = Loop(rivals=(inner, outer), in_vain={inner: "it stays"}, cures={1: (outer,), 2: (outer,)})
+    choice = chosen(loop, (inner,), (outer,))
+    assert choice.edits == (outer,)
+    assert [each.reason for each in choice.declined] == ["it stays"]
+
+
+def test_what_lost_to_an_edit_that_cures_it_as_well_is_not_declined() -> None:
+    inner, outer = edit(1), edit(2)
+    loop = Loop(rivals=(inner, outer), cures={1: (inner,), 2: (inner,)})
+    assert chosen(loop, (inner,), (outer,)) == Choice((inner,), ())
+
+
+def test_what_lost_and_still_copies_is_declined() -> None:
+    inner, outer = edit(1), edit(2)
+    loop = Loop(rivals=(inner, outer), cures={1: (inner,), 2: (outer,)})
+    choice = chosen(loop, (inner,), (outer,))
+    assert choice.edits == (inner,)
+    assert [each.reason for each in choice.declined] == ["another edit"]

@@ -130,7 +130,7 @@ def test_of_two_edits_of_one_expression_the_later_is_in_vain(trials: EditTrials)
     first = edit(FILLED, "self.alphas[index].expand(x.shape[0], 1, 1, 1)")
     second = edit(FILLED, "self.alphas[index].reshape(1, 1, 1, 1)")
     trial = trials((first, second))
-    assert list(trial.in_vain) == [second]
+    assert list(trial.conflicts) == [second]
     assert FILE.read_text() == TEXT
 
 

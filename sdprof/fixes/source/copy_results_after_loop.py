@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from sdprof.fixes.declined import DeclinedError
-from sdprof.fixes.source.edit import Edit
+from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
@@ -55,24 +55,32 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     collected = collected_in(source, node, loop) if loop is not None else None
     if loop is None or collected is None:
         raise DeclinedError("What is copied is not collected in a list: the host may look at it in this very step")
-    if site.kind == "SYNC" and (collected.value is not node or collected.into != "list"):
+    plain = collected.value is node and collected.into == "list" and collected.within is None
+    if site.kind == "SYNC" and not plain:
         raise DeclinedError("The number that is read is not collected as it is")
     if site.bytes > MOST_BYTES * site.count:
         raise DeclinedError("The results of all steps would take much of the device's memory")
     kept = length_before(source, loop, collected)
     if any(isinstance(each, ast.Return | ast.Yield | ast.YieldFrom) for each in ast.walk(loop)):
         raise DeclinedError("The function may hand the list over before the loop is done")
+
+    def alike(value: ast.expr) -> Replacement | None:
+        """Another result that goes to the same list."""
+        other = _to_host(value) if plain and site.kind == "D2H" else None
+        return None if other is None else in_place(source, value, _kept_on_device(source, other, of_number=False))
+
     changes = [
         in_place(source, collected.value, _kept_on_device(source, given, of_number=site.kind == "SYNC")),
         after_statement(source, loop, _copied(source, collected, node, kept, loop)),
-        *taken_back(source, loop, collected),
+        *taken_back(source, loop, collected, alike),
     ]
     return (
         Edit(
             fix=META.id,
             file=source.path,
             where=site.where,
-            replacements=tuple(changes),
+            # Each place proposes the same change: in one order, so that they are seen to be one.
+            replacements=tuple(sorted(changes, key=lambda change: (change.start, change.end))),
             imports=torch_name(source)[1] if site.kind == "SYNC" else (),
             numerics="exact",
             proof="data",
@@ -111,7 +119,9 @@ def _copied(source: ModuleSource, collected: Collected, node: ast.expr, kept: in
         torch = torch_name(source)[0]
         return f"{container}[{kept or ''}:] = {torch}.stack({part}).tolist() if {part} else []"
     (start, end), (first, behind) = source.span(collected.value), source.span(node)
-    made = " ".join(f"{source.text[start:first]}{item}.cpu(){source.text[behind:end]}".split())
+    here = collected.access(item)
+    made = " ".join(f"{source.text[start:first]}{here}.cpu(){source.text[behind:end]}".split())
+    made = collected.rebuilt(item, made)
     if collected.into == "keys":
         key = next(each for each in ("key", "name", "step_of_it") if is_free(scope, each))
         return f"{container}.update({{{key}: {made} for {key}, {item} in {container}.items()}})"

@@ -13,7 +13,8 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.held_numbers import PLAIN_DTYPES, TYPED, held_numbers
+from sdprof.fixes.source.reading.functional import torch_name
+from sdprof.fixes.source.reading.held_numbers import PLAIN_DTYPES, TYPED, held_list, held_numbers
 from sdprof.fixes.source.reading.host_trees import (
     check_known_before,
     check_names_stay_inside,
@@ -60,6 +61,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     values = frame.values
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
         return (_filled_in_place(site, source, node, values),)
+    if isinstance(node, ast.Subscript):
+        return (_index_made_there(site, source, node, values),)
     if not isinstance(node, ast.Call):
         raise DeclinedError("The copy is not made by a call in this expression")
     if last_name(node.func) in ("tensor", "as_tensor") and is_torch_call(source, node):
@@ -121,6 +124,21 @@ def _tree_on_device(
     computes = tree.computes and (tree.fractions or not site.dtype.startswith(("int", "uint", "bool")))
     said = "The tensor is made on the device, and never was on the host."
     return _edit(site, source, replacements, said, computes=computes)
+
+
+def _index_made_there(site: SiteEvidence, source: ModuleSource, node: ast.Subscript, values: Values) -> Edit:
+    """``x[[i] * n]`` → ``x[torch.full((n,), i, device=x.device)]``."""
+    owner, index = node.value, node.slice
+    if site.identical_content or isinstance(index, ast.Tuple) or dotted(owner) is None:
+        raise DeclinedError("The index that is copied is not a list of numbers that change")
+    if is_tensor(owner, values, "cuda") is not True:
+        raise DeclinedError("It was not seen that what is indexed lies on the device")
+    held = held_list(source, index, values)
+    if held is None:
+        raise DeclinedError("The index that is copied is not a list of numbers that change")
+    torch, imports = torch_name(source)
+    changes = held.on_device(source, f"{source.code(owner)}.device", torch)
+    return replace(_edit(site, source, changes, FILLED), imports=imports)
 
 
 def _entries_taken_there(site: SiteEvidence, frame: Frame, move: Move, *, hoisted: bool) -> Edit:

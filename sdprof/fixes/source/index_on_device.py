@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ast
 
+from msgspec.structs import replace
+
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
-from sdprof.fixes.source.reading.calls import in_parentheses
+from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.host_origins import make_host
 from sdprof.fixes.source.reading.names import last_name
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
-from sdprof.fixes.source.reading.tensor_calls import is_only_read, is_torch_call
+from sdprof.fixes.source.reading.tensor_calls import check_arguments, is_only_read, is_torch_call, keyword, torch_of
 from sdprof.fixes.source.reading.twins import twin
 from sdprof.model import FixMeta
 
@@ -30,6 +32,8 @@ INTEGERS = frozenset({"int64", "int32", "int16", "int8", "uint8"})
 
 
 GATHERS = frozenset({"gather", "index_select", "take"})
+WRAPS = frozenset({"from_numpy", "tensor", "as_tensor"})
+"""What makes a tensor of an array."""
 
 
 def concerns(site: SiteEvidence) -> bool:
@@ -110,13 +114,10 @@ def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> E
     )
     if not to_host or fetched.keywords or not isinstance(function, ast.Attribute):
         raise DeclinedError("What is copied to the host is not an index of a table there")
-    parent = source.parents[fetched]
-    if isinstance(parent, ast.Subscript) and parent.slice is fetched:
-        table = parent.value
-    elif isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and parent.func.attr in GATHERS:
-        table = parent.func.value
-    else:
-        raise DeclinedError("What is copied to the host is not an index of a table there")
+    of_array = _array_taken_there(site, frame, fetched)
+    if of_array is not None:
+        return of_array
+    table = _indexed_table(source, fetched)
     if is_tensor(table, frame.values, "cpu") is not True:
         raise DeclinedError("It was not seen that the table is a tensor on the host")
     index = in_parentheses(source, function.value)
@@ -136,6 +137,40 @@ def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> E
         proof="data",
         description="The table is copied to the device once, and the index stays there.",
     )
+
+
+def _indexed_table(source: ModuleSource, index: ast.Call) -> ast.expr:
+    """``table`` of ``table[index]``, ``table.gather(0, index)`` and ``torch.gather(table, 0, index=index)``."""
+    parent = source.parents[index]
+    if isinstance(parent, ast.Subscript) and parent.slice is index:
+        return parent.value
+    call = source.parents[parent] if isinstance(parent, ast.keyword) and parent.arg == "index" else parent
+    if isinstance(call, ast.Call) and last_name(call.func) in GATHERS and isinstance(call.func, ast.Attribute):
+        table = argument(call, 0, "input") if is_torch_call(source, call) else call.func.value
+        if table is not None and table is not index:
+            return table
+    raise DeclinedError("What is copied to the host is not an index of a table there")
+
+
+def _array_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> Edit | None:
+    """``torch.from_numpy(array[i.cpu().numpy()])`` → ``_on_device(torch.from_numpy(array), i.device)[i]``."""
+    source = frame.source
+    method = source.parents[fetched]
+    numbers = source.parents[method] if isinstance(method, ast.Attribute) and method.attr == "numpy" else None
+    entry = source.parents[numbers] if isinstance(numbers, ast.Call) and not numbers.args else None
+    if not isinstance(entry, ast.Subscript) or entry.slice is not numbers:
+        return None
+    call, array = source.parents[entry], value_of(entry.value, frame.values)
+    wraps = isinstance(call, ast.Call) and last_name(call.func) in WRAPS and is_torch_call(source, call)
+    if not wraps or not isinstance(call, ast.Call) or call.args != [entry] or array is None or array.kind != "array":
+        return None
+    check_arguments(call, frozenset({"dtype", "device"}))
+    assert isinstance(fetched.func, ast.Attribute)
+    index, dtype = in_parentheses(source, fetched.func.value), keyword(call, "dtype")
+    cast = "" if dtype is None else f".to({source.code(dtype)})"
+    text = f"_on_device({torch_of(call)}.from_numpy({source.code(entry.value)}), {index}.device)[{index}]{cast}"
+    edit = _edit(site, source, in_place(source, call, text), "The table is copied to the device once, and read there.")
+    return replace(edit, helpers=("_on_device",))
 
 
 def _closing(source: ModuleSource, start: int, end: int) -> str:

@@ -61,6 +61,18 @@ def test_results_are_copied_behind_the_loop() -> None:
             "xs['a'][1:] = [each.cpu() for each in xs['a'][1:]]",
         ),
         (
+            "xs = []",
+            "xs.append((i, np.abs(x.cpu().numpy()), x))",
+            "xs.append((i, x.clone(), x))",
+            "xs[:] = [(each[0], np.abs(each[1].cpu().numpy()), each[2]) for each in xs]",
+        ),
+        (
+            "xs = []",
+            'xs.append({"step": i, "x": x.cpu()})',
+            'xs.append({"step": i, "x": x.clone()})',
+            "xs[:] = [{**each, 'x': each['x'].cpu()} for each in xs]",
+        ),
+        (
             "xs = {}",
             "xs[i] = x.cpu()",
             "xs[i] = x.clone()",
@@ -89,7 +101,9 @@ def test_numbers_go_to_the_host_in_one_copy(filled: str, kept: str) -> None:
 @pytest.mark.parametrize(
     ("before", "filled"),
     [
-        ("xs = []", "xs.append((i, x.cpu()))"),
+        ("xs = []", "xs.append((*x, x.cpu()))"),
+        ("xs = []", "xs.append({i: x.cpu()})"),
+        ("xs = []", "xs.append([(i, x.cpu()), 3][i])"),
         ("xs = []", "xs.append(x.cpu() * i)"),
         ("xs = []", "xs.append(save(x.cpu()))"),
         ("xs = []", "xs.append(x.cpu().fill_(i))"),
@@ -103,6 +117,24 @@ def test_numbers_go_to_the_host_in_one_copy(filled: str, kept: str) -> None:
 )
 def test_what_depends_on_the_step_is_done_in_it(before: str, filled: str) -> None:
     assert after(before, f"x = net(x)\n{filled}").startswith("declined: ")
+
+
+def test_several_places_that_send_results_to_one_list_change_together() -> None:
+    once = "if i:\n    x = net(x)\n    xs.append(x.cpu())\n"
+    body = f"{once}else:\n    y = xs[-1].to(x.device)\n    xs.append((y + 1).to('cpu'))"
+    changed = after("xs = [x]", body)
+    assert "xs.append(x.clone())" in changed
+    assert "y = xs[-1].to(x.device, copy=True)" in changed
+    assert "xs.append(y + 1)" in changed
+    assert "    xs[1:] = [each.cpu() for each in xs[1:]]\n" in changed
+    assert after("xs = [x]", body, read="(y + 1).to('cpu')") == changed
+
+
+@pytest.mark.parametrize(
+    "other", ["xs.append(y)", "xs.append(y.cpu().numpy())", "xs += [y, y]", "xs.extend([y.cpu()])"]
+)
+def test_another_kind_of_result_in_the_same_list_stays_in_the_step(other: str) -> None:
+    assert after("xs = []", f"x = net(x)\nxs.append(x.cpu())\n{other}").startswith("declined: ")
 
 
 def test_what_is_taken_back_is_a_tensor_of_its_own() -> None:

@@ -116,6 +116,23 @@ def test_the_device_makes_the_same_tensor(code: str, expected: str, dtype: str) 
 
 
 @pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("x[[t] * n]", "x[torch.full((n,), t, device=x.device)]"),
+        ("x[[t, n]]", "x[torch.stack([torch.full((), t, device=x.device), torch.full((), n, device=x.device)])]"),
+        ("x[[s] * n]", "declined: "),
+        ("x[things]", "declined: "),
+        ("x[[t] * n, 0]", "declined: "),
+        ("host[[t] * n]", "declined: "),
+        ("(x + 1)[[t] * n]", "declined: "),
+    ],
+)
+def test_an_index_of_changing_numbers_is_filled_in_on_the_device(code: str, expected: str) -> None:
+    said = after(code, "int64", (2,))
+    assert said.startswith(expected) if expected == "declined: " else f"return {expected}" in said, said
+
+
+@pytest.mark.parametrize(
     ("code", "reason"),
     [
         ("torch.tensor([things[t]]).long().to(d)", "may make its data on the host"),

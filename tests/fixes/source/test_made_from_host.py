@@ -14,6 +14,7 @@ VALUES = {
     "t": tensor("cuda", "int64", 2),
     "level": tensor("cuda", "float32", 2),
     "share": tensor("cuda", "float32"),
+    "only": tensor("cuda", "int64", 1),
     "i": SeenValue(kind="number", dtype="int"),
     "n": SeenValue(kind="number", dtype="int"),
     "s": SeenValue(kind="number", dtype="float"),
@@ -35,13 +36,17 @@ def after(body: str, expression: str, occurrence: int = 0) -> str:
     [
         ("t = torch.full((n,), i, device=device)", "t[0] > 0", "i > 0"),
         ("t = torch.full((n,), s, device=device)", "t[0] > 0", "torch.full((), s) > 0"),
-        ("t = torch.tensor([i] * n).to(device)", "t[0] > 0", "torch.tensor(i) > 0"),
+        ("t = torch.tensor([i] * n).to(device)", "t[0] > 0", "i > 0"),
+        ("t = torch.full((n,), i - 1).to(device)", "t[0] > 0", "i - 1 > 0"),
+        ("t = torch.tensor([i * s], device=device)", "t[0] > 0", "torch.tensor(i * s) > 0"),
+        ("only = torch.tensor([i] * x.shape[0], device=device)", "only != 0", "i != 0"),
         ("level = torch.ones(n, device=device) * s", "level[1] > 0", "torch.ones(()) * s > 0"),
         ("level = (torch.ones(n) * s).float().to(device)", "level[0] > 0", "(torch.ones(()) * s).float() > 0"),
         ("share = torch.tensor(i / n, device=device)", "share > 0", "torch.tensor(i / n) > 0"),
         ("share = y.new_tensor(s)", "share > 0", "torch.tensor(s, dtype=y.dtype) > 0"),
         ("level = torch.ones(n, device=device) + s", "2 - level[0]", "2 - (torch.ones(()) + s)"),
         ("t = torch.arange(n).to(device)", "t.max() > 0", "torch.arange(n).max() > 0"),
+        ("t, level = torch.full((n,), i, device=device), x", "t[0] > 0", "i > 0"),
     ],
 )
 def test_the_host_reads_what_it_knows(made: str, read: str, expected: str) -> None:
@@ -64,6 +69,8 @@ def test_the_host_reads_what_it_knows(made: str, read: str, expected: str) -> No
         "t = torch.full((n,), i, device=device)\nif n:\n    i = 0\n    if t[0] > 0:\n        x = x + 1",
         "if t[0] > 0:\n    x = x + 1\nt = torch.full((n,), i, device=device)",
         "t = x.cumsum(0)\nif t[0] > 0:\n    x = x + 1",
+        "t, level = torch.stack([torch.full((n,), i, device=device)] * 2)\nif t[0] > 0:\n    x = x + 1",
+        "t, i = torch.full((n,), i, device=device), 3\nif t[0] > 0:\n    x = x + 1",
     ],
 )
 def test_what_may_have_changed_is_read_from_the_tensor(body: str) -> None:
@@ -98,6 +105,97 @@ def test_the_caller_hands_the_number_over() -> None:
     assert "if (t[0] if t_on_host is None else t_on_host) > 0:" in changed
     assert "x = step(x, t, t_on_host=i)" in changed
     assert "def step(x, t, scale=1.0, t_on_host=None):" in handed_over("x, t, scale=1.0", "step(x, t=t)")
+
+
+THROUGH = """
+    import torch
+
+    def mean(x, t{mean}):
+        {between}
+        if t[0] > 0:
+            return x + 1
+        return x
+
+    def step(x, t{step}):
+        return mean(x, {given})
+
+    def f(x, y, n, s, device):
+        for i in range(n):
+            t = torch.full((n,), i, device=device)
+            x = step(x, t)
+        return x
+"""
+
+
+def test_methods_of_the_same_name_get_the_parameter_too() -> None:
+    others = """
+        class Base:
+            def step(self, x, t):
+                raise NotImplementedError
+
+        class First(Base):
+            def step(self, x, t, eta=0.0):
+                if t[0] > 0:
+                    return x + 1
+                return x
+
+        def f(sampler, x, y, n, s, device):
+            for i in range(n):
+                t = torch.full((n,), i, device=device)
+                x = sampler.step(x, t=t)
+            return x
+    """
+    bodies = {
+        "": "raise NotImplementedError",
+        ", **more": "raise NotImplementedError",
+        ", **given": "return other(**given)",
+    }
+    for more, body in bodies.items():
+        text = "        import torch\n" + others.replace("def step(self, x, t):", f"def step(self, x, t{more}):")
+        text = text.replace("raise NotImplementedError", body)
+        fields = {"kind": "SYNC", "op": "aten::_local_scalar_dense", "shape": (), "values": VALUES}
+        site, sources = site_at(text, "t[0] > 0", function="First.step", **fields)
+        caller, _ = site_at(text, "sampler.step(x, t=t)", function="f", values=VALUES)
+        changed = rewritten("read-table-once", replace(site, stack=(*site.stack, *caller.stack)), sources)
+        assert ("def step(self, x, t, t_on_host=None):" in changed) == (more == "")
+        assert ("def step(self, x, t, **more):" in changed) == (more == ", **more")
+        handed_over = more != ", **given"
+        assert ("def step(self, x, t, eta=0.0, t_on_host=None):" in changed) == handed_over
+        assert ("sampler.step(x, t=t, t_on_host=i)" in changed) == handed_over
+
+
+def through(**parts: str) -> str:
+    text = THROUGH.format(**{"mean": "", "step": "", "given": "t", "between": "pass", **parts})
+    fields = {"kind": "SYNC", "op": "aten::_local_scalar_dense", "shape": (), "values": VALUES}
+    site, sources = site_at(text, "t[0] > 0", function="mean", **fields)
+    inner, _ = site_at(text, f"mean(x, {parts.get('given', 't')})", function="step", values=VALUES)
+    outer, _ = site_at(text, "step(x, t)", function="f", values=VALUES)
+    return rewritten("read-table-once", replace(site, stack=(*site.stack, *inner.stack, *outer.stack)), sources)
+
+
+def test_a_caller_that_was_given_the_tensor_itself_hands_the_number_on() -> None:
+    changed = through()
+    assert "def mean(x, t, t_on_host=None):" in changed
+    assert "if (t[0] if t_on_host is None else t_on_host) > 0:" in changed
+    assert "def step(x, t, t_on_host=None):" in changed
+    assert "return mean(x, t, t_on_host=t_on_host)" in changed
+    assert "x = step(x, t, t_on_host=i)" in changed
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"step": ", *more"},
+        {"step": ", t_on_host=3"},
+        {"given": "t + 1"},
+        {"between": "t.add_(1)"},
+        {"mean": ", **more"},
+    ],
+)
+def test_a_way_on_which_the_number_may_be_another_is_not_taken(parts: dict[str, str]) -> None:
+    changed = through(**parts)
+    assert "t_on_host=i" not in changed
+    assert "t_on_host=None" not in changed
 
 
 @pytest.mark.parametrize(

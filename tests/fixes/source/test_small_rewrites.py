@@ -330,6 +330,11 @@ def test_a_number_that_is_read_to_fill_a_tensor_stays_on_the_device(
         ("a.gather(-1, t.cpu())", "_on_device(a, t.device).gather(-1, t)"),
         ("a[t.to('cpu')]", "_on_device(a, t.device)[t]"),
         ("a.gather(-1, (t + 1).cpu())", "_on_device(a, (t + 1).device).gather(-1, (t + 1))"),
+        ("torch.gather(a, 0, index=t.cpu())", "torch.gather(_on_device(a, t.device), 0, index=t)"),
+        ("torch.from_numpy(p[t.cpu().numpy()]).float()", "_on_device(torch.from_numpy(p), t.device)[t].float()"),
+        ("torch.tensor(p[t.cpu().numpy()], dtype=d)", "_on_device(torch.from_numpy(p), t.device)[t].to(d)"),
+        ("torch.tensor(a[t.cpu().numpy()])", "declined: What is copied to the host is not an index"),
+        ("torch.from_numpy(p[t.cpu().numpy() + 1])", "declined: What is copied to the host is not an index"),
         ("b.gather(-1, t.cpu())", "declined: It was not seen that the table is a tensor on the host"),
         ("show(t.cpu())", "declined: What is copied to the host is not an index"),
     ],
@@ -338,12 +343,17 @@ def test_an_index_that_is_brought_to_a_table_on_the_host_stays(code: str, expect
     read = next(each for each in ("t.cpu()", "t.to('cpu')", "(t + 1).cpu()") if each in code)
     said = after(
         "index-on-device",
-        f"def f(a, b, t):\n    return {code}.to(t.device)\n",
+        f"import torch\n\ndef f(a, b, t, p, d):\n    return {code}.to(t.device)\n",
         read,
         kind="D2H",
         dtype="int64",
         shape=(2,),
-        values={"a": tensor("cpu", "float32", 10), "b": tensor("cuda", "float32", 10), "t": tensor("cuda", "int64", 2)},
+        values={
+            "a": tensor("cpu", "float32", 10),
+            "b": tensor("cuda", "float32", 10),
+            "t": tensor("cuda", "int64", 2),
+            "p": SeenValue(kind="array", dtype="float64", shape=(10,)),
+        },
     )
     assert expected in said
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from sdprof.collectors import expression
 from sdprof.collectors import loop as loop_collector
 from sdprof.collectors.expression import locate
 from sdprof.collectors.frame_values import seen_values
@@ -221,13 +222,15 @@ def cure(
         spots = {_origin(made, site) for site in recurring}
         spots_outside = {_origin(made, site) for site in after.outside}
         places = {proposal.site.where: _start(sources, proposal.site.where) for proposal in proposals}
-        in_vain = {conflict.edit: conflict.reason for each in made.values() for conflict in each.conflicts}
+        conflicts = {conflict.edit: conflict.reason for each in made.values() for conflict in each.conflicts}
+        in_vain: dict[Edit, str] = {}
         for edit in edits:
             touched = {places[edit.where], *((edit.file, each.start) for each in edit.replacements)}
-            if touched & (spots_outside if edit.where in outside else spots) and edit.where in counted:
-                in_vain.setdefault(edit, "events stay")
+            stays = touched & (spots_outside if edit.where in outside else spots) and edit.where in counted
+            if stays and edit not in conflicts:
+                in_vain[edit] = "events stay"
         left = {where for where, place in places.items() if place in (spots_outside if where in outside else spots)}
-        return Trial(in_vain=in_vain, left=frozenset(left))
+        return Trial(in_vain=in_vain, conflicts=conflicts, left=frozenset(left))
 
     outside = {site.where for site in before.outside} - {site.where for site in before.sites}
     counted = {site.where for site in (*before.sites, *before.outside)}
@@ -252,6 +255,7 @@ def module_of(path: Path, text: str | None = None, name: str = "loop_under_test"
     """A module from a file, or from another text in its place; positions name the file."""
     text = path.read_text() if text is None else text
     linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
+    expression._headers.cache_clear()
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     exec(compile(text, str(path), "exec"), vars(module))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sdprof.fixes.declined import DeclinedError
@@ -17,6 +18,7 @@ from sdprof.fixes.source.reading.names import (
     last_name,
     read_in,
     scope_of,
+    statement_of,
     unpacked,
     within,
     written_in,
@@ -41,6 +43,31 @@ class Collected:
     """Of a list in a dictionary."""
     value: ast.expr
     """What is collected: the result, and what is made of it."""
+    within: ast.Tuple | ast.Dict | None = None
+    """What it is collected in together with others: ``(i, result)``, ``{"step": i, "x": result}``."""
+
+    def access(self, item: str) -> str:
+        """Where a collected item holds the result."""
+        if isinstance(self.within, ast.Tuple):
+            return f"{item}[{self.within.elts.index(self.value)}]"
+        if isinstance(self.within, ast.Dict):
+            return f"{item}[{ast.unparse(self._key())}]"
+        return item
+
+    def rebuilt(self, item: str, made: str) -> str:
+        """The text of an item with ``made`` in place of the result that it held."""
+        if isinstance(self.within, ast.Tuple):
+            parts = [made if each is self.value else f"{item}[{k}]" for k, each in enumerate(self.within.elts)]
+            return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+        if isinstance(self.within, ast.Dict):
+            return f"{{**{item}, {ast.unparse(self._key())}: {made}}}"
+        return made
+
+    def _key(self) -> ast.expr:
+        assert isinstance(self.within, ast.Dict)
+        key = self.within.keys[self.within.values.index(self.value)]
+        assert key is not None
+        return key
 
 
 def collected_in(source: ModuleSource, result: ast.expr, loop: LoopStatement) -> Collected | None:
@@ -51,6 +78,9 @@ def collected_in(source: ModuleSource, result: ast.expr, loop: LoopStatement) ->
     value = result
     while True:
         parent = source.parents[value]
+        if _holds_plainly(parent, value) and isinstance(parent, ast.Tuple | ast.Dict):
+            around = collected_in(source, parent, loop)
+            return None if around is None or around.value is not parent else replace(around, value=value, within=parent)
         if isinstance(parent, ast.Call) and parent.args == [value] and last_name(parent.func) == "append":
             owner = parent.func.value if isinstance(parent.func, ast.Attribute) else None
             if isinstance(source.parents[parent], ast.Expr) and owner is not None:
@@ -65,6 +95,14 @@ def collected_in(source: ModuleSource, result: ast.expr, loop: LoopStatement) ->
         if step is None:
             return None
         value = step
+
+
+def _holds_plainly(display: ast.AST, value: ast.expr) -> bool:
+    if isinstance(display, ast.Tuple):
+        return value in display.elts and not any(isinstance(each, ast.Starred) for each in display.elts)
+    if not isinstance(display, ast.Dict) or value not in display.values:
+        return False
+    return all(isinstance(each, ast.Constant) for each in display.keys)
 
 
 def _list(source: ModuleSource, owner: ast.expr, value: ast.expr) -> Collected | None:
@@ -149,12 +187,18 @@ def length_before(source: ModuleSource, loop: LoopStatement, collected: Collecte
     return len(made.elts) if isinstance(made, ast.List) else 0
 
 
-def taken_back(source: ModuleSource, loop: LoopStatement, collected: Collected) -> list[Replacement]:
-    """What has to change where entries go back to a device: no other use but one is there up to the loop's end.
+def taken_back(
+    source: ModuleSource,
+    loop: LoopStatement,
+    collected: Collected,
+    alike: Callable[[ast.expr], Replacement | None] = lambda _value: None,
+) -> list[Replacement]:
+    """What has to change where entries go back to a device, and where others are filled in up to the loop's end.
 
-    :raises DeclinedError: there is another one.
+    :param alike: what becomes of a value that is filled in elsewhere; None where it is of another kind.
+    :raises DeclinedError: there is another use.
     """
-    scope, fills, changes = scope_of(source, loop), 0, list[Replacement]()
+    scope, changes = scope_of(source, loop), list[Replacement]()
     own = list(within(scope))
     for each in ast.walk(scope):
         if not (isinstance(each, ast.Name) and each.id == collected.name) or isinstance(each.ctx, ast.Del):
@@ -166,13 +210,24 @@ def taken_back(source: ModuleSource, loop: LoopStatement, collected: Collected) 
         if each.lineno > (loop.end_lineno or loop.lineno):
             continue
         filled = _fill(source, each, collected)
-        if filled is not None:
-            fills += filled
-            continue
-        changes.append(_own_copy(source, each, collected))
-    if fills != 1:
-        raise DeclinedError(f"{collected.container} is filled in several places")
+        if filled is None:
+            changes.append(_own_copy(source, each, collected))
+        elif filled and collected.value not in ast.walk(statement_of(source, each)):
+            value = _filled_value(source, each)
+            change = alike(value) if value is not None else None
+            if change is None:
+                raise DeclinedError(f"{collected.container} is filled in several places")
+            changes.append(change)
     return changes
+
+
+def _filled_value(source: ModuleSource, use: ast.Name) -> ast.expr | None:
+    """``x`` of ``xs.append(x)`` and ``xs += [x]``."""
+    statement = statement_of(source, use)
+    value = getattr(statement, "value", None)
+    if isinstance(value, ast.Call) and len(value.args) == 1 and not value.keywords:
+        return value.args[0]
+    return value.elts[0] if isinstance(value, ast.List) and len(value.elts) == 1 else None
 
 
 def _fill(source: ModuleSource, use: ast.Name, collected: Collected) -> int | None:

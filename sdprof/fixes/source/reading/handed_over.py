@@ -10,59 +10,143 @@ from sdprof.fixes.source.reading.calls import given_as, is_plain, with_argument
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place
 from sdprof.fixes.source.reading.made_from_host import value_on_host
-from sdprof.fixes.source.reading.names import Function, bindings, is_free, last_name, scope_of
+from sdprof.fixes.source.reading.names import Function, bindings, is_free, last_name, scope_of, written_in
+from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.fixes.source.reading.twins import twin
+
+MOST_CALLS = 4
+"""A number is handed over through so many functions."""
 
 
 def handed_over(frame: Frame, node: ast.expr) -> HostCopy | None:
     """Read a parameter ``t``, or ``t[0]``, from a new optional parameter that the caller gives.
 
     ``def step(x, t): if t[0] > 0`` → ``def step(x, t, t_on_host=None): if (t[0] if t_on_host is None else t_on_host) >
-    0``, and the call ``step(x, t)`` → ``step(x, t, t_on_host=i)``. Other callers need not change. Both have to stand in
-    one file, and only one function of that name.
+    0``, and the call ``step(x, t)`` → ``step(x, t, t_on_host=i)``. A caller that was given ``t`` itself hands on what
+    its own caller gives. Other callers need not change. All have to stand in one file; methods of the same name in
+    other classes get the parameter, too.
     """
     name = node.value if isinstance(node, ast.Subscript) else node
-    source = frame.source
-    function = scope_of(source, node)
-    if not isinstance(name, ast.Name) or not isinstance(function, Function):
+    if not isinstance(name, ast.Name):
         return None
-    if [each.kind for each in bindings(function, name.id)] != ["parameter"] or not _is_open(source, function):
+    index = node.slice if isinstance(node, ast.Subscript) else None
+    as_number = not isinstance(frame.source.parents[node], ast.Attribute | ast.Subscript)
+    given = _given(frame, name, index, as_number=as_number, calls=MOST_CALLS)
+    if given is None:
+        return None
+    wished = _parameter(name, index)
+    read = f"{frame.source.code(node)} if {wished} is None else {wished}"
+    parent = frame.source.parents[node]
+    alone = isinstance(parent, ast.Call) and parent.args == [node]
+    given.replacements.append(in_place(frame.source, node, read if alone else f"({read})"))
+    given.text = None
+    return given
+
+
+def _parameter(name: ast.Name, index: ast.expr | None) -> str:
+    """``t_on_host`` for one element of ``t``, ``ts_on_host`` for all of them."""
+    return f"{name.id}{'s' if index is None else ''}_on_host"
+
+
+def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: bool, calls: int) -> HostCopy | None:
+    """What it takes to have the parameter that stands for ``name`` on the host in a function."""
+    source = frame.source
+    function, wished = scope_of(source, name), _parameter(name, index)
+    if not isinstance(function, Function) or not _is_open(source, function, name.id, wished):
+        return None
+    if [each.kind for each in bindings(function, name.id)] != ["parameter"] or name.id in written_in(function):
         return None
     caller = frame.caller()
     call = caller.source.node_at(caller.where)
-    wished = f"{name.id}_on_host"
     if caller.source is not source or not isinstance(call, ast.Call) or last_name(call.func) != function.name:
         return None
     given = given_as(call, function, name.id) if is_plain(call) else None
-    if not isinstance(given, ast.Name) or not is_free(function, wished):
+    if given is None or (index is not None and not isinstance(given, ast.Name)):
         return None
-    index = node.slice if isinstance(node, ast.Subscript) else None
-    as_number = not isinstance(source.parents[node], ast.Attribute | ast.Subscript)
-    found = value_on_host(caller, given, index, as_number=as_number)
-    changes: list[Replacement] = []
-    if found is None:
-        copy = twin(caller, given) if index is None else None
+    if isinstance(given, ast.Name):
+        found = _of_caller(caller, given, index, as_number=as_number, calls=calls - 1)
+    else:
+        found = _computed(caller, given)
+    if found is None or found.text is None:
+        return None
+    found.replacements += [
+        *_with_parameter(source, function, f"{wished}=None"),
+        with_argument(source, call, f"{wished}={found.text}"),
+    ]
+    found.text = wished
+    return found
+
+
+def _of_caller(
+    caller: Frame, given: ast.Name, index: ast.expr | None, *, as_number: bool, calls: int
+) -> HostCopy | None:
+    """The number that a caller knows, or is given itself."""
+    known = value_on_host(caller, given, index, as_number=as_number)
+    said = f"The caller has {given.id} on the host, and hands it over."
+    if known is not None:
+        return HostCopy(caller.source.path, [], known[0], known[1], said)
+    copy = twin(caller, given) if index is None else None
+    if copy is not None and copy.text is not None:
+        copy.said = said
+        return copy
+    return _given(caller, given, index, as_number=as_number, calls=calls) if calls else None
+
+
+def _computed(caller: Frame, given: ast.expr) -> HostCopy | None:
+    """``ones_on_host * sigmas_on_host[i]`` of ``ones * sigmas[i]``: a sum or product of what has a twin on the host."""
+    source = caller.source
+    leaves = tensor_leaves(given, caller.values)
+    parts = [each for each in ast.walk(given) if isinstance(each, ast.expr)]
+    inside = {part for leaf in leaves for part in ast.walk(leaf)}
+    if not leaves or not all(isinstance(each, ast.BinOp | ast.Constant) for each in parts if each not in inside):
+        return None
+    copies = [(leaf, twin(caller, leaf)) for leaf in leaves]
+    start, end = source.span(given)
+    text, changes = source.text[start:end], list[Replacement]()
+    for leaf, copy in sorted(copies, key=lambda pair: source.span(pair[0]), reverse=True):
         if copy is None or copy.text is None:
             return None
-        found, changes = (copy.text, False), copy.replacements
-    read = f"({source.code(node)} if {wished} is None else {wished})"
-    changes += [
-        _with_parameter(source, function, f"{wished}=None"),
-        with_argument(source, call, f"{wished}={found[0]}"),
-        in_place(source, node, read),
-    ]
-    said = f"The caller has {name.id} on the host, and hands it over."
-    return HostCopy(source.path, changes, computes=found[1], said=said)
+        first, behind = (place - start for place in source.span(leaf))
+        text = f"{text[:first]}{copy.text}{text[behind:]}"
+        changes += [each for each in copy.replacements if each not in changes]
+    said = "The caller computes it on the host as well, and hands it over."
+    return HostCopy(source.path, changes, " ".join(text.split()), computes=True, said=said)
 
 
-def _is_open(source: ModuleSource, function: Function) -> bool:
-    """Whether a parameter may be added behind the others, and no other function takes the same calls."""
-    given = function.args
-    same = [each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name == function.name]
-    return given.vararg is None and given.kwarg is None and not given.kwonlyargs and bool(given.args) and len(same) == 1
+def _namesakes(source: ModuleSource, function: Function) -> list[Function]:
+    """The functions of this name in the file: a method, and those that stand for it in other classes."""
+    return [each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name == function.name]
 
 
-def _with_parameter(source: ModuleSource, function: Function, text: str) -> Replacement:
-    last = function.args.defaults[-1] if function.args.defaults else function.args.args[-1]
-    end = source.span(last)[1]
-    return Replacement(start=end, end=end, text=f", {text}")
+def _is_open(source: ModuleSource, function: Function, name: str, wished: str) -> bool:
+    """Whether a parameter may be added behind the others, to this function and to all that take the same calls."""
+    return all(
+        is_free(each, wished)
+        and (
+            (each is not function and _takes_anything(each))
+            or (
+                each.args.vararg is None
+                and each.args.kwarg is None
+                and not each.args.kwonlyargs
+                and name in [given.arg for given in each.args.args]
+            )
+        )
+        for each in _namesakes(source, function)
+    )
+
+
+def _takes_anything(function: Function) -> bool:
+    """Whether a function is given more by name than it knows, and does nothing with it."""
+    more = function.args.kwarg
+    return more is not None and more.arg not in {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
+
+
+def _with_parameter(source: ModuleSource, function: Function, text: str) -> list[Replacement]:
+    changes: list[Replacement] = []
+    for each in _namesakes(source, function):
+        if each.args.kwarg is not None:
+            continue  # it takes the argument as it is
+        last = each.args.defaults[-1] if each.args.defaults else each.args.args[-1]
+        end = source.span(last)[1]
+        changes.append(Replacement(start=end, end=end, text=f", {text}"))
+    return changes

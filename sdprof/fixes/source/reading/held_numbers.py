@@ -9,7 +9,7 @@ from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import is_plain, separators
 from sdprof.fixes.source.reading.names import last_name, read_in, stored_names
-from sdprof.fixes.source.reading.number_types import NumberType, number_type
+from sdprof.fixes.source.reading.number_types import INT, NumberType, number_type
 from sdprof.fixes.source.reading.seen import Values
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword, torch_of
 
@@ -36,16 +36,16 @@ MOST_DIFFERENT = 4
 class HeldNumbers:
     """The data of ``torch.tensor(data)``, where they are numbers of the host's."""
 
-    call: ast.Call
+    call: ast.expr
     shape: str
     numbers: tuple[ast.expr, ...]
     """One number that fills the shape, or the different ones of a row."""
     dtype: str | None
     """As text; None where the factory infers it from the number."""
 
-    def on_device(self, source: ModuleSource, device: str) -> list[Replacement]:
+    def on_device(self, source: ModuleSource, device: str, torch: str = "") -> list[Replacement]:
         """Have the device make the same tensor; the text of the numbers stays, so that others may change it."""
-        torch = torch_of(self.call)
+        torch = torch or (torch_of(self.call) if isinstance(self.call, ast.Call) else "torch")
         row = len(self.numbers) > 1
         tail = f"{'' if self.dtype is None else f', dtype={self.dtype}'}, device={device})"
         begins = f"{torch}.full({'()' if row else self.shape}, "
@@ -100,6 +100,14 @@ def held_numbers(
         return None
     plain = found in PLAIN_DTYPES and len(numbers) == 1 and name not in TYPED and not (array and array.keywords)
     return HeldNumbers(call, shape, numbers, None if plain else f"{torch_of(call)}.{found}")
+
+
+def held_list(source: ModuleSource, data: ast.expr, values: Values) -> HeldNumbers | None:
+    """Read a list of whole numbers that is used as it is, ``[i] * n``: an index."""
+    read = _numbers(source, data) if isinstance(data, _LISTS) else None
+    if read is None or any(number_type(source, each, values) != INT for each in read[1]):
+        return None
+    return HeldNumbers(data, *read, None)
 
 
 _LISTS = (ast.List, ast.Tuple, ast.BinOp, ast.ListComp)

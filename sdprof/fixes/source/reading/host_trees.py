@@ -11,6 +11,7 @@ from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import with_argument
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.held_numbers import HeldNumbers, held_numbers
+from sdprof.fixes.source.reading.host_numbers import NUMBER_MODULES, is_number
 from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of, statement_of, within
 from sdprof.fixes.source.reading.number_types import INT, number_type
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
@@ -51,8 +52,6 @@ SCALARS = (ast.Name, ast.Attribute, ast.Subscript)
 CASTS = frozenset({"float", "double", "half", "long", "int", "to", "type"})
 TO_WHOLE = ("int", "uint", "long")
 EXACT_AMONG_INTEGERS = (ast.Add, ast.Sub, ast.Mult)
-NUMBER_MODULES = frozenset({"math", "np", "numpy"})
-NUMBER_FUNCTIONS = frozenset({"len", "int", "float", "min", "max", "round", "abs"})
 DTYPE_BEGINNINGS = ("float", "int", "uint", "bool", "long", "half", "double", "bfloat")
 
 
@@ -75,7 +74,7 @@ class HostTree:
     """What is computed may be rounded, otherwise on the device than on the host."""
 
     @property
-    def makers(self) -> list[ast.Call]:
+    def makers(self) -> list[ast.expr]:
         """The calls that make tensors of nothing but numbers."""
         return [*self.factories, *(each.call for each in self.held)]
 
@@ -132,7 +131,7 @@ def _read(source: ModuleSource, node: ast.expr, values: Values, tree: HostTree, 
         _read(source, node.value, values, tree, dtype)
     elif isinstance(node, ast.Name) and is_tensor(node, values) is not False:
         _read_name(source, node, values, tree, dtype)
-    elif not _is_number(source, node, values):
+    elif not is_number(source, node, values):
         raise DeclinedError(f"{_short(source, node)} is no factory, no number and no arithmetic with these")
 
 
@@ -150,7 +149,7 @@ def _is_host_scalar(source: ModuleSource, node: ast.expr, values: Values) -> boo
 
 
 def _read_call(source: ModuleSource, call: ast.Call, values: Values, tree: HostTree, dtype: str) -> None:
-    if _is_number(source, call, values):
+    if is_number(source, call, values):
         return
     held = held_numbers(source, call, values, dtype)
     if held is not None:
@@ -188,7 +187,7 @@ def _read_call(source: ModuleSource, call: ast.Call, values: Values, tree: HostT
         tree.computes |= name not in REARRANGES | CASTS
         tree.fractions |= outside or name not in REARRANGES | CASTS
         for argument in call.args:
-            if not _is_number(source, argument, values) and name not in ("to", "type"):
+            if not is_number(source, argument, values) and name not in ("to", "type"):
                 _read(source, argument, values, tree)
         return
     raise DeclinedError(f"{_short(source, call)} may make its data on the host")
@@ -301,45 +300,6 @@ def _is_dtype(node: ast.expr) -> bool:
         node.attr == "dtype"
         or node.attr.startswith(("float", "int", "uint", "bool", "long", "half", "double", "bfloat"))
     )
-
-
-def _is_number(source: ModuleSource, node: ast.expr, values: Values) -> bool:
-    """Whether an expression holds nothing that may be a tensor."""
-    if isinstance(node, ast.Constant):
-        return True
-    if isinstance(node, ast.Name | ast.Attribute):
-        return is_tensor(node, values) is False or _is_constant(source, node)
-    if isinstance(node, ast.BinOp):
-        return _is_number(source, node.left, values) and _is_number(source, node.right, values)
-    if isinstance(node, ast.UnaryOp):
-        return _is_number(source, node.operand, values)
-    if isinstance(node, ast.Tuple | ast.List):
-        return all(_is_number(source, each, values) for each in node.elts)
-    if isinstance(node, ast.Call):
-        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        library = isinstance(owner, ast.Name) and owner.id in NUMBER_MODULES
-        plain = isinstance(node.func, ast.Name) and node.func.id in (
-            "len",
-            "int",
-            "float",
-            "min",
-            "max",
-            "round",
-            "abs",
-        )
-        return (library or plain) and all(_is_number(source, each, values) for each in node.args)
-    return False
-
-
-def _is_constant(source: ModuleSource, node: ast.expr) -> bool:
-    """A name that the module gives a number, once."""
-    if not isinstance(node, ast.Name):
-        return (
-            isinstance(node.value, ast.Name) and node.value.id == "math" if isinstance(node, ast.Attribute) else False
-        )
-    bound = bindings(source.tree, node.id)
-    value = bound[0].value if len(bound) == 1 and bound[0].kind == "assignment" else None
-    return value is not None and _is_number(source, value, {})
 
 
 def _has_fractions(call: ast.Call) -> bool:

@@ -74,7 +74,8 @@ def _match(
             return _match_pairwise(target, iterable, name, so_far.index, in_head=in_head)
         if _passes_on(called):
             return _match(target, iterable.args[0], name, scope, so_far, in_head=in_head)
-        return None
+        if flipped(iterable) is None:
+            return None
     if isinstance(target, ast.Name) and target.id == name:
         return Element(iterable, so_far.index, so_far.zipped, so_far.target)
     return None
@@ -127,6 +128,15 @@ def _made_by_wrapper(name: ast.Name, scope: Scope) -> ast.Call | None:
 
 def _passes_on(called: str) -> bool:
     return called in PASSES_ITEMS_ON or "tqdm" in called.lower() or "progress" in called.lower()
+
+
+def flipped(node: ast.expr) -> ast.expr | None:
+    """``sigmas`` of ``sigmas.flip(0)`` and ``torch.flip(sigmas, (0,))``."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "flip":
+        return None
+    owner = dotted(node.func.value)
+    table = node.args[0] if owner in ("torch", "th") and node.args else node.func.value
+    return table if dotted(table) is not None and dotted(table) not in ("torch", "th") else None
 
 
 def is_table(node: ast.expr) -> bool:

@@ -7,7 +7,7 @@ import ast
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, copy_name
-from sdprof.fixes.source.reading.iteration import Element, element_of, is_table
+from sdprof.fixes.source.reading.iteration import Element, element_of, flipped, is_table
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
 from sdprof.fixes.source.reading.names import Scope, is_free, written_in
 from sdprof.fixes.source.reading.seen import is_tensor
@@ -18,7 +18,7 @@ def of_loop_variable(frame: Frame, name: str, loop: LoopStatement, scope: Scope)
     if isinstance(loop, ast.While):
         return None
     element = element_of(loop, name, scope)
-    if element is None or not is_table(element.iterable):
+    if element is None or not (is_table(element.iterable) or flipped(element.iterable)):
         return None
     table = element.iterable
     if is_tensor(table, frame.values) is False:
@@ -35,6 +35,8 @@ def _written_in_body(loop: LoopStatement) -> set[str]:
 
 def _by_index(frame: Frame, element: Element, index: str, loop: LoopStatement, scope: Scope) -> HostCopy | None:
     table, part = element.iterable, ""
+    if flipped(table) is not None:
+        return _flipped_by_index(frame, table, index, loop, scope)
     if isinstance(table, ast.Subscript):
         bounds = table.slice
         assert isinstance(bounds, ast.Slice)
@@ -54,6 +56,18 @@ def _by_index(frame: Frame, element: Element, index: str, loop: LoopStatement, s
     return HostCopy(
         frame.source.path, [hoisted], f"{name}{part}[{index}]", said=f"{code} is read once, before the loop."
     )
+
+
+def _flipped_by_index(
+    frame: Frame, backwards: ast.expr, index: str, loop: LoopStatement, scope: Scope
+) -> HostCopy | None:
+    table = flipped(backwards)
+    name = copy_name(scope, table, "flipped_on_host") if table is not None else None
+    if table is None or name is None or not is_invariant(backwards, loop):
+        return None
+    code = frame.source.code(backwards)
+    hoisted = before_loop(frame.source, loop, f"{name} = {code}.cpu()")
+    return HostCopy(frame.source.path, [hoisted], f"{name}[{index}]", said=f"{code} is read once, before the loop.")
 
 
 def _in_head(frame: Frame, name: str, element: Element, loop: ast.For | ast.AsyncFor, scope: Scope) -> HostCopy | None:

@@ -9,12 +9,11 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place
+from sdprof.fixes.source.reading.host_numbers import NUMBER_FUNCTIONS, NUMBER_MODULES
 from sdprof.fixes.source.reading.host_trees import (
     COMPUTES,
     COUNTS,
     MOVES_DATA,
-    NUMBER_FUNCTIONS,
-    NUMBER_MODULES,
     PURE,
     REARRANGES,
 )
@@ -26,8 +25,10 @@ from sdprof.fixes.source.reading.names import (
     dotted_reads,
     last_name,
     scope_of,
+    unpacked,
     written_in,
 )
+from sdprof.fixes.source.reading.number_types import INT, number_type
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
@@ -67,12 +68,15 @@ def value_on_host(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_nu
         return None
     source = frame.source
     bound = bindings(scope_of(source, name), name.id)
-    if len(bound) != 1 or bound[0].kind != "assignment" or bound[0].value is None:
+    if len(bound) != 1 or bound[0].kind not in ("assignment", "unpacking") or bound[0].value is None:
         return None
-    made = bound[0].value
+    made = unpacked(bound[0].node, bound[0].value, name.id)
+    if made is None:
+        return None
     between = _written_between(source, bound[0].node, name)
     if between is None or name.id in between:
         return None
+    between |= written_in(bound[0].node) - {name.id}
     texts: list[tuple[str, bool]] = []
     if as_number and (number := _whole_number(source, made, name, index, frame.values)):
         texts.append((number, False))
@@ -225,14 +229,24 @@ class _HostVersion:
 def _whole_number(
     source: ModuleSource, made: ast.expr, name: ast.Name, index: ast.expr | None, values: Values
 ) -> str | None:
-    """``i``, where a tensor of whole numbers is filled with it and one of them is read."""
-    if not isinstance(made, ast.Call):
+    """``i``, where a tensor of whole numbers is filled with it and one of them is read, or the only one."""
+    tensor, filled = value_of(name, values), _filled_with(made)
+    if tensor is None or filled is None or not tensor.dtype.startswith("int"):
         return None
-    tensor, filled = value_of(name, values), made.args[1] if len(made.args) == 2 else None
-    if last_name(made.func) != "full" or tensor is None or filled is None:
+    alone = index is not None or all(size == 1 for size in tensor.shape)
+    return source.code(filled) if alone and number_type(source, filled, values) == INT else None
+
+
+def _filled_with(made: ast.expr) -> ast.expr | None:
+    """``i`` of ``torch.full(shape, i)``, ``torch.tensor([i] * n)`` and ``torch.tensor([i])``."""
+    while isinstance(made, ast.Call) and isinstance(made.func, ast.Attribute) and made.func.attr in ("to", "cuda"):
+        made = made.func.value
+    if not isinstance(made, ast.Call) or not made.args:
         return None
-    number = value_of(filled, values)
-    alone = tensor.shape == () or index is not None
-    if not (alone and tensor.dtype.startswith("int") and number is not None and number.kind == "number"):
-        return None
-    return source.code(filled) if number.dtype == "int" else None
+    if last_name(made.func) == "full":
+        return made.args[1] if len(made.args) == 2 else None
+    data = made.args[0] if last_name(made.func) in ("tensor", "LongTensor") else None
+    if isinstance(data, ast.BinOp) and isinstance(data.op, ast.Mult):
+        data = data.left
+    single = isinstance(data, ast.List) and len(data.elts) == 1 and not isinstance(data.elts[0], ast.Starred)
+    return data.elts[0] if single and isinstance(data, ast.List) else None

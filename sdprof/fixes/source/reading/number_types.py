@@ -81,6 +81,8 @@ def _of_arithmetic(node: ast.BinOp, left: NumberType | None, right: NumberType |
 
 
 def _of_entry(source: ModuleSource, node: ast.Subscript, values: Values) -> NumberType | None:
+    if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
+        return INT
     table = value_of(node.value, values)
     index = number_type(source, node.slice, values)
     if table is None or index is None or index.dtype in ("bool", "float"):
@@ -95,6 +97,8 @@ def _of_entry(source: ModuleSource, node: ast.Subscript, values: Values) -> Numb
 def _of_call(source: ModuleSource, call: ast.Call, values: Values) -> NumberType | None:
     name = last_name(call.func)
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    if name in ("size", "dim", "numel") and owner is not None and len(call.args) == (name == "size"):
+        return INT
     if name == "item" and owner is not None and not call.args:
         held = number_type(source, owner, values) or _of_single(owner, values)
         if held is None or held.of == "python":

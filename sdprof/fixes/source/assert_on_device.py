@@ -1,0 +1,174 @@
+"""Let the device check what it computed itself, instead of waiting for the number to check it on the host."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.edit import Edit, Replacement
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.calls import in_parentheses
+from sdprof.fixes.source.reading.frames import values_at
+from sdprof.fixes.source.reading.functional import torch_name
+from sdprof.fixes.source.reading.host_copy import in_place
+from sdprof.fixes.source.reading.names import Scope, bindings, dotted, last_name, read_in, scope_of, statement_of
+from sdprof.fixes.source.reading.number_types import number_type
+from sdprof.fixes.source.reading.seen import Values, is_tensor
+from sdprof.fixes.source.reading.straight_line import stands_alone
+from sdprof.fixes.source.reading.tensor_calls import is_torch_call, number_read
+from sdprof.model import FixMeta
+
+META = FixMeta(
+    id="assert-on-device",
+    title="Check on the device what the device has computed",
+    kind="source",
+    numerics="exact",
+    removes=("sync-in-loop",),
+    order=35,
+)
+ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
+ARITHMETIC_ALONE = (ast.BinOp, ast.UnaryOp, ast.Constant, ast.operator, ast.unaryop)
+ARITHMETIC = (*ARITHMETIC_ALONE, ast.Name, ast.expr_context)
+READ_FOR_MORE = "The number is read for more than an assertion"
+TO_ONE = frozenset({"all", "any"})
+
+
+def concerns(site: SiteEvidence) -> bool:
+    """Whether the host read one number."""
+    return site.kind == "SYNC" and site.shape == () and site.op == "aten::_local_scalar_dense"
+
+
+def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
+    """``assert x.max().item() < n`` → ``torch._assert_async(x.max() < n)``.
+
+    Also where numbers get a name first: ``error = x.sum().item()``, then ``assert error / n < 1e-3``, if nothing but
+    assertions comes of them. The check is the same and stops the program as before, at the next wait for the device. Of
+    a message that is made of the numbers nothing is left.
+    """
+    source, values = sources.of(site.where.file), values_at(site, 0)
+    node = source.node_at(site.where)
+    torch, imports = torch_name(source)
+    statement = statement_of(source, node)
+    if isinstance(statement, ast.Assert):
+        changes = [_checked(source, statement, torch, _on_device(source, statement.test, values))]
+    else:
+        changes = _through_names(source, statement, torch, values)
+    return (
+        Edit(
+            fix=META.id,
+            file=source.path,
+            where=site.where,
+            replacements=tuple(sorted(changes, key=lambda change: (change.start, change.end))),
+            imports=imports,
+            numerics="exact",
+            proof="data",
+            description="The device checks it; an assertion that fails is told at the next wait for the device.",
+        ),
+    )
+
+
+def _checked(source: ModuleSource, statement: ast.Assert, torch: str, test: str) -> Replacement:
+    if not stands_alone(source, statement):
+        raise DeclinedError("The assertion shares its line with other code")
+    message = statement.msg
+    told = f", {source.code(message)}" if isinstance(message, ast.Constant) and isinstance(message.value, str) else ""
+    start, end = source.span(statement)
+    return Replacement(start=start, end=end, text=f"{torch}._assert_async({test}{told})")
+
+
+def _through_names(source: ModuleSource, first: ast.stmt, torch: str, values: Values) -> list[Replacement]:
+    """Leave the numbers on the device that nothing but assertions is made of.
+
+    :raises DeclinedError: one of them is used for something else.
+    """
+    scope = scope_of(source, first)
+    asserted: dict[ast.Assert, None] = {}
+    reads: dict[ast.Assign, ast.expr | None] = {}
+    waiting: list[ast.stmt] = [first]
+    while waiting:
+        statement = waiting.pop()
+        if isinstance(statement, ast.Assert):
+            asserted[statement] = None
+            waiting += [each for name in read_in(statement.test) for each in _numbers_named(scope, name, reads)]
+            continue
+        name = _number_given(statement)
+        if name is None or not isinstance(statement, ast.Assign) or len(bindings(scope, name)) != 1:
+            raise DeclinedError(READ_FOR_MORE)
+        reads[statement] = number_read(statement.value)
+        waiting += [each for read in read_in(statement.value) for each in _numbers_named(scope, read, reads)]
+        uses = [each for each in ast.walk(scope) if isinstance(each, ast.Name) and each.id == name]
+        users = [statement_of(source, each) for each in uses if isinstance(each.ctx, ast.Load)]
+        waiting += [each for each in users if each not in asserted and each not in reads and each not in waiting]
+    names = {_number_given(each) for each in reads}
+    tests = {each: _comparison(source, each.test, names, values) for each in asserted}
+    changes = [_checked(source, each, torch, test) for each, test in tests.items()]
+    changes += [
+        in_place(source, each.value, in_parentheses(source, read)) for each, read in reads.items() if read is not None
+    ]
+    return changes
+
+
+def _numbers_named(scope: Scope, name: str, known: Collection[ast.stmt]) -> list[ast.stmt]:
+    """The statement that reads a number from the device under this name, if it is not known yet."""
+    bound = bindings(scope, name)
+    found = [each.node for each in bound if isinstance(each.node, ast.Assign) and number_read(each.node.value)]
+    return [each for each in found if each not in known]
+
+
+def _number_given(statement: ast.stmt) -> str | None:
+    """``n`` of ``n = x.sum().item()`` and of ``n = error / (largest + eps)``."""
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return None
+    target, value = statement.targets[0], statement.value
+    plain = number_read(value) is not None or all(isinstance(each, ARITHMETIC) for each in ast.walk(value))
+    whole = isinstance(value, ast.Call) and last_name(value.func) == "int"
+    return target.id if isinstance(target, ast.Name) and plain and not whole else None
+
+
+def _comparison(source: ModuleSource, test: ast.expr, names: Collection[str | None], values: Values) -> str:
+    """The text of one comparison of arithmetic with these names and numbers."""
+    if not (isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ORDERS)):
+        raise DeclinedError("What is asserted is more than one comparison of what lies on the device")
+    for each in ast.walk(test):
+        if isinstance(each, (ast.Compare, ast.cmpop, *ARITHMETIC_ALONE)):
+            continue
+        if isinstance(each, ast.Name) and (each.id in names or number_type(source, each, values) is not None):
+            continue
+        if not isinstance(each, ast.expr_context):
+            raise DeclinedError("It was not seen that the other side of the comparison is a number")
+    return source.code(test)
+
+
+def _on_device(source: ModuleSource, test: ast.expr, values: Values) -> str:
+    """The text of a truth value on the device that says the same as a test on the host.
+
+    :raises DeclinedError: it is not one comparison, nor ``all`` or ``any``, of what lies on the device.
+    """
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        inner = _on_device(source, test.operand, values)
+        return f"~({inner})" if isinstance(test.operand, ast.Compare) else f"~{inner}"
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ORDERS):
+        sides = (test.left, test.comparators[0])
+        texts = [_side(source, each, values) for each in sides]
+        if any(number_type(source, each, values) is None for each in sides if number_read(each) is None):
+            raise DeclinedError("It was not seen that the other side of the comparison is a number")
+        between = source.text[source.span(sides[0])[1] : source.span(sides[1])[0]].strip(" ()")
+        return f"{texts[0]} {between} {texts[1]}"
+    if isinstance(test, ast.Call) and last_name(test.func) in TO_ONE:
+        plain = not test.keywords and len(test.args) == (1 if is_torch_call(source, test) else 0)
+        if plain and (is_torch_call(source, test) or isinstance(test.func, ast.Attribute)):
+            return source.code(test)
+    raise DeclinedError("What is asserted is more than one comparison of what lies on the device")
+
+
+def _side(source: ModuleSource, node: ast.expr, values: Values) -> str:
+    read = number_read(node)
+    if read is None:
+        if is_tensor(node, values) and dotted(node) is None:
+            raise DeclinedError("It was not seen that the other side of the comparison is a number")
+        return source.code(node)
+    if isinstance(node, ast.Call) and last_name(node.func) == "int":
+        raise DeclinedError("The number is rounded on the way")
+    return in_parentheses(source, read)

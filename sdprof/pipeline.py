@@ -28,7 +28,7 @@ from sdprof.stages.progress import Progress, stage
 from sdprof.stages.publish import publish, summary_of
 from sdprof.stages.request import AuditRequest
 from sdprof.stages.rewrite import Rewriter
-from sdprof.stages.simulate import audit_simulated, without_costs
+from sdprof.stages.simulate import audit_simulated, not_counted
 from sdprof.stages.soundness import why_unsound
 from sdprof.stages.timed_as_one import timed_as_one
 from sdprof.stages.variant_overlays import VariantOverlays
@@ -80,7 +80,7 @@ def run_audit(request: AuditRequest | None, folder: Path, progress: Progress) ->
 
 
 def _trouble(result: AuditResult) -> str:
-    return why_unsound(result) or without_costs(result)
+    return why_unsound(result) or not_counted(result)
 
 
 def _audit(request: AuditRequest, folder: RunFolder, times: TimeSheet, progress: Progress) -> AuditResult:

@@ -107,6 +107,15 @@ def test_where_a_value_decides_the_way_it_says_so(command: Command, tmp_path: Pa
     assert in_loop(audit_of(tmp_path / "with_values")) == {"H2D": 0, "D2H": 0, "SYNC": 4}
 
 
+def test_a_loop_that_raises_is_no_success(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "decides.py").write_text(DECIDES_BY_VALUE.replace("return x", 'raise ValueError("no more steps")'))
+    done = command("audit", "--target", "decides.py", "--device", "simulated", "--out", "out")
+    assert done.returncode == 1
+    assert "the target's run raised ValueError: no more steps" in sentence_of(done)
+    assert "They were not counted" in done.stdout
+    assert audit_of(tmp_path / "out")["transfers"] is None
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

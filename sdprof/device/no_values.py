@@ -27,6 +27,7 @@ from sdprof.device.memory_counter import MemoryCounter
 from sdprof.device.operator_cost import CostLedger, OperatorCost, cost_of
 from sdprof.device.operator_plan import OperatorPlan
 from sdprof.device.ordinal import check_ordinal
+from sdprof.device.padding_masks import never_left_aligned
 from sdprof.device.pinned_memory import is_pinned, mark_pinned
 from sdprof.device.shape_rules import ShapeRules
 from sdprof.device.tensor import DEVICE, HOST, SimulatedTensor, wrap
@@ -55,6 +56,7 @@ class WithoutValues:
             "aten::copy_": self._copy_into,
             "aten::_to_copy": self._to_copy,
             "aten::_local_scalar_dense": self._read_number,
+            "aten::_nested_tensor_from_mask_left_aligned": never_left_aligned,
             "aten::_conj": self._conjugate,
             "aten::_neg_view": self._conjugate,
             "aten::is_pinned": lambda plan, args, kwargs: _pinned(args[0]),

@@ -185,6 +185,11 @@ SYNCHRONISING_OPS: tuple[SynchronisingOp, ...] = (
         "aten/src/ATen/native/TensorAdvancedIndexing.cpp: masked_scatter_backward_symint",
     ),
     SynchronisingOp(
+        ("aten::_nested_tensor_from_mask_left_aligned",),
+        "where the padding begins is compared on the host (equal)",
+        "aten/src/ATen/native/nested/NestedTensorMath.cpp: NestedTensor_nested_tensor_from_mask_left_aligned",
+    ),
+    SynchronisingOp(
         ("aten::linalg_eig", "aten::_linalg_eigvals"),
         "the solver works on the host: the matrix is copied there and back",
         "aten/src/ATen/native/BatchLinearAlgebra.cpp: linalg_eig_out",

@@ -59,10 +59,13 @@ def idle_parts(idle: TraceIdle) -> tuple[tuple[str, float], ...]:
 
 
 def _gpu_trace(result: AuditResult, trace: TraceFacts) -> Observed:
-    idle = trace.loop_idle or trace.idle or _unexplained(trace)
+    in_loop = trace.loop_idle if trace.loop_idle is None or trace.loop_idle.span_us > 0 else trace.idle
+    idle = in_loop or trace.idle or _unexplained(trace)
+    # Steps that launched nothing on the GPU have no time of the GPU to speak of.
+    of_steps = bool(trace.steps) and (in_loop is None or in_loop is trace.loop_idle)
     share = idle.idle_us / idle.span_us if idle.span_us else 0.0
     tone: Tone = "bad" if share >= MUCH_IDLE else "unsure" if share >= SOME_IDLE else "good"
-    where = f"{quantities.counted(len(trace.steps), 'step')} of the loop" if trace.steps else "the whole recording"
+    where = f"{quantities.counted(len(trace.steps), 'step')} of the loop" if of_steps else "the whole recording"
     parts = idle_parts(idle)
     causes = ", ".join(
         f"{words} {quantities.share(spent / idle.span_us if idle.span_us else None)}" for words, spent in parts[:3]
@@ -111,7 +114,10 @@ def _why_idle(parts: tuple[tuple[str, float], ...], idle: TraceIdle) -> Observat
 def _waits(result: AuditResult) -> Observation:
     section = result.transfers.baseline if result.transfers is not None else None
     if section is None:
-        return Observation("Copies and syncs", "unsure", "Unknown", "The recording holds no calls that tell of them.")
+        why = (
+            "The recording holds no calls that tell of them." if result.trace is not None else "They were not counted."
+        )
+        return Observation("Copies and syncs", "unsure", "Unknown", why)
     counts = {
         kind: sum(site.count for site in section.sites if site.in_loop and site.kind == kind) / (section.steps or 1)
         for kind in ("H2D", "D2H", "SYNC")

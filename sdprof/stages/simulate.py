@@ -15,7 +15,7 @@ from sdprof.stages.assemble import UNKNOWN_ENVIRONMENT, transfers
 from sdprof.stages.conclude import audited_target
 from sdprof.stages.diagnose import diagnose
 from sdprof.stages.measure import CHOSEN_BY_TARGET
-from sdprof.stages.observe import Observer
+from sdprof.stages.observe import TITLES, Observer
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress, stage
 from sdprof.stages.request import AuditRequest
@@ -100,9 +100,13 @@ def _costs(folder: RunFolder) -> CostProfile | None:
     return msgspec.json.decode(content, type=CostProfile) if content is not None else None
 
 
-def without_costs(result: AuditResult) -> str:
-    """What to say where a run without values was asked for and did not come to its end; empty where it did."""
-    if result.kind != "shapes" or result.costs is not None:
+def not_counted(result: AuditResult) -> str:
+    """What to say where a simulated run did not give what it was asked for; empty where it did, or was told not to."""
+    if result.kind == "shapes":
+        section, counted = TITLES["costs"], result.costs is not None
+    elif result.kind == "simulation":
+        section, counted = TITLES["transfers"], result.transfers is not None and result.transfers.baseline is not None
+    else:
         return ""
-    gap = next((gap for gap in result.missing if gap.section.startswith("Operations")), None)
-    return "" if gap is None else f"{gap.reason} {gap.remedy}".strip()
+    gap = next((gap for gap in result.missing if gap.section.startswith(section)), None)
+    return "" if counted or gap is None else f"{gap.reason} {gap.remedy}".strip()

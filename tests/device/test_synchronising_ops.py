@@ -96,6 +96,11 @@ WAITS: list[tuple[str, Callable[[Any], Any], list[tuple[str, str]]]] = [
         lambda o: torch.ops.aten.masked_scatter_backward(o.x, o.mask, [12]),
         [("SYNC", "masked_scatter_backward")],
     ),
+    (
+        "a padding mask looked at",
+        lambda o: torch._nested_tensor_from_mask_left_aligned(o.x[None], o.mask[:1, :3]),
+        [("SYNC", "_nested_tensor_from_mask_left_aligned")],
+    ),
     ("solve", lambda o: torch.linalg.solve(o.matrix, o.matrix), [("SYNC", "_linalg_check_errors")]),
     ("inv", lambda o: torch.linalg.inv(o.matrix), [("SYNC", "_linalg_check_errors")]),
     ("cholesky", lambda o: torch.linalg.cholesky(o.matrix), [("SYNC", "_linalg_check_errors")]),

@@ -251,6 +251,19 @@ def test_solvers_of_complex_matrices(simulation: Callable[[], AbstractContextMan
             torch.testing.assert_close(to_host(solution * 1), plain * 1)
 
 
+@pytest.mark.parametrize("simulation", [simulate, simulate_without_values])
+def test_an_encoder_with_a_padding_mask_stays_dense(
+    simulation: Callable[[], AbstractContextManager[Simulation]],
+) -> None:
+    with torch.no_grad(), simulation() as device:
+        layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        encoder = nn.TransformerEncoder(layer, 1).to("cuda").eval()
+        mask = torch.tensor([[False, False, True]], device="cuda")
+        before = len(device.events)
+        assert encoder(torch.randn(1, 3, 8, device="cuda"), src_key_padding_mask=mask).shape == (1, 3, 8)
+        assert [event.kind for event in device.events[before:]] == ["SYNC"]
+
+
 def test_forward_mode_derivatives(device: Simulation) -> None:
     x = torch.tensor([0.5, 1.0], device="cuda")
     value, derivative = torch.func.jvp(torch.sin, (x,), (torch.ones_like(x),))

@@ -1,5 +1,6 @@
 """Audits that compare nothing (recorded traces, simulated runs) open with what they saw, in every rendering."""
 
+import msgspec
 import pytest
 
 from sdprof.renderers import html, markdown, terminal
@@ -41,6 +42,16 @@ def test_a_trace_opens_with_the_idle_time_of_its_loop() -> None:
     assert head.tone == "bad"
     assert "Python 30%" in head.sentence
     assert headline(recorded("v100_train_test")).tone == "good"
+
+
+def test_steps_that_launched_nothing_on_the_gpu_say_nothing_of_its_idle_time() -> None:
+    result = recorded("mi300_sd35_4steps")
+    assert result.trace is not None
+    assert result.trace.loop_idle is not None
+    nothing = dict.fromkeys(result.trace.loop_idle.__struct_fields__, 0.0)
+    trace = msgspec.structs.replace(result.trace, loop_idle=type(result.trace.loop_idle)(**nothing))
+    head = headline(msgspec.structs.replace(result, trace=trace))
+    assert head.title == "The GPU stood idle 39% of the whole recording"
 
 
 def test_a_bound_is_called_a_bound_and_what_does_not_fit_is_left_out_of_it() -> None:

@@ -49,9 +49,11 @@ def read_trace(path: Path | str, limits: ReadLimits | None = None) -> Trace:
         gpu_annotations=tables["gpu_annotations"],
     )
     if trace.event_count == 0:
+        unreadable = sum(beside.unreadable_events for beside in found)
         raise TraceError(
-            f"{path} has a list traceEvents without any operator, call or kernel: record the workload while the "
-            "profiler is on."
+            f"{path} has a list traceEvents without any operator, call or kernel"
+            + (f" ({unreadable} entries are no events that can be read)" if unreadable else "")
+            + ": record the workload while the profiler is on."
         )
     return trace
 

@@ -35,7 +35,17 @@ def read_in_two(path: Path, limits: ReadLimits) -> tuple[ParsedStretch, ParsedSt
     cut = _cut(path, limits) if _processors() > 1 and limits == ReadLimits() else None
     if cut is None:
         return None
-    after_comma, before_comma = cut
+    try:
+        first, later = _side_by_side(path, limits, *cut)
+    except (TraceError, OSError, msgspec.MsgspecError):
+        # No process, or no room for what it says. Where the file is at fault, who reads it in one says so.
+        return None
+    return (first, later) if _belong_together(first.beside, later.beside) else None
+
+
+def _side_by_side(
+    path: Path, limits: ReadLimits, after_comma: int, before_comma: int
+) -> tuple[ParsedStretch, ParsedStretch]:
     command = [sys.executable, "-P", "-m", "sdprof.facts.trace_file.later_part", str(path.resolve()), str(after_comma)]
     # A file takes all that is written into it at once; a pipe would have the other process wait for this one.
     with (
@@ -45,16 +55,10 @@ def read_in_two(path: Path, limits: ReadLimits) -> tuple[ParsedStretch, ParsedSt
         try:
             first = parse_stretch(str(path), stretch_chunks(path, limits, end=before_comma, tail=b"]"), limits)
             other.wait()
-        except TraceError:
-            return None
         finally:
             other.kill()
         parcel.seek(0)
-        try:
-            later = unpacked(parcel.read())
-        except msgspec.MsgspecError:
-            return None
-    return (first, later) if _belong_together(first.beside, later.beside) else None
+        return first, unpacked(parcel.read())
 
 
 def _belong_together(first: Beside, later: Beside) -> bool:

@@ -126,6 +126,11 @@ def test_an_event_that_cannot_be_used_is_left_out_and_marked(tmp_path, change, s
     assert said in trace_report(trace).notes
 
 
+def test_a_list_of_entries_that_cannot_be_read_says_how_many(tmp_path):
+    path = make.write(tmp_path, [EVENT | {"ts": "10"}] * 3)
+    assert "without any operator, call or kernel (3 entries are no events that can be read)" in refusal(path)
+
+
 def test_entries_that_are_no_objects_are_left_out(tmp_path):
     trace = read_trace(make.write(tmp_path, [EVENT, 5, None, "x", [], EVENT]))
     assert trace.operators.height == 2

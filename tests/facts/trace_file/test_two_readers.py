@@ -101,3 +101,13 @@ def test_without_another_process_one_reads_all(tmp_path: Path, monkeypatch: pyte
     path = make.write(tmp_path, EVENTS)
     assert read_in_two(path, ReadLimits()) is None
     assert len(read_trace(path).operators) == len(EVENTS)
+
+
+def test_without_room_for_what_the_other_says_one_reads_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(two_readers.tempfile, "TemporaryFile", full)
+    path = make.write(tmp_path, EVENTS)
+    assert read_in_two(path, ReadLimits()) is None
+    assert len(read_trace(path).operators) == len(EVENTS)

@@ -1,4 +1,4 @@
-"""Samplers of the built-in targets, through the command line: their copies and waits go, and their step is one graph."""
+"""Samplers of the targets, through the command line: their copies and waits go, and their step is one graph."""
 
 from pathlib import Path
 

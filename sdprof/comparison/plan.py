@@ -8,7 +8,8 @@
    it and its estimate is a gain. One that failed on top of a failed one, and was shown to gain alone, is tried once
    more; so is all that was to be measured on top of a set that broke. A search in short leaves this out.
 3. **proof**: the sets that are left, and the best single fix where it may rival them, are measured again in fresh
-   rounds. A search in short proves once more without a step that broke its set or is shown to slow it down. The plan is the fastest set that is *shown* to beat the baseline there, or empty where none is.
+   rounds. A search in short proves once more without a step that broke its set or is shown to slow it down. The plan is
+   the fastest set that is *shown* to beat the baseline there, or empty where none is.
 
 The rounds of the proof take no part in any choice before it, so the winner is not flattered by having been chosen.
 The search is a generator that yields what to measure and is sent what was measured: it starts nothing itself.

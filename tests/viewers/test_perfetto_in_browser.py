@@ -28,9 +28,7 @@ def test_it_opens_the_trace_and_asks_nobody_else(browser: Browser, viewed_run: P
     assert list(addresses) == ["before", "after"]
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page(
-            viewport={"width": width, "height": HEIGHT}, color_scheme="dark" if dark else "light"
-        )
+        page = browser.new_page(viewport={"width": width, "height": HEIGHT}, color_scheme="dark" if dark else "light")
         outside: list[str] = []
         own = (server.address, TRACE_PROCESSOR, TRACE_PROCESSOR.replace("http", "ws"), "data:", "blob:")
         # What the policy refuses never comes this far; what does would have left the machine.

@@ -53,15 +53,11 @@ def sampled_run(tmp_path: Path) -> Path:
 
 @pytest.mark.skipif(shutil.which("speedscope") is None, reason="npm install -g speedscope")
 @pytest.mark.parametrize(("width", "dark"), SIZES)
-def test_it_opens_the_samples_and_asks_nobody_else(
-    browser: Browser, sampled_run: Path, width: int, dark: bool
-) -> None:
+def test_it_opens_the_samples_and_asks_nobody_else(browser: Browser, sampled_run: Path, width: int, dark: bool) -> None:
     server, addresses = speedscope(sampled_run)
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page(
-            viewport={"width": width, "height": HEIGHT}, color_scheme="dark" if dark else "light"
-        )
+        page = browser.new_page(viewport={"width": width, "height": HEIGHT}, color_scheme="dark" if dark else "light")
         outside: list[str] = []
         own = (server.address, "data:", "blob:")
         page.route(

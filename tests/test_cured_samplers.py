@@ -42,8 +42,10 @@ def test_the_published_loop_waits_no_more_and_its_step_is_one_graph(sampler: str
     proof = result.patch.proof
     assert proof is not None
     assert proof.equal
-    calls = proof.before.steps + (sampler == "plms")  # PLMS takes its first step twice
-    assert (proof.before.h2d, proof.before.sync) == (calls, 3 * calls)
+    calls = proof.before.steps
+    assert proof.before.h2d == calls
+    # DPM-Solver looks its schedule up on the host, many times in each step.
+    assert proof.before.sync == 3 * calls if sampler != "dpm-solver" else proof.before.sync > 3 * calls
     assert proof.after.total == 0
     assert region(result, "baseline").breaks > 0
     after = region(result, "candidate")
@@ -51,13 +53,22 @@ def test_the_published_loop_waits_no_more_and_its_step_is_one_graph(sampler: str
     assert after.graphs <= 5
 
 
-@pytest.mark.parametrize("sampler", ["pndm", "ddim", "dpm-solver++"])
-def test_what_waits_in_the_schedulers_of_diffusers_is_cured_or_declined(sampler: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sampler", ["pndm", "ddim"])
+def test_what_waits_in_the_schedulers_of_diffusers_is_cured(sampler: str, tmp_path: Path) -> None:
     result = audit("diffusers-sd21", sampler, tmp_path)
     assert result.patch is not None
     proof = result.patch.proof
     assert proof is not None
     assert proof.equal
-    assert proof.before.total > 0
+    assert proof.before.sync > proof.before.steps
     assert proof.after.total == 0
     assert all(fix.parity is None or fix.parity.passed for fix in rewriting(result))
+
+
+def test_the_solver_of_diffusers_waits_in_its_first_step_alone(tmp_path: Path) -> None:
+    result = audit("diffusers-sd21", "dpm-solver++", tmp_path)
+    assert result.transfers is not None
+    assert result.transfers.baseline is not None
+    waits = [site for site in result.transfers.baseline.sites if site.in_loop]
+    assert [(site.kind, site.count, site.steps) for site in waits] == [("SYNC", 1, (0,))] * 2
+    assert result.patch is None

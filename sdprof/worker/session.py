@@ -38,7 +38,7 @@ from sdprof.worker.protocol import (
     Run,
     SaveWeights,
 )
-from sdprof.worker.weights import map_weights, save_weights
+from sdprof.worker.weights import give_back, map_weights, save_weights
 
 
 class FixError(Exception):
@@ -95,6 +95,8 @@ class Session:
         )
         fixing = time.perf_counter()
         did, declined, self._compiled = self._apply(request.fixes)
+        if request.fixes:
+            give_back()  # what they converted and packed on the way
         fixed = time.perf_counter()
         return Built(
             settings={

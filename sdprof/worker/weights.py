@@ -53,11 +53,11 @@ def map_weights(hot_modules: Mapping[str, torch.nn.Module], file: Path) -> None:
                     tensor.data = loaded[name]
                 else:
                     tensor.copy_(loaded[name])
-    _give_back()
+    give_back()
 
 
-def _give_back() -> None:
-    """Return the memory of the weights that were replaced to the system, which glibc would keep for itself.
+def give_back() -> None:
+    """Return memory that was used for a while, such as that of replaced weights, to the system: glibc keeps it all.
 
     Without it each worker of the full-size UNet held 2.8 GB that nobody used, and the shared copy was pushed out.
     """

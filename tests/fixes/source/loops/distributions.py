@@ -2,7 +2,7 @@
 
 import torch
 from torch import nn
-from torch.distributions import Normal
+from torch.distributions import Distribution, Normal
 
 
 class Net(nn.Module):
@@ -26,5 +26,6 @@ def sample(net, x, steps):
 
 
 def build(device, steps):
+    Distribution.set_default_validate_args(True)  # TorchDynamo turns it off for the whole process
     net = Net().to(device)
     return net, lambda: sample(net, torch.randn(2, 3, 4, 4, device=device), steps)

@@ -6,7 +6,6 @@ import msgspec
 
 from sdprof.bench.configurations import PLAN, ConfigurationSet
 from sdprof.model import AuditResult
-from sdprof.model.bench import Configuration
 from sdprof.renderers import step_time
 from sdprof.stages.request_check import WrongCallError
 
@@ -36,10 +35,5 @@ def with_audited_plan(taking_part: ConfigurationSet, audit: AuditResult, name: s
     if rewriting:
         label += f" (without {', '.join(rewriting)})"
     planned = msgspec.structs.replace(place, label=label, fixes=fixes, fixes_where_they_help=())
-    return msgspec.structs.replace(
-        taking_part, configurations=tuple(_placed(one, planned) for one in taking_part.configurations)
-    )
-
-
-def _placed(configuration: Configuration, planned: Configuration) -> Configuration:
-    return planned if configuration.id == planned.id else configuration
+    configurations = tuple(planned if one is place else one for one in taking_part.configurations)
+    return msgspec.structs.replace(taking_part, configurations=configurations)

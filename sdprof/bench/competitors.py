@@ -126,7 +126,7 @@ class Competitors:
         settings = self._settings
         target = find_target(configuration.target)
         weights = self._scratch / f"{configuration.weights}.weights.safetensors"
-        fixes = (*configuration.fixes, *configuration.fixes_where_they_help)
+        fixes = configuration.all_fixes
         built = worker.build(
             Build(
                 target_file=str(target.path),

@@ -146,8 +146,8 @@ def _taking_part(series: Series) -> str:
 
 def _named(configuration: Configuration) -> str:
     """Its letter, and its fixes: those of an audit's plan are not always the same."""
-    fixes = (*configuration.fixes, *configuration.fixes_where_they_help)
-    return f"{configuration.id} ({' + '.join(fixes)})" if fixes else configuration.id
+    fixes = " + ".join(configuration.all_fixes)
+    return f"{configuration.id} ({fixes})" if fixes else configuration.id
 
 
 def _measure(
@@ -206,8 +206,8 @@ def _classed(entry: Entry, reference: Configuration) -> Entry:
     """With the class of its numerics: another target or setting than the reference's may round otherwise."""
     configuration = entry.configuration
     own: Numerics = "exact" if configuration == reference else "rounding"
-    fixes = (*configuration.fixes, *configuration.fixes_where_they_help)
-    return msgspec.structs.replace(entry, numerics=coarsest((own, *(fix_meta(fix).numerics for fix in fixes))))
+    classes = (fix_meta(fix).numerics for fix in configuration.all_fixes)
+    return msgspec.structs.replace(entry, numerics=coarsest((own, *classes)))
 
 
 def _judged(entries: tuple[Entry, ...], competitors: Competitors, reference: str) -> tuple[Entry, ...]:

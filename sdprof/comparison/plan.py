@@ -246,8 +246,8 @@ class _Search:
         found: dict[str, str] = {}
         for each in itertools.takewhile(lambda each: each.step != fastest, ladder):
             gain = proof.times.pairs(each.before.id, each.variant.id).interval()
-            if gain is not None and judge(gain, control).verdict == "slower":
-                found[each.step] = f"slower on top of {each.before.in_words}: {as_text(gain)}"
+            if slower := _slower(each, gain, control):
+                found[each.step] = slower
         return found
 
     def next_steps(self, kept: Sequence[Step], waiting: Sequence[Step]) -> list[Step]:
@@ -275,11 +275,9 @@ class _Search:
             below = f"on top of {each.before.in_words}"
             if gain is not None:
                 self.step_gains[each.step] = gain
-            fault = measured.why_unusable(each.variant.id)
+            fault = measured.why_unusable(each.variant.id) or _slower(each, gain, control)
             if not fault and gain is None:
                 fault = f"too few rounds to judge it {below}"
-            elif not fault and gain is not None and judge(gain, control).verdict == "slower":
-                fault = f"slower {below}: {as_text(gain)}"
             elif not fault and gain is not None and gain.median <= 1:
                 fault = f"no gain {below}: {as_text(gain)}"
             found.append(fault)
@@ -366,3 +364,10 @@ class _Search:
             parity={fix: self.alone.parity[variant] for fix, variant in alone.items() if variant in self.alone.parity},
             proven_apart=proven_apart,
         )
+
+
+def _slower(step: SetMeasured, gain: Interval | None, control: Interval | None) -> str:
+    """Why a step that is shown to slow down the set before it is out; empty where that is not shown."""
+    if gain is None or judge(gain, control).verdict != "slower":
+        return ""
+    return f"slower on top of {step.before.in_words}: {as_text(gain)}"

@@ -45,6 +45,11 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     published: str = ""
     """Its name in the published table."""
 
+    @property
+    def all_fixes(self) -> tuple[str, ...]:
+        """Every fix that is tried on it."""
+        return (*self.fixes, *self.fixes_where_they_help)
+
 
 class BenchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What all configurations have in common. Series of the same settings can be continued and compared."""

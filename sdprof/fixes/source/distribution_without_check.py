@@ -9,6 +9,7 @@ from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import is_plain, with_argument
+from sdprof.fixes.source.reading.imports import imported
 from sdprof.fixes.source.reading.names import bindings, dotted, scope_of
 from sdprof.fixes.source.reading.tensor_calls import keyword
 from sdprof.model import FixMeta
@@ -71,16 +72,5 @@ def _distribution(source: ModuleSource, call: ast.expr) -> ast.Call | None:
     if name is None or not isinstance(call, ast.Call):
         return None
     first, _, rest = name.partition(".")
-    full = next((f"{path}.{rest}".rstrip(".") for alias, path in _imported(source) if alias == first), name)
+    full = f"{imported(source).get(first, first)}.{rest}".rstrip(".")
     return call if full.startswith(f"{DISTRIBUTIONS}.") and full.rpartition(".")[2][:1].isupper() else None
-
-
-def _imported(source: ModuleSource) -> list[tuple[str, str]]:
-    """What the module's import statements call what: ``("Normal", "torch.distributions.Normal")``."""
-    found: list[tuple[str, str]] = []
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Import):
-            found += [(each.asname, each.name) for each in node.names if each.asname]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found += [(each.asname or each.name, f"{node.module}.{each.name}") for each in node.names]
-    return found

@@ -11,6 +11,7 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import with_argument
+from sdprof.fixes.source.reading.imports import imported
 from sdprof.fixes.source.reading.loops import LoopStatement
 from sdprof.fixes.source.reading.names import (
     bindings,
@@ -140,11 +141,12 @@ def _made_of(source: ModuleSource, parent: ast.AST, value: ast.expr, loop: LoopS
 def _are_settled(source: ModuleSource, given: list[ast.expr], loop: LoopStatement) -> bool:
     """Whether expressions have the same value behind the loop as in it."""
     written = {name.split(".")[0] for name in written_in(loop)}
+    libraries = library_names(source)
     for each in given:
         if any(isinstance(part, ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr) for part in ast.walk(each)):
             return False
         calls = [part for part in ast.walk(each) if isinstance(part, ast.Call)]
-        if any((dotted(call.func) or "").split(".")[0] not in library_names(source) for call in calls):
+        if any((dotted(call.func) or "").split(".")[0] not in libraries for call in calls):
             return False
         if read_in(each) & written:
             return False
@@ -153,15 +155,7 @@ def _are_settled(source: ModuleSource, given: list[ast.expr], loop: LoopStatemen
 
 def library_names(source: ModuleSource) -> set[str]:
     """Names of a module that its import statements take from libraries without a state."""
-    found: set[str] = set()
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Import):
-            found |= {
-                each.asname or each.name.split(".")[0] for each in node.names if each.name.split(".")[0] in LIBRARIES
-            }
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in LIBRARIES:
-            found |= {each.asname or each.name for each in node.names}
-    return found
+    return {name for name, path in imported(source).items() if path.partition(".")[0] in LIBRARIES}
 
 
 def length_before(source: ModuleSource, loop: LoopStatement, collected: Collected) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sdprof.audits.found import found
 from sdprof.audits.transfer_finding import SIMULATED
 from sdprof.facts.facts import Facts
+from sdprof.facts.transfer_change import recurs_outside
 from sdprof.model import OUTSIDE, AuditMeta, Finding, Location, TransferSite
 
 META = AuditMeta(
@@ -25,7 +26,7 @@ def audit(facts: Facts) -> Iterator[Finding]:
     """One finding per expression that was visited more than once in a run. It is in no count per step."""
     assert facts.transfers is not None
     for site in facts.transfers.sites:
-        if site.scope is not None and site.scope in OUTSIDE and site.count > 1:
+        if site.scope is not None and recurs_outside(site):
             yield found(
                 META,
                 region=OUTSIDE[site.scope],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sdprof.model import Location, LoopTransfers, TransferProfile, TransferSite
+from sdprof.model import OUTSIDE, Location, LoopTransfers, TransferProfile, TransferSite
 
 
 def loop_transfers(profile: TransferProfile) -> LoopTransfers:
@@ -30,7 +30,7 @@ def repeats(site: TransferSite) -> bool:
 
 def recurs_outside(site: TransferSite) -> bool:
     """Whether a site was seen several times before the loop or behind it."""
-    return site.scope in ("setup", "results") and site.count > 1
+    return site.scope in OUTSIDE and site.count > 1
 
 
 def staying(cured: Iterable[Location], before: TransferProfile, after: TransferProfile) -> tuple[Location, ...]:

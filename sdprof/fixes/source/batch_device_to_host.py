@@ -61,7 +61,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if not elementwise_of(owner, name):
         raise DeclinedError(f"More is done to {name} on the device than to each of its elements alike")
     uses = _uses(source, loop, name)
-    alone = [each for each in uses if each in set(ast.walk(owner))] == uses
+    alone = set(uses) <= set(ast.walk(owner))
     plain = isinstance(_without_detach(owner), ast.Name)
     if not (alone or (plain and all(_is_alike(source, each) for each in uses))):
         raise DeclinedError(f"{name} is used on the device as well")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import dataclass
 
 from sdprof.fixes.declined import DeclinedError
@@ -69,7 +70,7 @@ def _table_in(frame: Frame, node: ast.expr) -> ast.expr:
     while True:
         seen = value_of(node, frame.values)
         if seen is not None:
-            if not entry or (seen.kind, seen.device) != ("tensor", "cpu") or _elements(seen.shape) > MOST_ELEMENTS:
+            if not entry or (seen.kind, seen.device) != ("tensor", "cpu") or math.prod(seen.shape) > MOST_ELEMENTS:
                 raise DeclinedError("What is moved is no entry of a small table on the host")
             return node
         if isinstance(node, ast.Subscript):
@@ -93,10 +94,3 @@ def _is_place(frame: Frame, index: ast.expr) -> bool:
         return True
     kind = number_type(frame.source, index, frame.values)
     return kind is not None and kind.dtype.startswith("int") and dotted(index) not in ("True", "False")
-
-
-def _elements(shape: tuple[int, ...]) -> int:
-    product = 1
-    for size in shape:
-        product *= size
-    return product

@@ -7,6 +7,7 @@ the loop's variables are read from that copy.
 from __future__ import annotations
 
 import ast
+import math
 
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.guards import table_unless_none
@@ -45,7 +46,7 @@ def twin(frame: Frame, node: ast.expr) -> HostCopy | None:
 
 def _of_table(frame: Frame, node: ast.expr, loop: LoopStatement, scope: Scope) -> HostCopy | None:
     seen = value_of(node, frame.values)
-    if seen is not None and (seen.kind != "tensor" or _elements(seen.shape) > MOST_ELEMENTS):
+    if seen is not None and (seen.kind != "tensor" or math.prod(seen.shape) > MOST_ELEMENTS):
         return None
     if not is_invariant(node, loop) or not _comes_from_this_frame(frame, node, scope):
         return None
@@ -99,10 +100,3 @@ def _comes_from_this_frame(frame: Frame, node: ast.expr, scope: Scope) -> bool:
 
 def _is_inside(node: ast.AST, loop: LoopStatement) -> bool:
     return any(each is node for each in ast.walk(loop))
-
-
-def _elements(shape: tuple[int, ...]) -> int:
-    product = 1
-    for size in shape:
-        product *= size
-    return product

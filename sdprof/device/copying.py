@@ -43,6 +43,8 @@ def copy_into(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any])
 def to_copy(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``tensor.to(…)`` of a device tensor: a conversion on the device, or a copy to the host."""
     source = args[0]
+    if len(kwargs) == 1 and "dtype" in kwargs:
+        return wrap(source.host.to(kwargs["dtype"], copy=True))
     device = kwargs.get("device")
     non_blocking = kwargs.get("non_blocking", False)
     kwargs = {name: value for name, value in kwargs.items() if name not in ("device", "non_blocking", "pin_memory")}

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._mode_utils import no_dispatch
 
 from sdprof.device import current
-from sdprof.device.device_check import REFUSES_HOST_SCALARS, named_tensors, refuse_mixed_devices
+from sdprof.device.device_check import named_tensors, refuse_mixed_devices
 from sdprof.device.generator import check_generator, without_default
 from sdprof.device.operator_plan import OperatorPlan
 from sdprof.device.ordinal import check_ordinal
@@ -60,7 +60,8 @@ def run_on_host(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any
             host_args.append(_hosts(plan, value))
         else:
             if kind is not int and kind is not float and isinstance(value, Tensor):
-                mixed = True
+                # A number in arithmetic arrives as a tensor of no dimensions, so most that come here are fine.
+                mixed = mixed or plan.refuses_host_scalars or value.dim() > 0
             host_args.append(value)
     device = None
     host_kwargs = kwargs
@@ -107,7 +108,7 @@ def _no_kernel(plan: OperatorPlan, error: str) -> str:
 
 def wrap_result(result: Any) -> Any:
     """Wrap the tensors that an operator returned; numbers and bools stay."""
-    if isinstance(result, Tensor):
+    if type(result) is Tensor or isinstance(result, Tensor):
         return wrap(result)
     if isinstance(result, (list, tuple)):
         return type(result)(wrap(each) if isinstance(each, Tensor) else each for each in result)
@@ -118,7 +119,7 @@ def check_devices(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, A
     """Refuse host tensors beside device tensors, but for the host scalars that CUDA takes."""
     tensors = named_tensors((*plan.argument_names[: len(args)], *kwargs), (*args, *kwargs.values()))
     on_host = [tensor for _, tensor in tensors if tensor.device.type == "cpu"]
-    if any(tensor.dim() > 0 for tensor in on_host) or (on_host and plan.name in REFUSES_HOST_SCALARS):
+    if any(tensor.dim() > 0 for tensor in on_host) or (on_host and plan.refuses_host_scalars):
         refuse_mixed_devices(plan.func, tensors)
 
 
@@ -137,7 +138,9 @@ def _host(plan: OperatorPlan, value: Any) -> Any:
     return value
 
 
-def _hosts(plan: OperatorPlan, values: Any) -> list[Any]:
+def _hosts(plan: OperatorPlan, values: Any) -> Any:
+    if values and type(values[0]) is int:  # lists are of one type: sizes, strides, dimensions
+        return values
     hosts = []
     for value in values:
         if type(value) is SimulatedTensor:

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from sdprof.device.device_check import REFUSES_HOST_SCALARS
+from sdprof.device.python_bindings import shortest_entry
 from sdprof.device.synchronising_ops import SynchronisingOp, synchronising
 
 
@@ -22,6 +24,7 @@ class OperatorPlan:
         "func",
         "is_view",
         "name",
+        "refuses_host_scalars",
         "reshapes",
         "returned",
         "rule",
@@ -32,13 +35,14 @@ class OperatorPlan:
     def __init__(self, func: torch._ops.OpOverload) -> None:
         schema = func._schema
         self.func = func
-        self.call: Callable[..., Any] = func._op
-        """The operator's entry in C++, without the check for higher-order operators that calling ``func`` makes."""
+        self.call: Callable[..., Any] = shortest_entry(func)
+        """Runs it, without the check for higher-order operators that calling ``func`` makes."""
         self.name: str = schema.name
         self.argument_names: tuple[str, ...] = tuple(argument.name for argument in schema.arguments)
         self.composite = _has_kernel(func.name(), "CompositeImplicitAutograd") and not _has_kernel(func.name(), "CPU")  # type: ignore[no-untyped-call]
         """Made of other operators: arrives whole in inference mode alone, and is then taken apart."""
         self.waits: SynchronisingOp | None = synchronising(func)
+        self.refuses_host_scalars = schema.name in REFUSES_HOST_SCALARS
         self.draws = "generator" in self.argument_names
         """Draws random numbers."""
         self.rule: Callable[[OperatorPlan, tuple[Any, ...], dict[str, Any]], Any] | None = None

@@ -163,11 +163,7 @@ def wrap(host: Tensor, device: torch.device = DEVICE) -> SimulatedTensor:
     """
     if host.is_inference() != _in_inference_mode():
         with torch.inference_mode(host.is_inference()):
-            return _wrap(host, device)
-    return _wrap(host, device)
-
-
-def _wrap(host: Tensor, device: torch.device) -> SimulatedTensor:
+            return wrap(host, device)
     if host.layout is not _STRIDED:
         raise NotImplementedError(
             f"The simulated device has no {str(host.layout).removeprefix('torch.')} tensors: only dense ones."

@@ -17,13 +17,14 @@ META = AuditMeta(
     passed="No copy or wait is repeated outside of the sampling loop",
     needs=("transfers",),
     severity="low",
+    fixes=("batch-device-to-host", "read-table-once", "hoist-loop-invariant"),
 )
 BEHIND = "The host waits for each. Put the items together on the device, and copy once."
 BEFORE = "Each run does it anew. Put the tables together, or keep what does not change between runs."
 
 
 def audit(facts: Facts) -> Iterator[Finding]:
-    """One finding per expression that was visited more than once in a run. It is in no count per step."""
+    """One finding per expression that is visited more than once in each run. It is in no count per step."""
     assert facts.transfers is not None
     for site in facts.transfers.sites:
         if site.scope is not None and recurs_outside(site):
@@ -34,7 +35,7 @@ def audit(facts: Facts) -> Iterator[Finding]:
                 evidence={
                     "kind": site.kind,
                     "operator": site.op,
-                    "count_per_run": site.count,
+                    "count_per_run": site.count if site.count_in_next_run is None else site.count_in_next_run,
                     "bytes_per_visit": round(site.bytes / site.count),
                     "device": SIMULATED if facts.transfers.device == "simulated" else "cuda",
                 },

@@ -13,6 +13,7 @@ COLLECTOR_MODULES: Final = {
     "loop": "sdprof.collectors.loop",
     "memory": "sdprof.collectors.memory",
     "modules": "sdprof.collectors.modules",
+    "next_setup": "sdprof.collectors.next_setup",
     "operators": "sdprof.collectors.operators",
     "peaks": "sdprof.collectors.peaks",
     "stacks": "sdprof.collectors.stacks",

@@ -23,6 +23,18 @@ def collect(watched: WatchedRun) -> TransferProfile:
 
     :raises CannotCollectError: if the loop does not run on such a device.
     """
+    require_device(watched)
+    profile, watch = watch_one_run(watched)
+    if watched.loop is not None and (watch.astray or profile.steps != watched.loop.steps):
+        return collect(replace(watched, loop=None))
+    return profile
+
+
+def require_device(watched: WatchedRun) -> None:
+    """Refuse a loop that has nowhere to copy to.
+
+    :raises CannotCollectError: if it runs on the host, or its hot modules do.
+    """
     if watched.device.type != "cuda":
         raise CannotCollectError(
             f"The loop ran on {watched.device.type}: there is no device to copy to or to wait for.",
@@ -34,14 +46,16 @@ def collect(watched: WatchedRun) -> TransferProfile:
             f"The target was asked to build on cuda, and left {', '.join(on_host)} on the host.",
             "Build on BuildOptions.device, so that copies can be seen.",
         )
+
+
+def watch_one_run(watched: WatchedRun) -> tuple[TransferProfile, LoopWatch]:
+    """Every copy and wait of one run, and who has watched it."""
     simulated = current.running
     with LoopWatch(watched) as watch:
         clock = OperatorClock(watch)
         seen, notes = watch_simulated(watch, clock) if simulated else watch_cuda(watch, clock)
         steps = watch.steps
-    if watched.loop is not None and (watch.astray or steps != watched.loop.steps):
-        return collect(replace(watched, loop=None))
-    return TransferProfile(
+    profile = TransferProfile(
         device="simulated" if simulated else "cuda",
         steps=steps,
         sites=tuple(sites_of(seen, clock.moment)),
@@ -50,6 +64,7 @@ def collect(watched: WatchedRun) -> TransferProfile:
         origins_known=True,
         memory_known=True,
     )
+    return profile, watch
 
 
 def sites_of(

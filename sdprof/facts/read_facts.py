@@ -11,6 +11,7 @@ from sdprof.facts.facts import Facts
 from sdprof.facts.hot_lines import hot_lines
 from sdprof.facts.hot_modules import hot_modules
 from sdprof.facts.memory_curve import memory_curve
+from sdprof.facts.next_setup import with_next_setup
 from sdprof.facts.recorded_trace import RecordedTrace, recorded_trace
 from sdprof.facts.trace_file.trace_error import TraceError
 from sdprof.facts.transfer_cross_check import cross_check
@@ -93,6 +94,8 @@ def _graphs(folder: Path) -> GraphProfile | None:
 def _transfers(folder: Path, recorded: RecordedTrace | None) -> TransferProfile | None:
     """What was watched of copies and waits; on CUDA beside what the trace has of them."""
     watched = _read(folder / "transfers.json", TransferProfile)
+    if watched is not None:
+        watched = with_next_setup(watched, _read(folder / "next_setup.json", TransferProfile))
     if watched is None or watched.device != "cuda" or recorded is None or recorded.report.transfers is None:
         return watched
     return msgspec.structs.replace(watched, notes=(*watched.notes, *cross_check(watched, recorded.report.transfers)))

@@ -29,8 +29,9 @@ def repeats(site: TransferSite) -> bool:
 
 
 def recurs_outside(site: TransferSite) -> bool:
-    """Whether a site was seen several times before the loop or behind it."""
-    return site.scope in OUTSIDE and site.count > 1
+    """Whether a site was seen several times before the loop or behind it; not what the first run alone did, once."""
+    count = site.count if site.count_in_next_run is None else site.count_in_next_run
+    return site.scope in OUTSIDE and count > 1
 
 
 def staying(cured: Iterable[Location], before: TransferProfile, after: TransferProfile) -> tuple[Location, ...]:

@@ -249,6 +249,9 @@ class TransferSite(msgspec.Struct, frozen=True, kw_only=True):
     in_loop: bool
     scope: Scope | None = None
     """When it was first seen; None where only being in the loop was told from being outside (recorded traces)."""
+    count_in_next_run: int | None = None
+    """Before the loop: visits in a run that was not the first, which may have kept something. None where no second run
+    was watched."""
     identical_content: bool = False
     """Every visit moved the same bytes; never true where contents were not compared."""
     steps: tuple[int, ...] = ()

@@ -13,6 +13,7 @@ import msgspec
 from safetensors.numpy import load_file
 
 from sdprof.comparison.parity import Outputs, coarsest, compare_outputs
+from sdprof.facts.next_setup import with_next_setup
 from sdprof.facts.relocate import Relocation
 from sdprof.facts.transfer_change import loop_transfers, moved, place_of, staying
 from sdprof.fixes.source.compose import compose
@@ -82,6 +83,10 @@ class EditTrials:
         self._runs: dict[tuple[tuple[Edit, ...], int], EditRun] = {}
         """By edits and sampling steps."""
         self._timeout_seconds = LEAST_TIMEOUT_SECONDS
+        self._in_each_run = frozenset(
+            place_of(site) for site in (before.sites if before is not None else ()) if site.count_in_next_run
+        )
+        """Places before the loop that copy or wait in every run: what keeps a copy for the next run shows in that."""
         self._outputs: Outputs = {}
         self._outputs_again: Outputs = {}
         if as_it_is is None:
@@ -192,6 +197,8 @@ class EditTrials:
                     self._before = None
                     worker.run(str(outputs))
                 worker.run(str(again))
+                if self._in_each_run:
+                    worker.collect(Collect(collector="next_setup", folder=str(folder), loop=self._loop))
             finally:
                 worker.close()
         if isinstance(reply, Collected):
@@ -223,7 +230,10 @@ class EditTrials:
             )
             with times.spent_on("trying rewrites", overhead=False):
                 try:
-                    reply = self._watched(worker, folder, outputs, self._loop_in(overlay, steps))
+                    loop = self._loop_in(overlay, steps)
+                    reply = self._watched(worker, folder, outputs, loop)
+                    if any(edit.helpers and edit.where in self._in_each_run for edit in edits):
+                        worker.collect(Collect(collector="next_setup", folder=str(folder), loop=loop))
                 finally:
                     worker.close()
         except WorkerError as error:
@@ -294,4 +304,7 @@ def fault_of(run: EditRun, before: TransferProfile | None) -> str:
 
 def _read(folder: Path, overlay: tuple[RewrittenFile, ...]) -> TransferProfile:
     profile = msgspec.json.decode((folder / "transfers.json").read_bytes(), type=TransferProfile)
+    next_run = folder / "next_setup.json"
+    if next_run.exists():
+        profile = with_next_setup(profile, msgspec.json.decode(next_run.read_bytes(), type=TransferProfile))
     return Relocation.read(overlay).relocated(profile)

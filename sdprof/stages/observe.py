@@ -28,6 +28,7 @@ BEFORE = (
     "operators",
     "memory",
     "transfers",
+    "next_setup",
     "torch_trace",
     "lines",
     "stacks",
@@ -40,13 +41,15 @@ OPTIONS = {"graphs.grad": "off"}
 """With grad TorchDynamo looks in a worker of its own."""
 AFTER = ("loop", "modules", "operators", "memory", "torch_trace", "stacks", "graphs")
 """What is worth watching once more when the fixes are in."""
-REWRITTEN = ("loop", "operators", "transfers", "graphs")
+REWRITTEN = ("loop", "operators", "transfers", "next_setup", "graphs")
 """What tells whether findings in the source are gone when the source fixes of the patch are in, and no others."""
 WITHOUT_TIMES = ("graphs", "graphs_with_grad")
 """These time nothing: there is nothing to warm up for, and another worker may be busy beside them. So it is on the
 simulated device."""
-ON_SIMULATED_DEVICE = frozenset({"transfers"})
+ON_SIMULATED_DEVICE = frozenset({"transfers", "next_setup"})
 """Where there is no CUDA device, these watch the loop on the simulated one, in a worker of its own."""
+FIRST_OF = {"next_setup": "transfers"}
+"""Who looks at the same things a second time: not without the first, and the same reason is not told twice."""
 TITLES = {
     "costs": "Operations, memory and roofline",
     "environment": "Environment",
@@ -56,6 +59,7 @@ TITLES = {
     "operators": "Operators by expression",
     "memory": "Memory",
     "transfers": "Copies and synchronisations",
+    "next_setup": "Copies before the loop of a second run",
     "torch_trace": "Operator trace",
     "lines": "Time by line",
     "stacks": "Stack samples",
@@ -130,7 +134,8 @@ class Observer:
         :param warmed: a worker of the variant that has run already, with as many steps; it is closed here.
         """
         steps = steps or self._starter.request.profile_steps
-        collectors = tuple(name for name in collectors if name not in self._starter.request.without_collectors)
+        without = self._starter.request.without_collectors
+        collectors = tuple(name for name in collectors if name not in without and FIRST_OF.get(name) not in without)
         as_asked = self._on_cuda or device is not None
         simulated = [name for name in collectors if name in ON_SIMULATED_DEVICE and not as_asked]
         timeless = [name for name in collectors if name in WITHOUT_TIMES]
@@ -199,10 +204,11 @@ class Observer:
         variant = variant_id(fixes)
         parts = [(name, self._folder.state(_part(variant, name))) for name in collectors]
         suffix = "" if not fixes else " (after)"
+        missing = {name for name, part in parts if part is not None and part.state != "done"}
         found = [
             Missing(section=TITLES[name] + suffix, reason=part.reason, remedy=part.remedy)
             for name, part in parts
-            if part is not None and part.state != "done"
+            if part is not None and name in missing and FIRST_OF.get(name) not in missing
         ]
         loop = self._loop(self._folder.artifacts(variant))
         if loop is not None and loop.calls == 0:
@@ -227,18 +233,19 @@ class Observer:
         artifacts = self._folder.artifacts(variant)
         request = self._starter.request
         outputs, again = outputs_files(artifacts)
+        keeps_outputs = start.keeps_outputs and name == "transfers"
         order = Collect(
             collector=name,
             folder=str(artifacts),
             loop=self._loop(artifacts),
             lines=request.lines,
             options={**OPTIONS, **request.collector_options},
-            outputs_file=str(outputs) if start.keeps_outputs else None,
+            outputs_file=str(outputs) if keeps_outputs else None,
         )
         try:
             with times.spent_on(f"observing: {TITLES[name].lower()}", overhead=False):
                 reply = worker.collect(order)
-                if start.keeps_outputs and isinstance(reply, Collected):
+                if keeps_outputs and isinstance(reply, Collected):
                     worker.run(str(again))
         except WorkerError as error:
             self._folder.record(_part(variant, name), Part(state="failed", reason=_sentence(error)))

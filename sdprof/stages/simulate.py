@@ -23,7 +23,7 @@ from sdprof.stages.variants import VariantStarter
 from sdprof.worker.client import WorkerError
 from sdprof.worker.protocol import SIMULATED, Built
 
-WITH_VALUES = ("environment", "loop", "operators", "transfers")
+WITH_VALUES = ("environment", "loop", "operators", "transfers", "next_setup")
 WITHOUT_VALUES = ("environment", "loop", "transfers")
 COSTS = "costs"
 NOT_TIMED = Missing(

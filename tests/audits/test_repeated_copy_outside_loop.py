@@ -31,3 +31,9 @@ def test_a_repeated_copy_is_found(scope: str, region: str) -> None:
 )
 def test_one_copy_a_run_and_those_of_the_loop_are_none(fields: dict[str, object]) -> None:
     assert not list(audit(facts(**fields)))
+
+
+def test_what_the_first_run_kept_for_the_next_is_none() -> None:
+    assert not list(audit(facts(scope="setup", count_in_next_run=0)))
+    (finding,) = audit(facts(scope="setup", count_in_next_run=2))
+    assert finding.evidence["count_per_run"] == 2

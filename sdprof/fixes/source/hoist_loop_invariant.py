@@ -28,7 +28,7 @@ META = FixMeta(
     title="Copy to the device once what never changes",
     kind="source",
     numerics="exact",
-    removes=("loop-invariant-copy", "host-to-device-in-loop"),
+    removes=("loop-invariant-copy", "host-to-device-in-loop", "repeated-copy-outside-loop"),
     order=30,
 )
 DATA = frozenset({"tensor", "as_tensor", "from_numpy", "FloatTensor", "LongTensor"})
@@ -37,8 +37,8 @@ MOST_KEPT_BYTES = 65536
 
 
 def concerns(site: SiteEvidence) -> bool:
-    """Whether the same bytes were copied at each visit."""
-    return site.kind == "H2D" and (site.identical_content or site.count == 1)
+    """Whether the same bytes were copied at each visit, or in each run."""
+    return site.kind == "H2D" and (site.identical_content or site.count == 1 or site.in_each_run)
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:

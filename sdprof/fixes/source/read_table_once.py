@@ -24,7 +24,7 @@ META = FixMeta(
     title="Read small tables of numbers once before the loop, where the host decides by them",
     kind="source",
     numerics="rounding",
-    removes=("sync-in-loop", "device-to-host-in-loop"),
+    removes=("sync-in-loop", "device-to-host-in-loop", "repeated-copy-outside-loop"),
     order=20,
 )
 DIRECT = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.JoinedStr, ast.FormattedValue, ast.Subscript)

@@ -67,8 +67,9 @@ def propose(site: SiteEvidence, sources: Sources, fix_ids: Iterable[str] | None 
         if not wanted or not module.concerns(site):
             continue
         try:
-            # Outside of the loop a helper that keeps a copy would keep it for nothing.
-            edits += [edit for edit in module.rewrite(site, sources) if site.scope == "in_loop" or not edit.helpers]
+            # Outside of the loop a helper keeps its copy for nothing, unless the next run wants it.
+            of_use = site.scope == "in_loop" or site.in_each_run
+            edits += [edit for edit in module.rewrite(site, sources) if of_use or not edit.helpers]
         except DeclinedError as error:
             declined.append(Declined(fix=meta.id, where=site.where, reason=str(error)))
     return Proposals(site=site, edits=tuple(edits), declined=tuple(declined))

@@ -39,7 +39,7 @@ class SiteEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """In the steps of the loop, before the first of them, or outside of it later on. Outside, only what one run does
     again and again is evidence."""
     in_each_run: bool = False
-    """Before the loop: a run that was not the first did it as often, so that a copy which is kept would spare it."""
+    """Before the loop: a run that was not the first did it too, so that a copy which is kept would spare it."""
     steps: tuple[int, ...] = ()
     """Steps in which it was seen, from 0."""
     steps_in_run: int = 1
@@ -131,7 +131,7 @@ def _of_transfer(site: TransferSite, profile: TransferProfile, loop: LoopMap | N
         stack=site.stack,
         count=site.count,
         scope=site.scope or ("in_loop" if site.in_loop else "results"),
-        in_each_run=site.count_in_next_run == site.count,
+        in_each_run=bool(site.count_in_next_run),
         steps=site.steps,
         steps_in_run=profile.steps,
         bytes=site.bytes,

@@ -500,10 +500,13 @@ def transfers() -> Transfers:
         count=6,
         bytes=24_000,
         in_loop=False,
+        scope="setup",
+        count_in_next_run=6,
     )
+    kept = msgspec.structs.replace(outside, count_in_next_run=0)
     return Transfers(
         baseline=TransferSection(device="simulated", steps=STEPS, sites=(copy, sync, outside)),
-        candidate=TransferSection(device="simulated", steps=STEPS, sites=(sync, outside)),
+        candidate=TransferSection(device="simulated", steps=STEPS, sites=(sync, kept)),
     )
 
 
@@ -874,6 +877,7 @@ def _twisted(result: AuditResult) -> AuditResult:
             "candidate",
             "variant",
             "order",
+            "scope",
         )
         if key == "text":
             line = HOSTILE[next(counter) % len(HOSTILE)].replace("\n", " ")

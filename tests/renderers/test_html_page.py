@@ -93,6 +93,11 @@ def test_a_finding_shows_its_part_of_the_patch(pages: dict[str, str]) -> None:
     assert "declined: It is printed." in patch
 
 
+def test_a_copy_before_the_loop_is_told_of_the_next_run(pages: dict[str, str]) -> None:
+    table = Page(pages["faster"]).tables["Copies and syncs"]
+    assert table.rows[-1][-2] == "outside the loop in the next run 6 → 0"
+
+
 def test_a_clean_pass_is_shown_as_a_pass(pages: dict[str, str]) -> None:
     page = Page(pages["no_fixes"])
     assert "No copy and no sync was seen." in words(page.section("transfers"))

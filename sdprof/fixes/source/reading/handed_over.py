@@ -6,13 +6,15 @@ import ast
 
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.calls import given_as, is_plain, with_argument
+from sdprof.fixes.source.reading.calls import calls_to, given_as, is_plain, with_argument
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place
-from sdprof.fixes.source.reading.made_from_host import value_on_host
-from sdprof.fixes.source.reading.names import Function, bindings, is_free, last_name, scope_of, written_in
+from sdprof.fixes.source.reading.made_from_host import made_value, value_on_host
+from sdprof.fixes.source.reading.names import Function, bindings, dotted, is_free, last_name, scope_of, written_in
+from sdprof.fixes.source.reading.seen import value_of
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.fixes.source.reading.twins import twin
+from sdprof.model import SeenValue
 
 MOST_CALLS = 4
 """A number is handed over through so many functions."""
@@ -61,20 +63,48 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
     if caller.source is not source or not isinstance(call, ast.Call) or last_name(call.func) != function.name:
         return None
     given = given_as(call, function, name.id) if is_plain(call) else None
-    if given is None or (index is not None and not isinstance(given, ast.Name)):
+    if given is None:
         return None
     if isinstance(given, ast.Name):
         found = _of_caller(caller, given, index, as_number=as_number, calls=calls - 1)
     else:
-        found = _computed(caller, given)
+        found = _made_there(caller, given, value_of(name, frame.values), index, as_number=as_number)
+        found = _computed(caller, given) if found is None and index is None else found
     if found is None or found.text is None:
         return None
-    found.replacements += [
-        *_with_parameter(source, function, f"{wished}=None"),
-        with_argument(source, call, f"{wished}={found.text}"),
-    ]
+    found.replacements += _with_parameter(source, function, f"{wished}=None")
+    for each in (call, *_alike(source, call, function, name.id)):
+        found.replacements.append(with_argument(source, each, f"{wished}={found.text}"))
     found.text = wished
     return found
+
+
+def _alike(source: ModuleSource, call: ast.Call, function: Function, parameter: str) -> list[ast.Call]:
+    """Other calls by which the caller hands over the very same: a parameter of its own that it never binds again."""
+    scope = scope_of(source, call)
+    given = given_as(call, function, parameter)
+    if not isinstance(given, ast.Name) or [each.kind for each in bindings(scope, given.id)] != ["parameter"]:
+        return []
+    return [
+        each
+        for each in calls_to(source, function.name)
+        if each is not call
+        and is_plain(each)
+        and scope_of(source, each) is scope
+        and ast.dump(each.func) == ast.dump(call.func)
+        and (other := given_as(each, function, parameter)) is not None
+        and dotted(other) == given.id
+    ]
+
+
+def _made_there(
+    caller: Frame, given: ast.expr, tensor: SeenValue | None, index: ast.expr | None, *, as_number: bool
+) -> HostCopy | None:
+    """``step(x, torch.full((n,), i, device=d))``: the call makes the tensor of what the host knows."""
+    made = made_value(caller, given, tensor, index, as_number=as_number)
+    if made is None:
+        return None
+    return HostCopy(caller.source.path, [], made[0], made[1], "The caller makes it of what the host knows.")
 
 
 def _of_caller(

@@ -6,7 +6,7 @@ import ast
 
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.names import Function, Scope, dotted_reads, scope_of, written_in
+from sdprof.fixes.source.reading.names import Function, Scope, around, dotted_reads, scope_of, written_in
 from sdprof.model import LoopMap
 
 LoopStatement = ast.For | ast.AsyncFor | ast.While
@@ -34,6 +34,11 @@ def sampling_loop(
 
 def _spans(statement: LoopStatement, line: int) -> bool:
     return statement.lineno <= line <= (statement.end_lineno or statement.lineno)
+
+
+def loops_around(source: ModuleSource, loop: LoopStatement, scope: Scope) -> list[LoopStatement]:
+    """The loops of the same function that a loop stands in."""
+    return [each for each in around(source, loop, scope) if isinstance(each, LoopStatement)]
 
 
 def is_invariant(expression: ast.AST, loop: LoopStatement) -> bool:

@@ -1,4 +1,4 @@
-"""A token process with an absorbing state: rates are put together where tokens are masked, by masks that are computed."""
+"""Tokens with an absorbing state: rates are put together where tokens are masked, by masks that are computed."""
 
 import torch
 import torch.nn.functional as F

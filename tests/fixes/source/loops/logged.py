@@ -30,7 +30,7 @@ def sample(net, x, steps, quiet=True):
         x = x - 0.1 * noise
         logger.debug(f"step {i}: {noise.norm().item():.3f}")
         bar.set_postfix(mean=noise.mean().item())
-        numbers = dict(mean=noise.mean(), largest=noise.abs().max().item())
+        numbers = {"mean": noise.mean(), "largest": noise.abs().max().item()}
         logging.debug(listed(numbers))
     return x
 

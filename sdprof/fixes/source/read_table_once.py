@@ -11,10 +11,10 @@ from sdprof.fixes.source.index_on_device import can_stay_on_device
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.handed_over import handed_over
-from sdprof.fixes.source.reading.host_copy import HostCopy, merged
+from sdprof.fixes.source.reading.host_copy import HostCopy, in_place, merged
 from sdprof.fixes.source.reading.host_origins import make_host
-from sdprof.fixes.source.reading.made_from_host import made_from_host
-from sdprof.fixes.source.reading.names import bindings, last_name, scope_of
+from sdprof.fixes.source.reading.made_from_host import made_from_host, reaching
+from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.fixes.source.reading.twins import twin
 from sdprof.model import FixMeta
@@ -28,6 +28,11 @@ META = FixMeta(
     order=20,
 )
 DIRECT = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.JoinedStr, ast.FormattedValue, ast.Subscript)
+ASKED_AGAIN = (
+    *(ast.Compare, ast.cmpop, ast.BoolOp, ast.boolop, ast.BinOp, ast.operator, ast.UnaryOp, ast.unaryop),
+    *(ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context),
+)
+"""What gives the same however often it is asked."""
 READS = frozenset({"float", "int", "bool", "item", "tolist", "range"})
 
 
@@ -49,6 +54,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if _shows_device(node, site):
         raise DeclinedError("The text that is made of it names the device")
     leaves = tensor_leaves(_what_is_read(node), frame.values)
+    while not leaves and isinstance(frame.source.parents[node], ast.BoolOp):
+        node = frame.source.parents[node]  # CPython may give a later operand of 'or' the place of the one before it
+        assert isinstance(node, ast.BoolOp)
+        leaves = tensor_leaves(node, frame.values)
     if not all(frame.source.has_own_text(leaf) for leaf in leaves):
         raise DeclinedError("The place inside the f-string is not exact: name the number before it")
     if not leaves:
@@ -81,6 +90,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         made_of = [each for leaf in leaves for each in _operands_of(frame, leaf)]
         if made_of and all(_fits_helper(each) for each in made_of):
             edits.append(_with_helper(site, frame, made_of, computes=True))
+        edits += filter(None, [_asked_again(site, frame, leaves)])
     if not edits:
         raise DeclinedError(
             unreached or "The number is computed on the device in this very step: only the device can know it"
@@ -158,6 +168,39 @@ def _operands_of(frame: Frame, leaf: ast.expr) -> list[ast.expr]:
     if len(bound) != 1 or bound[0].kind != "assignment" or bound[0].value is None:
         return []
     return tensor_leaves(bound[0].value, frame.values)
+
+
+def _asked_again(site: SiteEvidence, frame: Frame, leaves: list[ast.expr]) -> Edit | None:
+    """``if done.all()`` → ``if (_on_host(t) == 0).all()``, where ``done = t == 0`` is needed on the device as well."""
+    changes: list[Replacement] = []
+    computes = False
+    for leaf in leaves:
+        found = reaching(frame.source, leaf) if isinstance(leaf, ast.Name) else None
+        made = found[0].value if found is not None and found[0].kind == "assignment" else None
+        if found is None or made is None or not all(isinstance(each, ASKED_AGAIN) for each in ast.walk(made)):
+            return None
+        operands = tensor_leaves(made, frame.values)
+        if not operands or not all(map(_fits_helper, operands)) or read_in(made) & found[1]:
+            return None
+        start, text = frame.source.span(made)[0], frame.source.code(made)
+        for each in sorted(operands, key=frame.source.span, reverse=True):
+            first, behind = (place - start for place in frame.source.span(each))
+            text = f"{text[:first]}_on_host({text[first:behind]}){text[behind:]}"
+        computes |= any(isinstance(each, ast.operator | ast.USub) for each in ast.walk(made))
+        text, parent = " ".join(text.split()), frame.source.parents[leaf]
+        alone = isinstance(parent, ast.Call) and parent.args == [leaf]
+        changes.append(in_place(frame.source, leaf, text if alone else f"({text})"))
+    said = "What the device computes of a table is computed on the host as well, of a copy that a helper keeps."
+    return Edit(
+        fix=META.id,
+        file=frame.source.path,
+        where=site.where,
+        replacements=tuple(changes),
+        helpers=("_on_host",),
+        numerics="rounding" if computes else "exact",
+        proof="arithmetic" if computes else "data",
+        description=said,
+    )
 
 
 def _with_helper(site: SiteEvidence, frame: Frame, leaves: list[ast.expr], *, computes: bool) -> Edit:

@@ -69,11 +69,11 @@ def value_on_host(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_nu
     if index is not None and not isinstance(index, ast.Constant):
         return None
     source = frame.source
-    reaching = _reaching(source, name)
-    if reaching is None or reaching[0].value is None:
+    found = reaching(source, name)
+    if found is None or found[0].value is None:
         return None
-    bound, between = reaching
-    made = unpacked(bound.node, reaching[0].value, name.id)
+    bound, between = found
+    made = unpacked(bound.node, found[0].value, name.id)
     if made is None:
         return None
     between |= written_in(bound.node) - {name.id}
@@ -117,7 +117,7 @@ def _on_host(
     return texts
 
 
-def _reaching(source: ModuleSource, name: ast.Name) -> tuple[Binding, set[str]] | None:
+def reaching(source: ModuleSource, name: ast.Name) -> tuple[Binding, set[str]] | None:
     """The one assignment that a name has its value from where it is read, and what is written to since."""
     bound = bindings(scope_of(source, name), name.id)
     if any(each.kind == "other" for each in bound):

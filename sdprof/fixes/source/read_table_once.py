@@ -54,9 +54,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if _shows_device(node, site):
         raise DeclinedError("The text that is made of it names the device")
     leaves = tensor_leaves(_what_is_read(node), frame.values)
-    while not leaves and isinstance(frame.source.parents[node], ast.BoolOp):
-        node = frame.source.parents[node]  # CPython may give a later operand of 'or' the place of the one before it
-        assert isinstance(node, ast.BoolOp)
+    while not leaves and isinstance(parent := frame.source.parents[node], ast.BoolOp):
+        node = parent  # CPython may give a later operand of 'or' the place of the one before it
         leaves = tensor_leaves(node, frame.values)
     if not all(frame.source.has_own_text(leaf) for leaf in leaves):
         raise DeclinedError("The place inside the f-string is not exact: name the number before it")

@@ -53,7 +53,9 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     statement = statement_of(source, node)
     if isinstance(statement, ast.Assert):
         tests = _together(statement.test)
-        changes = [_checked(source, statement, torch, [_on_device(source, each, values) for each in tests])]
+        known = len(tests) > 1 and [each for each in tests if _host_knows(source, each, values)]
+        there = {each: _on_device(source, each, values) for each in tests if not known or each not in known}
+        changes = [_checked(source, statement, torch, [(each, there.get(each)) for each in tests])]
     else:
         changes = _through_names(source, statement, torch, values)
     return (
@@ -75,14 +77,28 @@ def _together(test: ast.expr) -> list[ast.expr]:
     return test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
 
 
-def _checked(source: ModuleSource, statement: ast.Assert, torch: str, tests: list[str]) -> Replacement:
+def _host_knows(source: ModuleSource, test: ast.expr, values: Values) -> bool:
+    """Whether a part is a comparison of the host's own numbers, which is asserted as before."""
+    parts = [test.left, *test.comparators] if isinstance(test, ast.Compare) else []
+    return bool(parts) and all(
+        number_read(each) is None and not is_tensor(each, values) and number_type(source, each, values)
+        for each in parts
+    )
+
+
+def _checked(
+    source: ModuleSource, statement: ast.Assert, torch: str, tests: list[tuple[ast.expr, str | None]]
+) -> Replacement:
     if not stands_alone(source, statement):
         raise DeclinedError("The assertion shares its line with other code")
     message = statement.msg
     told = f", {source.code(message)}" if isinstance(message, ast.Constant) and isinstance(message.value, str) else ""
     start, end = source.span(statement)
     indent = source.text[source.line_start(statement.lineno) : start]
-    text = f"\n{indent}".join(f"{torch}._assert_async({test}{told})" for test in tests)
+    text = f"\n{indent}".join(
+        f"assert {source.code(test)}{told}" if there is None else f"{torch}._assert_async({there}{told})"
+        for test, there in tests
+    )
     return Replacement(start=start, end=end, text=text)
 
 
@@ -110,7 +126,13 @@ def _through_names(source: ModuleSource, first: ast.stmt, torch: str, values: Va
         users = [statement_of(source, each) for each in uses if isinstance(each.ctx, ast.Load)]
         waiting += [each for each in users if each not in asserted and each not in reads and each not in waiting]
     names = {_number_given(each) for each in reads}
-    tests = {each: [_comparison(source, test, names, values) for test in _together(each.test)] for each in asserted}
+    tests = {
+        each: [
+            (test, _comparison(source, test, names, values) if read_in(test) & names else None)
+            for test in _together(each.test)
+        ]
+        for each in asserted
+    }
     changes = [_checked(source, each, torch, test) for each, test in tests.items()]
     changes += [
         in_place(source, each.value, in_parentheses(source, read)) for each, read in reads.items() if read is not None

@@ -15,6 +15,7 @@ from sdprof.fixes.source.reading.host_copy import HostCopy, in_place, merged
 from sdprof.fixes.source.reading.host_origins import make_host
 from sdprof.fixes.source.reading.made_from_host import made_from_host, reaching
 from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of
+from sdprof.fixes.source.reading.seen import value_of
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.fixes.source.reading.twins import twin
 from sdprof.model import FixMeta
@@ -33,6 +34,7 @@ ASKED_AGAIN = (
     *(ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context),
 )
 """What gives the same however often it is asked."""
+CUTS = frozenset({"int", "round", "floor", "ceil", "trunc", "rint"})
 READS = frozenset({"float", "int", "bool", "item", "tolist", "range"})
 
 
@@ -57,6 +59,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     while not leaves and isinstance(parent := frame.source.parents[node], ast.BoolOp):
         node = parent  # CPython may give a later operand of 'or' the place of the one before it
         leaves = tensor_leaves(node, frame.values)
+    leaves = _given_as_number(site, frame, node, leaves) or leaves
     if not all(frame.source.has_own_text(leaf) for leaf in leaves):
         raise DeclinedError("The place inside the f-string is not exact: name the number before it")
     if not leaves:
@@ -90,11 +93,34 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         if made_of and all(_fits_helper(each) for each in made_of):
             edits.append(_with_helper(site, frame, made_of, computes=True))
         edits += filter(None, [_asked_again(site, frame, leaves)])
+    if _is_cut(frame, node):
+        kept = [edit for edit in edits if edit.numerics == "exact"]
+        if edits and not kept:
+            raise DeclinedError(
+                "Fractions are computed and cut to whole numbers: rounded otherwise, one could be another"
+            )
+        edits = kept
     if not edits:
         raise DeclinedError(
             unreached or "The number is computed on the device in this very step: only the device can know it"
         )
     return tuple(edits)
+
+
+def _is_cut(frame: Frame, node: ast.expr) -> bool:
+    """``int(x.item())``, ``math.ceil(n * x.item())``, ``x.item() // 1``: a fraction is cut to a whole number."""
+    if not frame.site.dtype.startswith(("float", "bfloat")):
+        return False
+    inner: ast.AST = node
+    while True:
+        if isinstance(inner, ast.Call) and last_name(inner.func) in CUTS:
+            return True
+        outer = frame.source.parents[inner]
+        if isinstance(outer, ast.BinOp) and isinstance(outer.op, ast.FloorDiv):
+            return True
+        if not isinstance(outer, ast.BinOp | ast.UnaryOp | ast.Call | ast.Attribute):
+            return False
+        inner = outer
 
 
 def _shows_device(node: ast.expr, site: SiteEvidence) -> bool:
@@ -106,6 +132,18 @@ def _shows_device(node: ast.expr, site: SiteEvidence) -> bool:
 
 def _what_is_read(node: ast.expr) -> ast.expr:
     return node.slice if isinstance(node, ast.Subscript) else node
+
+
+def _given_as_number(site: SiteEvidence, frame: Frame, node: ast.expr, leaves: list[ast.expr]) -> list[ast.expr]:
+    """``counts[i]`` of ``torch.topk(shares, k=counts[i])``: of several arguments, the one of the type that was read."""
+    if not isinstance(node, ast.Call) or last_name(node.func) in READS or len(leaves) < 2 or not site.dtype:
+        return []
+    arguments = [*node.args, *(each.value for each in node.keywords)]
+    if not all(leaf in arguments for leaf in leaves):
+        return []
+    seen = {leaf: value_of(leaf.value if isinstance(leaf, ast.Subscript) else leaf, frame.values) for leaf in leaves}
+    of_type = [leaf for leaf in leaves if (value := seen[leaf]) is not None and value.dtype == site.dtype]
+    return of_type if None not in seen.values() and len(of_type) == 1 else []
 
 
 def _copied(frame: Frame, leaf: ast.expr) -> HostCopy | None:

@@ -9,13 +9,16 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.index_on_device import can_stay_on_device
 from sdprof.fixes.source.module_source import Sources
+from sdprof.fixes.source.reading.calls import is_plain
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.handed_over import handed_over
+from sdprof.fixes.source.reading.handed_over import handed_over, handed_over_all
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place, merged
 from sdprof.fixes.source.reading.host_origins import make_host
 from sdprof.fixes.source.reading.made_from_host import made_from_host, reaching
-from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of
+from sdprof.fixes.source.reading.names import bindings, dotted, is_free, last_name, read_in, scope_of, statement_of
+from sdprof.fixes.source.reading.plain_functions import is_plain_call
 from sdprof.fixes.source.reading.seen import value_of
+from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.fixes.source.reading.twins import twin
 from sdprof.model import FixMeta
@@ -86,6 +89,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             edits.append(_edit(site, together))
     except DeclinedError as declined:
         unreached = unreached or str(declined)
+    edits += filter(None, [_computed_again(site, frame, node, leaves)])
     plainer = can_stay_on_device(frame, node)  # index-on-device needs no helper
     if not plainer and all(_fits_helper(leaf) for leaf in leaves) and site.where.function != "<module>":
         edits.append(_with_helper(site, frame, leaves, computes=_computes(frame, node, leaves)))
@@ -205,6 +209,49 @@ def _operands_of(frame: Frame, leaf: ast.expr) -> list[ast.expr]:
     if len(bound) != 1 or bound[0].kind != "assignment" or bound[0].value is None:
         return []
     return tensor_leaves(bound[0].value, frame.values)
+
+
+def _computed_again(site: SiteEvidence, frame: Frame, node: ast.expr, leaves: list[ast.expr]) -> Edit | None:
+    """``down, up = split(a, b)``, then ``if down.sum() == 0`` → the same function of what is handed over on the host.
+
+    The function must do nothing but compute; what it is given has to be parameters that callers have on the host.
+    """
+    source, leaf = frame.source, leaves[0]
+    found = reaching(source, leaf) if len(leaves) == 1 and isinstance(leaf, ast.Name) else None
+    statement = statement_of(source, node)
+    if found is None or not isinstance(leaf, ast.Name) or not stands_alone(source, statement):
+        return None
+    assignment, made = found[0].node, found[0].value
+    target = assignment.targets[0] if isinstance(assignment, ast.Assign) else None
+    if not isinstance(made, ast.Call) or not is_plain(made) or not is_plain_call(frame.sources, source, made):
+        return None
+    place = "" if isinstance(target, ast.Name) else None
+    if isinstance(target, ast.Tuple):
+        names = [dotted(each) for each in target.elts]
+        place = f"[{names.index(leaf.id)}]" if names.count(leaf.id) == 1 else None
+    name = f"{leaf.id}_on_host"
+    operands = tensor_leaves(made, frame.values)
+    if place is None or read_in(made) & found[1] or not is_free(scope_of(source, leaf), name):
+        return None
+    copies: list[HostCopy] = []
+    texts: dict[ast.expr, str] = {}
+    for each in operands:
+        copy = handed_over_all(frame, each) if isinstance(each, ast.Name) else None
+        if copy is None or copy.text is None:
+            return None
+        copies.append(copy)
+        texts[each] = copy.text
+    given = [texts.get(each, source.code(each)) for each in made.args]
+    given += [f"{each.arg}={texts.get(each.value, source.code(each.value))}" for each in made.keywords]
+    whole = merged(copies, computes=True) if copies else None
+    if whole is None:
+        return None
+    start = source.line_start(statement.lineno)
+    indent = source.text[start : source.span(statement)[0]]
+    lines = "".join(f"{indent}    {each},\n" for each in given)
+    text = f"{indent}{name} = {source.code(made.func)}(\n{lines}{indent}){place}\n"
+    whole.replacements += [Replacement(start=start, end=start, text=text), in_place(source, leaf, name)]
+    return _edit(site, whole)
 
 
 def _asked_again(site: SiteEvidence, frame: Frame, leaves: list[ast.expr]) -> Edit | None:

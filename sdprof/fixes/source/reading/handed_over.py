@@ -6,7 +6,7 @@ import ast
 
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.calls import calls_to, given_as, is_plain, with_argument
+from sdprof.fixes.source.reading.calls import behind, calls_to, given_as, is_plain, with_argument
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place
 from sdprof.fixes.source.reading.made_from_host import made_value, value_on_host
@@ -42,6 +42,14 @@ def handed_over(frame: Frame, node: ast.expr) -> HostCopy | None:
     alone = isinstance(parent, ast.Call) and parent.args == [node]
     given.replacements.append(in_place(frame.source, node, read if alone else f"({read})"))
     given.text = None
+    return given
+
+
+def handed_over_all(frame: Frame, name: ast.Name) -> HostCopy | None:
+    """What it takes to have all of a parameter on the host; ``text`` reads it, also where other callers give none."""
+    given = _given(frame, name, None, as_number=False, calls=MOST_CALLS)
+    if given is not None:
+        given.text = f"{name.id} if {given.text} is None else {given.text}"
     return given
 
 
@@ -156,7 +164,7 @@ def _is_open(source: ModuleSource, function: Function, name: str, wished: str) -
             (each is not function and _takes_anything(each))
             or (
                 each.args.vararg is None
-                and each.args.kwarg is None
+                and (each.args.kwarg is None or (each is function and _takes_anything(each)))
                 and not each.args.kwonlyargs
                 and name in [given.arg for given in each.args.args]
             )
@@ -174,9 +182,9 @@ def _takes_anything(function: Function) -> bool:
 def _with_parameter(source: ModuleSource, function: Function, text: str) -> list[Replacement]:
     changes: list[Replacement] = []
     for each in _namesakes(source, function):
-        if each.args.kwarg is not None:
+        if each.args.kwarg is not None and each is not function:
             continue  # it takes the argument as it is
         last = each.args.defaults[-1] if each.args.defaults else each.args.args[-1]
         end = source.span(last)[1]
-        changes.append(Replacement(start=end, end=end, text=f", {text}"))
+        changes.append(Replacement(start=end, end=end, text=f"{behind(source, each.args.args[-1], each)}{text}"))
     return changes

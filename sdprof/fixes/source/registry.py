@@ -13,8 +13,10 @@ import msgspec
 import sdprof.fixes.source
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Declined, Edit
-from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.evidence import LOOKED_INTO, SiteEvidence
 from sdprof.fixes.source.module_source import Sources
+from sdprof.fixes.source.reading.frames import function_of
+from sdprof.fixes.source.reading.loops import sampling_loop
 from sdprof.model import FixMeta
 
 NOT_REWRITES = frozenset({"compose", "edit", "evidence", "inserted_helpers", "module_source", "registry"})
@@ -67,9 +69,24 @@ def propose(site: SiteEvidence, sources: Sources, fix_ids: Iterable[str] | None 
         if not wanted or not module.concerns(site):
             continue
         try:
-            # Outside of the loop a helper keeps its copy for nothing, unless the next run wants it.
-            of_use = site.scope == "in_loop" or site.in_each_run
+            # Outside of the loop a helper keeps its copy for nothing, unless the next run or a loop around wants it.
+            of_use = site.scope == "in_loop" or site.in_each_run or _in_loop_around(site, sources)
             edits += [edit for edit in module.rewrite(site, sources) if of_use or not edit.helpers]
         except DeclinedError as error:
             declined.append(Declined(fix=meta.id, where=site.where, reason=str(error)))
     return Proposals(site=site, edits=tuple(edits), declined=tuple(declined))
+
+
+def _in_loop_around(site: SiteEvidence, sources: Sources) -> bool:
+    """Whether an expression that repeats stands in a loop around the one that makes the steps, as in nested loops."""
+    if site.count < 2:
+        return False
+    for seen in site.stack[:LOOKED_INTO]:
+        try:
+            source = sources.of(seen.where.file)
+            node = source.node_at(seen.where)
+        except DeclinedError:
+            return False
+        if sampling_loop(source, node, seen.where.file, function_of(seen.where.function), site.loop) is not None:
+            return True
+    return False

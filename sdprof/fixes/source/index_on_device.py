@@ -37,7 +37,9 @@ WRAPS = frozenset({"from_numpy", "tensor", "as_tensor"})
 
 
 def concerns(site: SiteEvidence) -> bool:
-    """Whether the host read whole numbers."""
+    """Whether the host read whole numbers, or counted what a mask selects of a row."""
+    if site.dtype == "bool":
+        return site.kind == "SYNC" and site.op == "aten::index" and len(site.shape or ()) == 1
     return site.dtype in INTEGERS and (site.kind == "D2H" or (site.kind == "SYNC" and site.shape == ()))
 
 
@@ -47,6 +49,9 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     ``table[i]`` with a tensor of no dimensions is ``select``, which needs to know the number; ``take`` does not. The
     result is a copy of the entry, not a view of it, so it must only be read. An index out of range is an assertion of
     the device instead of an ``IndexError``.
+
+    ``table[mask][0]`` → ``table.take(mask.int().argmax())``, the first entry of those that a mask selects; where it
+    selects none, the first of all instead of an ``IndexError``.
 
     ``table.gather(0, i.cpu())`` → ``table_on_device.gather(0, i)``: the table goes to the index, once.
     """
@@ -59,6 +64,9 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         return (_table_taken_there(site, frame, node),)
     if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Tuple | ast.Slice):
         raise DeclinedError("The number is not read as the index of a table")
+    if site.dtype == "bool":
+        said = "The first entry that the mask selects is found on the device; how many it selects is never asked."
+        return (_edit(site, source, _first_selected(frame, node), said),)
     gathered = _gathered(frame, node)
     if gathered is not None:
         return (_edit(site, source, gathered, "The entries are fetched on the device all at once."),)
@@ -84,6 +92,17 @@ def _edit(site: SiteEvidence, source: ModuleSource, change: Replacement, said: s
         proof="data",
         description=said,
     )
+
+
+def _first_selected(frame: Frame, selected: ast.Subscript) -> Replacement:
+    source, first = frame.source, frame.source.parents[selected]
+    table = value_of(selected.value, frame.values)
+    if not isinstance(first, ast.Subscript) or first.value is not selected or ast.unparse(first.slice) != "0":
+        raise DeclinedError("More than the first entry that the mask selects is used")
+    if table is None or (table.kind, table.device) != ("tensor", "cuda") or table.shape != frame.site.shape:
+        raise DeclinedError("It was not seen that the mask selects from a row of numbers on the device")
+    mask = in_parentheses(source, selected.slice)
+    return in_place(source, first, f"{source.code(selected.value)}.take({mask}.int().argmax())")
 
 
 def _gathered(frame: Frame, entry: ast.Subscript) -> Replacement | None:

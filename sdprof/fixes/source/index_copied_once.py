@@ -86,7 +86,7 @@ def _sliced(
         raise DeclinedError("The index is out of range")
     text = f"{number}:" if number == -1 else f"{number}:{number + 1}"
     changes = [in_place(source, index, text)]
-    if not is_only_read(source, node):
+    if isinstance(source.parents[node], ast.Assign) or not is_only_read(source, node):  # its table may be written to
         end = source.span(node)[1]
         changes.append(Replacement(start=end, end=end, text=".clone()"))
     return _edit(site, source, changes, "One entry is a slice of length one, which takes no index.")

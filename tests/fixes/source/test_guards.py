@@ -8,8 +8,8 @@ import textwrap
 import pytest
 
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.guards import table_unless_none, unless_none
-from sdprof.fixes.source.reading.loops import LoopStatement
+from sdprof.fixes.source.reading.guards import known_before, table_unless_none, unless_none
+from sdprof.fixes.source.reading.loops import LoopStatement, before_loop
 from sdprof.fixes.source.reading.names import Scope, scope_of
 
 
@@ -87,3 +87,40 @@ def test_readers_of_one_table_share_one_copy() -> None:
     nodes = [each for each in ast.walk(source.tree) if isinstance(each, ast.Subscript)]
     copies = {table_unless_none(source, each.value, loop, scope) for each in nodes}
     assert copies == {"sigmas.cpu() if sigmas is not None else None"}
+
+
+NESTED = """
+def f(x, mask, ts, device):
+    for t in ts:
+        {before}
+        {opened}
+            x = x * mask.to(device)
+"""
+
+
+def inner(before: str, opened: str) -> tuple[ModuleSource, ast.expr, LoopStatement, Scope]:
+    opened = opened.replace("\n", "\n        ")
+    text = NESTED.format(before=before, opened=opened)
+    if opened.count("\n"):
+        text = text.replace("            x = x", "                x = x")
+    source, node, _, scope = found(text, "mask.to(device)")
+    return source, node, [each for each in ast.walk(source.tree) if isinstance(each, LoopStatement)][-1], scope
+
+
+@pytest.mark.parametrize(
+    ("before", "opened", "line", "known"),
+    [
+        ("y = t", "for _ in range(3):", 3, True),
+        ("mask = mask + 1", "for _ in range(3):", 5, False),
+        ("device = x.device", "while t > 0:", 5, False),
+        ("y = t", "if mask is not None:\n    for _ in range(3):", 6, False),
+        ("if mask is None: continue", "for _ in range(3):", 5, False),
+    ],
+)
+def test_it_goes_in_front_of_the_loops_around_that_always_come_to_it(
+    before: str, opened: str, line: int, known: bool
+) -> None:
+    source, node, loop, scope = inner(before, opened)
+    assert known_before(source, node, loop, scope) is known
+    change = before_loop(source, loop, "mask_on_device = mask.to(device)")
+    assert source.text[: change.start].count("\n") + 1 == line

@@ -35,11 +35,12 @@ def after(body: str, expression: str) -> str:
     ],
 )
 def test_one_number_is_a_slice_and_an_array_is_kept(index: str, expected: str) -> None:
-    assert f"    z = x[{expected}]\n" in after(f"z = x[{index}]", f"x[{index}]")
+    assert f"    z = x[{expected}] * 2\n" in after(f"z = x[{index}] * 2", f"x[{index}]")
 
 
-def test_a_result_that_is_handed_on_is_a_tensor_of_its_own() -> None:
+def test_a_result_that_is_handed_on_or_kept_is_a_tensor_of_its_own() -> None:
     assert "g(x[:, -1:].clone())" in after("z = g(x[:, [-1]])", "x[:, [-1]]")
+    assert "z = x[:, -1:].clone()\n" in after("z = x[:, [-1]]\n    x[:] = 0", "x[:, [-1]]")
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,16 @@ The run that was watched took one way. Another caller may hand over None, and ne
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.loops import LoopStatement, loops_around, settled_before
-from sdprof.fixes.source.reading.names import COMPREHENSIONS, Scope, around, bindings, dotted, within
+from sdprof.fixes.source.reading.loops import (
+    LoopStatement,
+    comes_round_always,
+    loops_around,
+    settled_before,
+)
+from sdprof.fixes.source.reading.names import Scope, around, bindings, dotted, within
+from sdprof.fixes.source.reading.tests_between import tests_between
 
 TYPE_TESTS = frozenset({"isinstance", "hasattr", "callable", "is_tensor", "getattr", "type"})
 
@@ -21,7 +26,7 @@ def unless_none(source: ModuleSource, node: ast.expr, loop: LoopStatement, scope
     ``mask.to(device)`` under ``if mask is not None`` becomes ``mask.to(device) if mask is not None else None``.
     """
     code = " ".join(source.code(node).split())
-    tests = list(_tests_between(source, node, loop))
+    tests = list(tests_between(source, node, loop))
     if not tests:
         return code
     owners = _owners(node)
@@ -33,7 +38,8 @@ def unless_none(source: ModuleSource, node: ast.expr, loop: LoopStatement, scope
 
 def known_before(source: ModuleSource, expression: ast.expr, loop: LoopStatement, scope: Scope) -> bool:
     """Whether an expression has its value in front of the loop already, and in front of the loops around that one."""
-    return settled_before(source, expression, [loop, *loops_around(source, loop, scope)][-1], scope)
+    outermost = [loop, *loops_around(source, loop, scope)][-1]
+    return settled_before(source, expression, outermost, scope) and comes_round_always(source, loop, scope)
 
 
 def table_unless_none(
@@ -46,7 +52,7 @@ def table_unless_none(
     :param copied: how it is copied.
     """
     code, name = source.code(table), dotted(table)
-    tests = list(_tests_between(source, table, loop))
+    tests = list(tests_between(source, table, loop))
     if name is not None and tests and _may_mean_nothing(source, scope, name, loop, tests):
         return None
     copy = f"{code}{copied}"
@@ -78,36 +84,6 @@ def may_be_none(scope: Scope, name: str) -> bool:
 
 def _is_none(node: ast.AST | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
-
-
-def _tests_between(source: ModuleSource, node: ast.AST, loop: LoopStatement) -> Iterator[ast.AST]:
-    """What is asked between the head of the loop and the expression, the innermost first."""
-    inner = node
-    for outer in around(source, node, loop):
-        if isinstance(outer, ast.If | ast.IfExp) and inner is not outer.test:
-            yield outer.test
-        elif isinstance(outer, ast.BoolOp) and inner is not outer.values[0]:
-            yield from outer.values[: outer.values.index(inner)] if inner in outer.values else outer.values
-        elif isinstance(outer, ast.Try | ast.Match | ast.ExceptHandler | ast.match_case):
-            yield outer
-        elif isinstance(outer, COMPREHENSIONS):
-            yield from (test for each in outer.generators for test in each.ifs if test is not inner)
-        if outer is loop:
-            yield from _ways_out(loop.body, inner)
-            return
-        for body in (getattr(outer, part, None) for part in ("body", "orelse")):
-            if isinstance(body, list):
-                yield from _ways_out(body, inner)
-        inner = outer
-
-
-def _ways_out(body: list[ast.stmt], statement: ast.AST) -> Iterator[ast.AST]:
-    """Tests of the statements before one that may leave the iteration: ``if mask is None: continue``."""
-    if statement not in body:
-        return
-    for each in body[: body.index(statement)]:
-        if isinstance(each, ast.If) and isinstance(each.body[-1], ast.Continue | ast.Break | ast.Return):
-            yield each.test
 
 
 def _owners(node: ast.expr) -> list[str]:

@@ -16,6 +16,7 @@ from sdprof.fixes.source.reading.names import (
     scope_of,
     written_in,
 )
+from sdprof.fixes.source.reading.tests_between import tests_between
 from sdprof.model import LoopMap
 
 LoopStatement = ast.For | ast.AsyncFor | ast.While
@@ -58,6 +59,11 @@ def is_invariant(expression: ast.AST, loop: LoopStatement) -> bool:
     )
 
 
+def comes_round_always(source: ModuleSource, loop: LoopStatement, scope: Scope) -> bool:
+    """Whether each pass of the loops around one comes to it: nothing is asked on the way."""
+    return not any(test for outer in loops_around(source, loop, scope) for test in tests_between(source, loop, outer))
+
+
 def settled_before(source: ModuleSource, expression: ast.AST, loop: LoopStatement, scope: Scope) -> bool:
     """Whether what an expression reads has its value in front of a loop already.
 
@@ -94,7 +100,7 @@ def before_loop(source: ModuleSource, loop: LoopStatement, statement: str) -> Re
     """
     read, scope = ast.parse(statement), scope_of(source, loop)
     for outer in loops_around(source, loop, scope):
-        if not settled_before(source, read, outer, scope):
+        if not settled_before(source, read, outer, scope) or any(tests_between(source, loop, outer)):
             break
         loop = outer
     start = source.line_start(loop.lineno)

@@ -111,8 +111,10 @@ def inner(before: str, opened: str) -> tuple[ModuleSource, ast.expr, LoopStateme
     ("before", "opened", "line", "known"),
     [
         ("y = t", "for _ in range(3):", 3, True),
-        ("mask = mask + 1", "for _ in range(3):", 5, False),
-        ("device = x.device", "while t > 0:", 5, False),
+        ("mask = made(3)", "for _ in range(3):", 5, True),
+        ("mask = made(t)", "for _ in range(3):", 5, False),
+        ("y = made(t); mask = y > 0", "for _ in range(3):", 5, False),
+        ("device = x.device", "while t > 0:", 5, True),
         ("y = t", "if mask is not None:\n    for _ in range(3):", 6, False),
         ("if mask is None: continue", "for _ in range(3):", 5, False),
     ],
@@ -123,4 +125,14 @@ def test_it_goes_in_front_of_the_loops_around_that_always_come_to_it(
     source, node, loop, scope = inner(before, opened)
     assert known_before(source, node, loop, scope) is known
     change = before_loop(source, loop, "mask_on_device = mask.to(device)")
+    assert source.text[: change.start].count("\n") + 1 == line
+
+
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [("schedule.set_times(3)", 5), ("prepare(schedule)", 5), ("other.set_times(3)", 3), ("y = t", 3)],
+)
+def test_what_a_call_may_make_anew_is_copied_behind_the_call(before: str, line: int) -> None:
+    source, _, loop, _ = inner(before, "for _ in range(3):")
+    change = before_loop(source, loop, "times_on_host = schedule.times.cpu()")
     assert source.text[: change.start].count("\n") + 1 == line

@@ -10,8 +10,7 @@ import ast
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.loops import (
     LoopStatement,
-    comes_round_always,
-    loops_around,
+    changes_around,
     settled_before,
 )
 from sdprof.fixes.source.reading.names import Scope, around, bindings, dotted, within
@@ -37,9 +36,8 @@ def unless_none(source: ModuleSource, node: ast.expr, loop: LoopStatement, scope
 
 
 def known_before(source: ModuleSource, expression: ast.expr, loop: LoopStatement, scope: Scope) -> bool:
-    """Whether an expression has its value in front of the loop already, and in front of the loops around that one."""
-    outermost = [loop, *loops_around(source, loop, scope)][-1]
-    return settled_before(source, expression, outermost, scope) and comes_round_always(source, loop, scope)
+    """Whether an expression has its value in front of the loop, the same in each pass of the loops around that one."""
+    return settled_before(source, expression, loop, scope) and not changes_around(source, expression, loop, scope)
 
 
 def table_unless_none(

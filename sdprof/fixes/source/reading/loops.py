@@ -13,7 +13,9 @@ from sdprof.fixes.source.reading.names import (
     bindings,
     dotted,
     dotted_reads,
+    read_in,
     scope_of,
+    stored_names,
     written_in,
 )
 from sdprof.fixes.source.reading.tests_between import tests_between
@@ -59,9 +61,56 @@ def is_invariant(expression: ast.AST, loop: LoopStatement) -> bool:
     )
 
 
-def comes_round_always(source: ModuleSource, loop: LoopStatement, scope: Scope) -> bool:
-    """Whether each pass of the loops around one comes to it: nothing is asked on the way."""
-    return not any(test for outer in loops_around(source, loop, scope) for test in tests_between(source, loop, outer))
+def changes_around(source: ModuleSource, expression: ast.AST, loop: LoopStatement, scope: Scope) -> bool:
+    """Whether the loops around one may give an expression another value in each pass, or pass it by.
+
+    What an outer loop makes without its own variable (a schedule for each picture) counts as the same in each pass.
+    """
+    outside = loops_around(source, loop, scope)
+    if any(test for outer in outside for test in tests_between(source, loop, outer)):
+        return True
+    devices = {id(part) for each in ast.walk(expression) if _is_device_of_name(each) for part in ast.walk(each)}
+    roots = {each.id for each in ast.walk(expression) if isinstance(each, ast.Name) and id(each) not in devices}
+    return any(roots & _made_of_variable(outer) for outer in outside)
+
+
+def _made_of_variable(loop: LoopStatement) -> set[str]:
+    """Names that a loop binds to what depends on its variable; all that it binds, where it has none."""
+    if isinstance(loop, ast.While):
+        return {name.partition(".")[0] for name in written_in(loop)}
+    found = stored_names(loop.target)
+    while True:
+        more = set(found)
+        for each in ast.walk(loop):
+            targets, value = _bound_of(each)
+            if value is not None and read_in(value) & found:
+                more |= {name for target in targets for name in stored_names(target)}
+        if more == found:
+            return found
+        found = more
+
+
+def _bound_of(node: ast.AST) -> tuple[list[ast.expr], ast.expr | None]:
+    """What a statement binds, and of what."""
+    if isinstance(node, ast.Assign):
+        return node.targets, node.value
+    if isinstance(node, ast.AugAssign):
+        return [node.target], node.value
+    return ([node.target], node.iter) if isinstance(node, ast.For | ast.AsyncFor) else ([], None)
+
+
+def _may_be_made_anew(expression: ast.AST, outer: LoopStatement, inner: LoopStatement) -> bool:
+    """Whether an outer loop calls something that may give an attribute another value: ``schedule.set_times(n)``."""
+    inside = {id(each) for each in ast.walk(inner)}
+    methods = {id(each.func) for each in ast.walk(expression) if isinstance(each, ast.Call)}
+    kept = [each for each in ast.walk(expression) if isinstance(each, ast.Attribute) and id(each) not in methods]
+    owners = {(dotted(each) or "").split(".")[0] for each in kept if not _is_device_of_name(each)}
+    for each in ast.walk(outer):
+        if isinstance(each, ast.Call) and id(each) not in inside:
+            given = [each.func, *each.args, *(one.value for one in each.keywords)]
+            if owners & {(dotted(one) or "").split(".")[0] for one in given}:
+                return True
+    return False
 
 
 def settled_before(source: ModuleSource, expression: ast.AST, loop: LoopStatement, scope: Scope) -> bool:
@@ -100,7 +149,8 @@ def before_loop(source: ModuleSource, loop: LoopStatement, statement: str) -> Re
     """
     read, scope = ast.parse(statement), scope_of(source, loop)
     for outer in loops_around(source, loop, scope):
-        if not settled_before(source, read, outer, scope) or any(tests_between(source, loop, outer)):
+        settled = settled_before(source, read, outer, scope) and not _may_be_made_anew(read, outer, loop)
+        if not settled or any(tests_between(source, loop, outer)):
             break
         loop = outer
     start = source.line_start(loop.lineno)

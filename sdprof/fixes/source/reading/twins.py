@@ -16,9 +16,8 @@ from sdprof.fixes.source.reading.loop_variables import of_loop_variable
 from sdprof.fixes.source.reading.loops import (
     LoopStatement,
     before_loop,
-    comes_round_always,
+    changes_around,
     is_invariant,
-    loops_around,
 )
 from sdprof.fixes.source.reading.names import Scope, bindings, dotted, read_in, scope_of, unpacked
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
@@ -56,9 +55,8 @@ def _of_table(frame: Frame, node: ast.expr, loop: LoopStatement, scope: Scope) -
         return None
     if not is_invariant(node, loop) or not _comes_from_this_frame(frame, node, scope):
         return None
-    outside = loops_around(frame.source, loop, scope)
-    if not all(is_invariant(node, outer) for outer in outside) or not comes_round_always(frame.source, loop, scope):
-        return None  # the copy would be made in each pass of that loop, where nobody counts it
+    if changes_around(frame.source, node, loop, scope):
+        return None  # the copy would be made in each pass of a loop around, where nobody counts it
     name = copy_name(scope, node)
     if name is None:
         return None

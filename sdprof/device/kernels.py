@@ -21,7 +21,9 @@ from sdprof.device.pinned_memory import is_pinned, mark_pinned
 from sdprof.device.tensor import HOST, SimulatedTensor, wrap
 
 _READ_NUMBER = torch.ops.aten._local_scalar_dense.default
-
+_WITH_MEMORY = {"_efficientzerotensor": torch.ops.aten.zeros.default}
+"""Forward-mode derivatives begin with zeros that have no memory, which the dispatcher takes out of every operator
+before a kernel is called. Inside ``__torch_dispatch__`` it does not: the CPU kernel would read from address 0."""
 
 Make = Callable[[Any, tuple[Any, ...], dict[str, Any]], Tensor]
 """Makes a device tensor by a factory, its arguments given without ``device`` and ``pin_memory``."""
@@ -40,7 +42,7 @@ def installed(make: Make = make_with_values) -> Iterator[None]:
     """
     with torch.library._scoped_library("aten", "IMPL") as library:
         for name, factory in _factories():
-            library.impl(name, _on_device(factory, make), "CUDA")
+            library.impl(name, _on_device(_WITH_MEMORY.get(name, factory), make), "CUDA")
         if make is make_with_values:
             library.impl("empty_strided", _empty_strided, "CUDA")
         else:

@@ -271,6 +271,13 @@ def test_forward_mode_derivatives(device: Simulation) -> None:
     assert torch.equal(to_host(derivative), torch.cos(to_host(x)))
 
 
+def test_forward_over_reverse_begins_with_zeros_that_have_memory(device: Simulation) -> None:
+    x = torch.tensor([0.5, 1.0], device="cuda")
+    assert torch.equal(to_host(torch.func.hessian(lambda t: (t**3).sum())(x)), torch.diag(6 * to_host(x)))
+    _, derivative = torch.func.jvp(torch.func.grad(lambda t: (t**3).sum()), (x,), (torch.ones_like(x),))
+    assert torch.equal(to_host(derivative), 6 * to_host(x))
+
+
 def test_scripted_functions_may_make_tensors(device: Simulation) -> None:
     def shifted(x: torch.Tensor) -> torch.Tensor:
         return x + torch.ones_like(x)

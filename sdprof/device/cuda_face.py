@@ -22,6 +22,7 @@ from sdprof.device.legacy_types import default_type_setter, legacy_types, type_m
 from sdprof.device.loading import loader_to_device
 from sdprof.device.memory_counter import MemoryCounter
 from sdprof.device.memory_statistics import memory_statistics, nested
+from sdprof.device.moving_modules import scripted_apply, scripted_loader, swapper
 from sdprof.device.multiprocessor import KIB, multiprocessor_limits
 from sdprof.device.one_device import gather, scatter
 from sdprof.device.ordinal import check_ordinal
@@ -86,6 +87,9 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
                 yield part, name, value
     yield torch, "Generator", GeneratorStandIn
     yield torch, "load", loader_to_device(torch.load)
+    yield torch.jit, "load", scripted_loader(torch.jit.load)
+    yield torch.jit._script.RecursiveScriptModule, "_apply", scripted_apply
+    yield torch.utils, "swap_tensors", swapper(torch.utils.swap_tensors)
     yield torch.Tensor, "data", _data_property()
     yield torch.Tensor, "type", type_method(torch.Tensor.type)
     for name in _PINNABLE_FACTORIES:

@@ -23,6 +23,7 @@ from sdprof.device import (
     indexing,  # noqa: F401
     kernels,
     padding_masks,  # noqa: F401
+    sequences,  # noqa: F401
 )
 from sdprof.device.eager import compiled_code_runs_eagerly
 from sdprof.device.event import TransferEvent

@@ -18,6 +18,7 @@ TWO_DEVICES = "Expected all tensors to be on the same device, but found at least
         (lambda x, h: x + h, TWO_DEVICES),
         (lambda x, h: h + x, TWO_DEVICES),
         (lambda x, h: x.add_(h), TWO_DEVICES),
+        (lambda x, h: torch.tensor(1.0).add_(x[0, 0]), TWO_DEVICES),
         (lambda x, h: torch.where(x > 0, x, h), TWO_DEVICES),
         (lambda x, h: torch.lerp(x, h, 0.5), TWO_DEVICES),
         (lambda x, h: x.__setitem__(torch.zeros(1, dtype=torch.long, device="cuda"), h[:1]), TWO_DEVICES),
@@ -90,5 +91,5 @@ def test_cuda_graphs_are_refused_in_a_sentence(device: Simulation) -> None:
 
 
 def test_operators_without_cpu_kernel_are_refused_in_a_sentence(device: Simulation) -> None:
-    with pytest.raises(NotImplementedError, match=r"computes with PyTorch's CPU kernels, and aten::_(thnn|cudnn)"):
-        torch.nn.LSTM(2, 2).to("cuda")(torch.ones(1, 1, 2, device="cuda"))
+    with pytest.raises(NotImplementedError, match=r"computes with PyTorch's CPU kernels, and aten::_thnn"):
+        torch.ops.aten._thnn_fused_lstm_cell(*(torch.ones(1, n, device="cuda") for n in (8, 8, 2)))

@@ -14,7 +14,7 @@ from sdprof.device.device_check import FILLS, named_tensors, refuse_mixed_device
 from sdprof.device.generator import check_generator, without_default
 from sdprof.device.operator_plan import OperatorPlan
 from sdprof.device.ordinal import check_ordinal
-from sdprof.device.tensor import HOST, SimulatedTensor, wrap
+from sdprof.device.tensor import HOST, SimulatedTensor, plain_data, wrap
 
 SpecialRule = Callable[[OperatorPlan, tuple[Any, ...], dict[str, Any]], Any]
 
@@ -178,21 +178,18 @@ def _given_back(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any
                 tensors = named_tensors((*plan.argument_names[: len(args)], *kwargs), (*args, *kwargs.values()))
                 refuse_mixed_devices(plan.func, tensors)
         elif plan.changes_metadata:
-            follow_metadata(plan, result)
+            follow_metadata(result)
         results.append(result)
     return results[0] if len(results) == 1 else tuple(results)
 
 
-def follow_metadata(plan: OperatorPlan, tensor: SimulatedTensor) -> None:
+def follow_metadata(tensor: SimulatedTensor) -> None:
     """Give a wrapper the sizes and strides that its host tensor got."""
     host = tensor.host
     if tensor.shape == host.shape and tensor.stride() == host.stride():
         return
-    try:
-        with no_dispatch():
+    with no_dispatch():
+        try:
             torch.as_strided_(tensor, host.shape, host.stride(), host.storage_offset())
-    except RuntimeError as error:
-        raise NotImplementedError(
-            f"{plan.name} made a tensor larger than it was created: the simulated device cannot follow that. "
-            "Create the tensor with its final size, or use the operator's result instead of out=."
-        ) from error
+        except RuntimeError:  # larger than it was created
+            plain_data.__set__(tensor, wrap(host, tensor.device))

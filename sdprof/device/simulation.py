@@ -17,6 +17,7 @@ from sdprof.device import (
     complex_algebra,  # noqa: F401
     copying,  # noqa: F401
     cuda_face,
+    cuda_lacks,  # noqa: F401
     current,
     dispatch,
     guard,

@@ -24,7 +24,8 @@ PRINT_REASON = "printing a tensor selects, compares and reads its values on the 
 
 Executor = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
-_PLAIN_DATA: Any = torch._C.TensorBase.data  # the getter and setter that every tensor has
+plain_data: Any = torch._C.TensorBase.data
+"""The getter and setter of ``data`` that every tensor has."""
 _STRIDED = torch.strided
 _in_inference_mode = torch.is_inference_mode_enabled
 _make_wrapper = torch.Tensor._make_wrapper_subclass
@@ -116,13 +117,13 @@ class SimulatedTensor(Tensor):
     @property
     def data(self) -> Tensor:
         """The tensor without its history; assigning replaces the values and keeps the object."""
-        plain: Tensor = _PLAIN_DATA.__get__(self)
+        plain: Tensor = plain_data.__get__(self)
         return plain
 
     @data.setter
     def data(self, value: Tensor) -> None:
         if isinstance(value, SimulatedTensor):
-            _PLAIN_DATA.__set__(self, value)
+            plain_data.__set__(self, value)
             self.host = value.host
         else:
             swap_contents(self, value)
@@ -153,6 +154,11 @@ class SimulatedTensor(Tensor):
         if getattr(self, "_is_param", False):
             return torch._utils._rebuild_parameter, (values, self.requires_grad, OrderedDict())
         return values.__reduce_ex__(protocol)  # type: ignore[no-untyped-call]
+
+
+# Users print a tensor's class and compare its name, and PyTorch's messages tell it: it is what a GPU's tensor says.
+SimulatedTensor.__name__ = SimulatedTensor.__qualname__ = "Tensor"
+SimulatedTensor.__module__ = "torch"
 
 
 def wrap(host: Tensor, device: torch.device = DEVICE) -> SimulatedTensor:

@@ -29,6 +29,25 @@ def test_it_says_it_is_on_cuda(device: Simulation) -> None:
     assert x.t().shape == (3, 2)
 
 
+def test_its_class_has_the_name_that_users_know(device: Simulation) -> None:
+    x = torch.ones(2, device="cuda")
+    assert (type(x).__name__, str(type(x))) == ("Tensor", "<class 'torch.Tensor'>")
+    with pytest.raises(TypeError, match=r"expected np.ndarray \(got Tensor\)"):
+        torch.from_numpy(x)
+
+
+def test_tensors_grow(device: Simulation) -> None:
+    x = torch.ones(2, 3, device="cuda")
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            grown = torch.empty(0, device="cuda")
+            assert torch.add(x, 1, out=grown) is grown
+            assert grown.shape == (2, 3)
+            assert (grown[1] * 2).tolist() == [4.0] * 3
+            assert torch.empty(1, device="cuda").resize_(3).fill_(2).tolist() == [2.0] * 3
+            assert torch.empty(0, device="cuda").set_(x).data_ptr() == x.data_ptr()
+
+
 def test_default_device_contexts(device: Simulation) -> None:
     with torch.device("cuda"):
         assert torch.zeros(2).is_cuda

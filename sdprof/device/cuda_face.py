@@ -27,6 +27,7 @@ from sdprof.device.multiprocessor import KIB, multiprocessor_limits
 from sdprof.device.one_device import gather, scatter
 from sdprof.device.ordinal import check_ordinal
 from sdprof.device.pinned_memory import mark_pinned
+from sdprof.device.subclasses import as_subclass_method
 from sdprof.device.tensor import DEVICE, SimulatedTensor, swap_contents
 
 CUDA_VERSION = "12.8"
@@ -92,6 +93,7 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
     yield torch.utils, "swap_tensors", swapper(torch.utils.swap_tensors)
     yield torch.Tensor, "data", _data_property()
     yield torch.Tensor, "type", type_method(torch.Tensor.type)
+    yield torch.Tensor, "as_subclass", as_subclass_method(torch.Tensor.as_subclass)
     for name in _PINNABLE_FACTORIES:
         yield torch, name, _pinnable(getattr(torch, name))
     yield torch.backends.cuda, "is_built", lambda: True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, ClassVar
 
 import torch
@@ -136,12 +137,15 @@ class SimulatedTensor(Tensor):
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
                 "moment."
             )
-        copy: Tensor = wrap(self.host.clone(), self.device)
+        copy: Tensor = wrap(_copied_with_its_storage(self.host, memo), self.device)
         if getattr(self, "_is_param", False):
             copy = torch.nn.Parameter(copy, self.requires_grad)
         else:
             copy.requires_grad_(self.requires_grad)
         memo[id(self)] = copy
+        for name, value in self.__dict__.items():  # what the user hung on it
+            if name not in ("host", "_is_param"):
+                setattr(copy, name, deepcopy(value, memo))
         if self.grad is not None:
             copy.grad = self.grad.__deepcopy__(memo)  # type: ignore[no-untyped-call]
         return copy
@@ -185,6 +189,16 @@ def wrap(host: Tensor, device: torch.device = DEVICE) -> SimulatedTensor:
     tensor: SimulatedTensor = _make_wrapper(SimulatedTensor, sizes, strides, offset, None, host.dtype, _STRIDED, device)
     tensor.host = host
     return tensor
+
+
+def _copied_with_its_storage(host: Tensor, memo: dict[int, Any]) -> Tensor:
+    """A copy that shares its memory with the copies of the tensors that the tensor shares it with."""
+    if host.is_meta:
+        return host.clone()
+    with torch.no_grad():
+        return torch.empty(0, dtype=host.dtype).set_(
+            deepcopy(host.untyped_storage(), memo), host.storage_offset(), host.shape, host.stride()
+        )
 
 
 def swap_contents(tensor: Tensor, value: Tensor) -> None:

@@ -100,6 +100,19 @@ def test_state_dict_and_deepcopy(device: Simulation) -> None:
     assert [event.kind for event in device.events[before:]] == ["D2H", "D2H", "H2D", "H2D"]
 
 
+def test_deepcopy_keeps_what_is_shared_and_what_hangs_on_a_tensor(device: Simulation) -> None:
+    x = torch.zeros(2, 3, device="cuda")
+    x.title = "latents"  # type: ignore[attr-defined]
+    whole, row, again = copy.deepcopy([x, x[1], x])
+    whole.add_(1)
+    assert again is whole
+    assert to_host(row).tolist() == [1.0] * 3
+    assert row.storage_offset() == 3
+    assert to_host(x).sum().item() == 0
+    assert whole.title == "latents"
+    assert device.events == []
+
+
 def test_views_share_memory(device: Simulation) -> None:
     x = torch.zeros(4, 4, device="cuda")
     view = x[1:3].view(-1)

@@ -108,8 +108,9 @@ class _Search:
 
     def waiting(self) -> dict[Location, Edit]:
         """Edits with a helper function that nobody has needed yet."""
-        first = {proposal.site.where: self.first_of(proposal) for proposal in self.proposals}
-        return {where: edit for where, edit in first.items() if edit and edit.helpers and where not in self.helped}
+        first = [(proposal.site.where, self.first_of(proposal)) for proposal in self.proposals]
+        # One place may be two sites, in the loop and before it: the one without an edit takes nothing from the other.
+        return {where: edit for where, edit in first if edit and edit.helpers and where not in self.helped}
 
     def first_of(self, proposal: Proposals) -> Edit | None:
         return next((edit for edit in proposal.edits if not self.reason_against(edit)), None)

@@ -198,3 +198,11 @@ def test_what_lost_and_still_copies_is_declined() -> None:
     choice = chosen(loop, (inner,), (outer,))
     assert choice.edits == (inner,)
     assert [each.reason for each in choice.declined] == ["another edit"]
+
+
+def test_a_place_that_waits_before_the_loop_as_well_gets_its_helper() -> None:
+    helped = edit(1, helpers=("_on_device",))
+    in_loop, before = proposals((helped,), ())
+    before = msgspec.structs.replace(before, site=in_loop.site)
+    choice = choose_edits([in_loop, before], Loop(cures={1: [helped]}), lambda: True)
+    assert choice.edits == (helped,)

@@ -26,7 +26,7 @@ META = FixMeta(
     kind="source",
     numerics="exact",
     removes=("sync-in-loop",),
-    order=35,
+    order=15,
 )
 ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 ARITHMETIC_ALONE = (ast.BinOp, ast.UnaryOp, ast.Constant, ast.operator, ast.unaryop)
@@ -41,7 +41,7 @@ def concerns(site: SiteEvidence) -> bool:
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
-    """``assert x.max().item() < n`` → ``torch._assert_async(x.max() < n)``.
+    """``assert x.max().item() < n`` → ``torch._assert_async(x.max() < n)``; of ``a and b``, one after the other.
 
     Also where numbers get a name first: ``error = x.sum().item()``, then ``assert error / n < 1e-3``, if nothing but
     assertions comes of them. The check is the same and stops the program as before, at the next wait for the device. Of
@@ -52,7 +52,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     torch, imports = torch_name(source)
     statement = statement_of(source, node)
     if isinstance(statement, ast.Assert):
-        changes = [_checked(source, statement, torch, _on_device(source, statement.test, values))]
+        tests = _together(statement.test)
+        known = len(tests) > 1 and [each for each in tests if _host_knows(source, each, values)]
+        there = {each: _on_device(source, each, values) for each in tests if not known or each not in known}
+        changes = [_checked(source, statement, torch, [(each, there.get(each)) for each in tests])]
     else:
         changes = _through_names(source, statement, torch, values)
     return (
@@ -69,13 +72,34 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     )
 
 
-def _checked(source: ModuleSource, statement: ast.Assert, torch: str, test: str) -> Replacement:
+def _together(test: ast.expr) -> list[ast.expr]:
+    """What ``a and b`` asks one after the other: where one fails, it does not matter what the next would say."""
+    return test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
+
+
+def _host_knows(source: ModuleSource, test: ast.expr, values: Values) -> bool:
+    """Whether a part is a comparison of the host's own numbers, which is asserted as before."""
+    parts = [test.left, *test.comparators] if isinstance(test, ast.Compare) else []
+    return bool(parts) and all(
+        number_read(each) is None and not is_tensor(each, values) and number_type(source, each, values)
+        for each in parts
+    )
+
+
+def _checked(
+    source: ModuleSource, statement: ast.Assert, torch: str, tests: list[tuple[ast.expr, str | None]]
+) -> Replacement:
     if not stands_alone(source, statement):
         raise DeclinedError("The assertion shares its line with other code")
     message = statement.msg
     told = f", {source.code(message)}" if isinstance(message, ast.Constant) and isinstance(message.value, str) else ""
     start, end = source.span(statement)
-    return Replacement(start=start, end=end, text=f"{torch}._assert_async({test}{told})")
+    indent = source.text[source.line_start(statement.lineno) : start]
+    text = f"\n{indent}".join(
+        f"assert {source.code(test)}{told}" if there is None else f"{torch}._assert_async({there}{told})"
+        for test, there in tests
+    )
+    return Replacement(start=start, end=end, text=text)
 
 
 def _through_names(source: ModuleSource, first: ast.stmt, torch: str, values: Values) -> list[Replacement]:
@@ -102,7 +126,13 @@ def _through_names(source: ModuleSource, first: ast.stmt, torch: str, values: Va
         users = [statement_of(source, each) for each in uses if isinstance(each.ctx, ast.Load)]
         waiting += [each for each in users if each not in asserted and each not in reads and each not in waiting]
     names = {_number_given(each) for each in reads}
-    tests = {each: _comparison(source, each.test, names, values) for each in asserted}
+    tests = {
+        each: [
+            (test, _comparison(source, test, names, values) if read_in(test) & names else None)
+            for test in _together(each.test)
+        ]
+        for each in asserted
+    }
     changes = [_checked(source, each, torch, test) for each, test in tests.items()]
     changes += [
         in_place(source, each.value, in_parentheses(source, read)) for each, read in reads.items() if read is not None

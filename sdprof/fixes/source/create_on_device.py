@@ -15,6 +15,7 @@ from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.held_numbers import PLAIN_DTYPES, TYPED, held_list, held_numbers
+from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.host_trees import (
     check_known_before,
     check_names_stay_inside,
@@ -274,8 +275,13 @@ def _filled_in_place(site: SiteEvidence, source: ModuleSource, target: ast.Subsc
     if not (is_number or is_tensor(number, values) is False) or site.bytes > 16 * site.count:
         raise DeclinedError("What is written is no single number")
     parts = target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]
-    if any(is_tensor(each, values) or isinstance(each, ast.List) for each in parts):
-        raise DeclinedError("The place is chosen by a tensor or a list")
     start, end = source.span(statement)
+    if any(is_tensor(each, values, "cuda") for each in parts) and dotted(target.value) is not None:
+        owner = source.code(target.value)
+        torch, imports = torch_name(source)
+        text = f"{torch}.full((), {source.code(number)}, dtype={owner}.dtype, device={owner}.device)"
+        return replace(_edit(site, source, [in_place(source, number, text)], FILLED), imports=imports)
+    if any(is_tensor(each, values) or isinstance(each, ast.List) for each in parts):
+        raise DeclinedError("The place is chosen by a tensor or a list on the host")
     text = f"{source.code(target)}.fill_({source.code(number)})"
     return _edit(site, source, [Replacement(start=start, end=end, text=text)], "The number is filled in on the device.")

@@ -41,7 +41,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("No distribution is made or asked in this expression")
     made = _distribution(source, node)
     if made is None and isinstance(node.func, ast.Attribute):
-        made = _made(source, node.func.value)
+        made = made_distribution(source, node.func.value)
     if made is None:
         raise DeclinedError("It is not seen that a distribution of torch.distributions is made or asked here")
     if not is_plain(made) or keyword(made, "validate_args") is not None:
@@ -59,7 +59,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     )
 
 
-def _made(source: ModuleSource, owner: ast.expr) -> ast.Call | None:
+def made_distribution(source: ModuleSource, owner: ast.expr) -> ast.Call | None:
     """The call that made the distribution which a method is called of."""
     if isinstance(owner, ast.Name):
         bound = bindings(scope_of(source, owner), owner.id)

@@ -12,6 +12,7 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.attention_parts import dropout_of, is_own_maximum, softmax_of
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.functional import functional_name
+from sdprof.fixes.source.reading.hidden_rows import in_branch, with_equal_rows
 from sdprof.fixes.source.reading.names import last_name, read_in, statement_of
 from sdprof.fixes.source.reading.products import (
     Product,
@@ -21,7 +22,7 @@ from sdprof.fixes.source.reading.products import (
     product_of,
     transposed_from,
 )
-from sdprof.fixes.source.reading.score_masks import filled_mask, hidden_by
+from sdprof.fixes.source.reading.score_masks import FilledMask, filled_in, filled_mask
 from sdprof.fixes.source.reading.straight_line import (
     changed_in_place,
     definitions_before,
@@ -66,6 +67,10 @@ class _Scores:
     """How many of the weights are dropped, as text; empty where none ever is."""
     first: ast.stmt | None = None
     """The first statement that holds the product."""
+    filled: FilledMask | None = None
+    """Where the mask is a finite value that is filled in."""
+    masked: ast.stmt | None = None
+    """The statement that the mask acts in."""
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
@@ -81,9 +86,9 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     _check_axis(softmax[1], rank)
     scores = _read_scores(source, softmax[0], node, rank)
     second, swapped, passed = _second_product(source, node, rank, scores)
-    text = _fused(source, scores, second, swapped, rank)
-    start, end = source.span(second)
     gone = [*scores.statements, *passed]
+    text = _fused(source, scores, second, swapped, rank, gone)
+    start, end = source.span(second)
     _check_operands(source, scores, statement_of(source, second), gone)
     functional, imports = functional_name(source)
     changes = [
@@ -120,12 +125,15 @@ def _read_scores(source: ModuleSource, node: ast.expr, at: ast.AST, rank: int) -
     shifted: set[ast.AST] = set()
     statements: list[ast.stmt] = []
     changes: list[Replacement] = []
+    finite: FilledMask | None = None
+    masked: ast.stmt | None = None
     while True:
         product = product_of(source, node, rank)
         if product is not None:
             if product.scale:
                 scales.append(product.scale)
-            return _Scores(product, scales, mask, statements, changes, first=statement_of(source, node))
+            first = statement_of(source, node)
+            return _Scores(product, scales, mask, statements, changes, first=first, filled=finite, masked=masked)
         if is_cast(node) and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             node = node.func.value
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
@@ -136,16 +144,13 @@ def _read_scores(source: ModuleSource, node: ast.expr, at: ast.AST, rank: int) -
             node = inner
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and not mask and not scales:
             inner, added = (node.left, node.right) if _holds_scores(node.left) else (node.right, node.left)
+            masked = statement_of(source, node)
             mask, node = source.code(added), inner
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr == "masked_fill"
-            and not mask
-            and not scales
-        ):
-            mask, _ = hidden_by(source, node)
-            node = node.func.value
+        elif not mask and not scales and (found := filled_in(source, node)) is not None:
+            masked = statement_of(source, node)
+            node, filled = found
+            mask, finite = filled.name, filled if filled.finite else None
+            statements += filled.gone
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and is_own_maximum(node.right, node.left):
             shifted.update(ast.walk(node.right))
             node = node.left
@@ -154,6 +159,7 @@ def _read_scores(source: ModuleSource, node: ast.expr, at: ast.AST, rank: int) -
                 by = _factor(source, changed.value)
                 scales.append(f"1 / {by}" if isinstance(changed.op, ast.Div) else by)
             elif isinstance(changed.op, ast.Add) and not mask and not scales:
+                masked = changed
                 mask = source.code(changed.value)
             else:
                 raise DeclinedError("The scores are made in a way that is not carried over")
@@ -165,6 +171,7 @@ def _read_scores(source: ModuleSource, node: ast.expr, at: ast.AST, rank: int) -
             if filled.name and mask:
                 raise DeclinedError("Two masks act on the scores")
             mask = filled.name or mask
+            finite = filled if filled.finite else finite
             changes += filled.changes
             statements += [*definitions, *filled.gone]
             at, node = definitions[0], definitions[0].value
@@ -233,7 +240,9 @@ def _second_product(
         raise DeclinedError("The weights do not go straight into a product with the values")
 
 
-def _fused(source: ModuleSource, scores: _Scores, second: ast.expr, swapped: bool, rank: int) -> str:
+def _fused(
+    source: ModuleSource, scores: _Scores, second: ast.expr, swapped: bool, rank: int, gone: list[ast.stmt]
+) -> str:
     product = scores.product
     out = product.axes
     query, key = product.left, product.right
@@ -252,6 +261,12 @@ def _fused(source: ModuleSource, scores: _Scores, second: ast.expr, swapped: boo
         operand_text(source, query, f"{batch}{queries[0]}{summed[0]}", rank),
         operand_text(source, key, f"{batch}{keys}{summed[0]}", rank),
     ]
+    if scores.filled is not None and scores.filled.fill is not None:
+        arranged_anew = parts[0] != source.code(query.node)
+        scores.changes += in_branch(source, scores.filled, query.node, arranged=arranged_anew, gone=gone)
+    elif scores.filled is not None:
+        parts[0], scores.mask, added = with_equal_rows(source, scores.filled, statement_of(source, second), parts[0])
+        scores.changes += added
     value, result = _values(source, second, swapped, rank)
     parts.append(value)
     if rank == 3:
@@ -322,6 +337,8 @@ def _check_operands(source: ModuleSource, scores: _Scores, last: ast.stmt, gone:
     }
     read = read_in(scores.product.left.node) | read_in(scores.product.right.node)
     changed = read & (names_bound_between(source, scores.first, last) - removed)
+    if scores.masked is not None:
+        changed |= read_in(ast.parse(scores.mask)) & (names_bound_between(source, scores.masked, last) - removed)
     if changed:
         raise DeclinedError(f"{', '.join(sorted(changed))} is bound anew before the values come in")
 

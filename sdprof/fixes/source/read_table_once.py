@@ -9,12 +9,16 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.index_on_device import can_stay_on_device
 from sdprof.fixes.source.module_source import Sources
+from sdprof.fixes.source.reading.calls import is_plain
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.handed_over import handed_over
-from sdprof.fixes.source.reading.host_copy import HostCopy, merged
+from sdprof.fixes.source.reading.handed_over import handed_over, handed_over_all
+from sdprof.fixes.source.reading.host_copy import HostCopy, in_place, merged
 from sdprof.fixes.source.reading.host_origins import make_host
-from sdprof.fixes.source.reading.made_from_host import made_from_host
-from sdprof.fixes.source.reading.names import bindings, last_name, scope_of
+from sdprof.fixes.source.reading.made_from_host import made_from_host, reaching
+from sdprof.fixes.source.reading.names import bindings, dotted, is_free, last_name, read_in, scope_of, statement_of
+from sdprof.fixes.source.reading.plain_functions import is_plain_call
+from sdprof.fixes.source.reading.seen import value_of
+from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.fixes.source.reading.twins import twin
 from sdprof.model import FixMeta
@@ -28,6 +32,12 @@ META = FixMeta(
     order=20,
 )
 DIRECT = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.JoinedStr, ast.FormattedValue, ast.Subscript)
+ASKED_AGAIN = (
+    *(ast.Compare, ast.cmpop, ast.BoolOp, ast.boolop, ast.BinOp, ast.operator, ast.UnaryOp, ast.unaryop),
+    *(ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context),
+)
+"""What gives the same however often it is asked."""
+CUTS = frozenset({"int", "round", "floor", "ceil", "trunc", "rint"})
 READS = frozenset({"float", "int", "bool", "item", "tolist", "range"})
 
 
@@ -49,6 +59,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if _shows_device(node, site):
         raise DeclinedError("The text that is made of it names the device")
     leaves = tensor_leaves(_what_is_read(node), frame.values)
+    while not leaves and isinstance(parent := frame.source.parents[node], ast.BoolOp):
+        node = parent  # CPython may give a later operand of 'or' the place of the one before it
+        leaves = tensor_leaves(node, frame.values)
+    leaves = _given_as_number(site, frame, node, leaves) or leaves
     if not all(frame.source.has_own_text(leaf) for leaf in leaves):
         raise DeclinedError("The place inside the f-string is not exact: name the number before it")
     if not leaves:
@@ -75,17 +89,42 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             edits.append(_edit(site, together))
     except DeclinedError as declined:
         unreached = unreached or str(declined)
+    edits += filter(None, [_computed_again(site, frame, node, leaves)])
     plainer = can_stay_on_device(frame, node)  # index-on-device needs no helper
     if not plainer and all(_fits_helper(leaf) for leaf in leaves) and site.where.function != "<module>":
         edits.append(_with_helper(site, frame, leaves, computes=_computes(frame, node, leaves)))
         made_of = [each for leaf in leaves for each in _operands_of(frame, leaf)]
         if made_of and all(_fits_helper(each) for each in made_of):
             edits.append(_with_helper(site, frame, made_of, computes=True))
+        edits += filter(None, [_asked_again(site, frame, leaves)])
+    if _is_cut(frame, node):
+        kept = [edit for edit in edits if edit.numerics == "exact"]
+        if edits and not kept:
+            raise DeclinedError(
+                "Fractions are computed and cut to whole numbers: rounded otherwise, one could be another"
+            )
+        edits = kept
     if not edits:
         raise DeclinedError(
             unreached or "The number is computed on the device in this very step: only the device can know it"
         )
     return tuple(edits)
+
+
+def _is_cut(frame: Frame, node: ast.expr) -> bool:
+    """``int(x.item())``, ``math.ceil(n * x.item())``, ``x.item() // 1``: a fraction is cut to a whole number."""
+    if not frame.site.dtype.startswith(("float", "bfloat")):
+        return False
+    inner: ast.AST = node
+    while True:
+        if isinstance(inner, ast.Call) and last_name(inner.func) in CUTS:
+            return True
+        outer = frame.source.parents[inner]
+        if isinstance(outer, ast.BinOp) and isinstance(outer.op, ast.FloorDiv):
+            return True
+        if not isinstance(outer, ast.BinOp | ast.UnaryOp | ast.Call | ast.Attribute):
+            return False
+        inner = outer
 
 
 def _shows_device(node: ast.expr, site: SiteEvidence) -> bool:
@@ -97,6 +136,18 @@ def _shows_device(node: ast.expr, site: SiteEvidence) -> bool:
 
 def _what_is_read(node: ast.expr) -> ast.expr:
     return node.slice if isinstance(node, ast.Subscript) else node
+
+
+def _given_as_number(site: SiteEvidence, frame: Frame, node: ast.expr, leaves: list[ast.expr]) -> list[ast.expr]:
+    """``counts[i]`` of ``torch.topk(shares, k=counts[i])``: of several arguments, the one of the type that was read."""
+    if not isinstance(node, ast.Call) or last_name(node.func) in READS or len(leaves) < 2 or not site.dtype:
+        return []
+    arguments = [*node.args, *(each.value for each in node.keywords)]
+    if not all(leaf in arguments for leaf in leaves):
+        return []
+    seen = {leaf: value_of(leaf.value if isinstance(leaf, ast.Subscript) else leaf, frame.values) for leaf in leaves}
+    of_type = [leaf for leaf in leaves if (value := seen[leaf]) is not None and value.dtype == site.dtype]
+    return of_type if None not in seen.values() and len(of_type) == 1 else []
 
 
 def _copied(frame: Frame, leaf: ast.expr) -> HostCopy | None:
@@ -158,6 +209,82 @@ def _operands_of(frame: Frame, leaf: ast.expr) -> list[ast.expr]:
     if len(bound) != 1 or bound[0].kind != "assignment" or bound[0].value is None:
         return []
     return tensor_leaves(bound[0].value, frame.values)
+
+
+def _computed_again(site: SiteEvidence, frame: Frame, node: ast.expr, leaves: list[ast.expr]) -> Edit | None:
+    """``down, up = split(a, b)``, then ``if down.sum() == 0`` → the same function of what is handed over on the host.
+
+    The function must do nothing but compute; what it is given has to be parameters that callers have on the host.
+    """
+    source, leaf = frame.source, leaves[0]
+    found = reaching(source, leaf) if len(leaves) == 1 and isinstance(leaf, ast.Name) else None
+    statement = statement_of(source, node)
+    if found is None or not isinstance(leaf, ast.Name) or not stands_alone(source, statement):
+        return None
+    assignment, made = found[0].node, found[0].value
+    target = assignment.targets[0] if isinstance(assignment, ast.Assign) else None
+    if not isinstance(made, ast.Call) or not is_plain(made) or not is_plain_call(frame.sources, source, made):
+        return None
+    place = "" if isinstance(target, ast.Name) else None
+    if isinstance(target, ast.Tuple):
+        names = [dotted(each) for each in target.elts]
+        place = f"[{names.index(leaf.id)}]" if names.count(leaf.id) == 1 else None
+    name = f"{leaf.id}_on_host"
+    operands = tensor_leaves(made, frame.values)
+    if place is None or read_in(made) & found[1] or not is_free(scope_of(source, leaf), name):
+        return None
+    copies: list[HostCopy] = []
+    texts: dict[ast.expr, str] = {}
+    for each in operands:
+        copy = handed_over_all(frame, each) if isinstance(each, ast.Name) else None
+        if copy is None or copy.text is None:
+            return None
+        copies.append(copy)
+        texts[each] = copy.text
+    given = [texts.get(each, source.code(each)) for each in made.args]
+    given += [f"{each.arg}={texts.get(each.value, source.code(each.value))}" for each in made.keywords]
+    whole = merged(copies, computes=True) if copies else None
+    if whole is None:
+        return None
+    start = source.line_start(statement.lineno)
+    indent = source.text[start : source.span(statement)[0]]
+    lines = "".join(f"{indent}    {each},\n" for each in given)
+    text = f"{indent}{name} = {source.code(made.func)}(\n{lines}{indent}){place}\n"
+    whole.replacements += [Replacement(start=start, end=start, text=text), in_place(source, leaf, name)]
+    return _edit(site, whole)
+
+
+def _asked_again(site: SiteEvidence, frame: Frame, leaves: list[ast.expr]) -> Edit | None:
+    """``if done.all()`` → ``if (_on_host(t) == 0).all()``, where ``done = t == 0`` is needed on the device as well."""
+    changes: list[Replacement] = []
+    computes = False
+    for leaf in leaves:
+        found = reaching(frame.source, leaf) if isinstance(leaf, ast.Name) else None
+        made = found[0].value if found is not None and found[0].kind == "assignment" else None
+        if found is None or made is None or not all(isinstance(each, ASKED_AGAIN) for each in ast.walk(made)):
+            return None
+        operands = tensor_leaves(made, frame.values)
+        if not operands or not all(map(_fits_helper, operands)) or read_in(made) & found[1]:
+            return None
+        start, text = frame.source.span(made)[0], frame.source.code(made)
+        for each in sorted(operands, key=frame.source.span, reverse=True):
+            first, behind = (place - start for place in frame.source.span(each))
+            text = f"{text[:first]}_on_host({text[first:behind]}){text[behind:]}"
+        computes |= any(isinstance(each, ast.operator | ast.USub) for each in ast.walk(made))
+        text, parent = " ".join(text.split()), frame.source.parents[leaf]
+        alone = isinstance(parent, ast.Call) and parent.args == [leaf]
+        changes.append(in_place(frame.source, leaf, text if alone else f"({text})"))
+    said = "What the device computes of a table is computed on the host as well, of a copy that a helper keeps."
+    return Edit(
+        fix=META.id,
+        file=frame.source.path,
+        where=site.where,
+        replacements=tuple(changes),
+        helpers=("_on_host",),
+        numerics="rounding" if computes else "exact",
+        proof="arithmetic" if computes else "data",
+        description=said,
+    )
 
 
 def _with_helper(site: SiteEvidence, frame: Frame, leaves: list[ast.expr], *, computes: bool) -> Edit:

@@ -45,7 +45,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if not isinstance(target, ast.Subscript) or dotted(target.value) is None:
         raise DeclinedError("The elements that a mask selects are used by themselves: how many they are matters")
     assert isinstance(statement, ast.Assign | ast.AugAssign)
-    written, mask = value_of(target.value, values), _mask(target.slice, values)
+    written, mask = value_of(target.value, values), _mask_that_waited(site, target.slice, statement)
     if written is None or mask is None or written.device != "cuda" or mask.device != "cuda":
         raise DeclinedError("It was not seen that a mask on the device selects from a tensor there")
     if written.shape[: len(mask.shape)] != mask.shape:
@@ -73,6 +73,16 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             description="Every element is chosen on the device; how many the mask selects is never asked.",
         ),
     )
+
+
+def _mask_that_waited(site: SiteEvidence, node: ast.expr, statement: ast.Assign | ast.AugAssign) -> SeenValue | None:
+    """What the event shows of the mask; where it shows nothing, what was seen of the names in it."""
+    if site.dtype == "bool" and site.shape is not None and not isinstance(node, ast.Tuple):
+        called = any(isinstance(each, ast.Call) for each in ast.walk(node))
+        again = any(ast.dump(each) == ast.dump(node) for each in ast.walk(statement.value))
+        if not (called and again):  # what is called twice need not give the same
+            return SeenValue(kind="tensor", device="cuda", dtype="bool", shape=site.shape)
+    return _mask(node, site.stack[0].values)
 
 
 def _mask(node: ast.expr, values: Values) -> SeenValue | None:

@@ -37,6 +37,16 @@ def test_the_device_checks_itself(body: str, read: str, expected: str) -> None:
     assert f"    {expected}\n" in after(body, read)
 
 
+@pytest.mark.parametrize("read", ["x.min().item()", "x.max().item()"])
+def test_what_is_joined_is_checked_one_after_the_other(read: str) -> None:
+    changed = after("assert x.min().item() >= 0 and n > 3 and x.max().item() < n, 'far'", read)
+    expected = (
+        "    torch._assert_async(x.min() >= 0, 'far')\n    assert n > 3, 'far'\n"
+        "    torch._assert_async(x.max() < n, 'far')\n"
+    )
+    assert expected in changed
+
+
 NAMED = "\n    ".join(
     (
         "largest = x.abs().max().item()",
@@ -75,7 +85,8 @@ def test_numbers_that_are_used_for_more_are_read(old: str, new: str) -> None:
     ("body", "read"),
     [
         ("if x.max().item() > n:\n        raise ValueError", "x.max().item()"),
-        ("assert x.max().item() < n and n > 3", "x.max().item()"),
+        ("assert x.max().item() < n or n > 3", "x.max().item()"),
+        ("assert x.max().item() < n and things", "x.max().item()"),
         ("assert x.max().item() < things", "x.max().item()"),
         ("assert int(y) < n", "int(y)"),
         ("assert 0 < x.max().item() < n", "x.max().item()"),

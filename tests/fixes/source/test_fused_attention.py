@@ -137,6 +137,11 @@ SPELLINGS = {
             attn = torch.softmax(attn, dim=-1)
             return attn.matmul(v)
     """,
+    "a mask filled in by torch.where": """
+        def attend(q, k, v):
+            scores = torch.where(keep, q @ k.mT * 0.5, float("-inf"))
+            return scores.softmax(-1) @ v
+    """,
     "a product that deletes its operands": """
         def attend(q, k, v):
             sim = torch.einsum("b i d, b j d -> b i j", q, k) * 0.5
@@ -193,6 +198,95 @@ def test_the_fused_text_computes_the_same(name: str) -> None:
     expected, got = before_space["attend"](q, k, v), after_space["attend"](q, k, v)
     assert got.shape == expected.shape
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
+
+
+BY_NUMBERS = {
+    "a number, in an expression": """
+        def attend(q, k, v):
+            scores = (q @ k.mT) * 0.5
+            weights = scores.masked_fill(~keep, -1e9).softmax(-1)
+            return weights @ v
+    """,
+    "a number, in a statement": """
+        def attend(q, k, v):
+            scores = torch.einsum("bic,bjc->bij", q, k) * 0.5
+            scores = scores.masked_fill(hidden == 1, -10000.0)
+            return torch.einsum("bij,bjc->bic", scores.softmax(dim=-1), v)
+    """,
+    "the lowest number, under a name": """
+        def attend(q, k, v):
+            scores = (q @ k.mT) * 0.5
+            low = torch.finfo(scores.dtype).min
+            scores.masked_fill_(~keep, low)
+            return scores.softmax(dim=-1) @ v
+    """,
+    "the lowest number, in a branch": """
+        def attend(q, k, v):
+            sim = torch.einsum("b i d, b j d -> b i j", q, k) * 0.5
+            del q, k
+            if keep is not None:
+                low = -torch.finfo(sim.dtype).max
+                mask = keep[None]
+                sim.masked_fill_(~mask, low)
+            sim = sim.softmax(dim=-1)
+            return torch.einsum("b i j, b j d -> b i d", sim, v)
+    """,
+    "by torch.where, queries scaled": """
+        def attend(q, k, v):
+            scores = torch.where(keep, (q * 0.5) @ k.mT, -1e9)
+            return scores.softmax(-1) @ v
+    """,
+    "by torch.where, the other way round": """
+        def attend(q, k, v):
+            low = -torch.finfo(q.dtype).max
+            scores = torch.where(~keep, low, (q * 0.5) @ k.mT)
+            return scores.softmax(-1) @ v
+    """,
+    "channels first": """
+        def attend(q, k, v):
+            q, k = q.transpose(1, 2), k.transpose(1, 2)
+            scores = torch.einsum("bci,bcj->bij", q, k).masked_fill(~keep, -1e9)
+            return torch.einsum("bij,bjc->bic", scores.softmax(dim=-1), v)
+    """,
+    "a number that is added": """
+        def attend(q, k, v):
+            scores = (q @ k.mT) * 0.5
+            scores = scores + hidden * -10000.0
+            return scores.softmax(-1) @ v
+    """,
+    "a number that is added by torch.where": """
+        def attend(q, k, v):
+            scores = (q @ k.mT) * 0.5
+            scores = scores + torch.where(keep, 0.0, -1e9)
+            return scores.softmax(-1) @ v
+    """,
+}
+
+
+@pytest.mark.parametrize("name", BY_NUMBERS)
+@pytest.mark.parametrize("rank", [3, 4])
+def test_a_row_that_hides_every_key_by_a_number_stays_what_it_was(name: str, rank: int) -> None:
+    text = BY_NUMBERS[name]
+    if rank == 4 and "ein" in text:
+        pytest.skip("its formula has three axes")
+    after = fuse(text, rank)
+    assert "scaled_dot_product_attention" in after, after
+    assert "softmax" not in after
+    q, k, v = torch.randn(B, N, D), torch.randn(B, M, D), torch.randn(B, M, D)
+    if rank == 4:
+        q, k, v = (each[:, None].expand(-1, H, -1, -1) for each in (q, k, v))
+    outputs = []
+    for each in (textwrap.dedent(text), after):
+        space = environment()
+        keep = space["keep"]
+        assert isinstance(keep, torch.Tensor)
+        keep[1], keep[3, 2] = False, True
+        space["hidden"] = 1 - keep.float()
+        exec(each, space)
+        outputs.append(space["attend"](q, k, v))
+    if "added" not in name:
+        torch.testing.assert_close(outputs[0][..., 1, :], v.mean(dim=-2))
+    torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-5, atol=1e-6)
 
 
 MODULES = """
@@ -272,6 +366,34 @@ def test_comments_and_lines_around_survive() -> None:
         (
             "def f(q, k, v):\n    s = q @ k.mT\n    s = s - k.amax(-1, keepdim=True)\n    return s.softmax(-1) @ v\n",
             "not carried over",
+        ),
+        (
+            "def attend(q, k, v):\n    s = (q @ k.mT).masked_fill(m, float('inf'))\n    return s.softmax(-1) @ v\n",
+            "not known to rule a score out",
+        ),
+        (
+            "def attend(q, k, v):\n    s = (q @ k.mT).masked_fill(m, -100.0)\n    return s.softmax(-1) @ v\n",
+            "not known to rule a score out",
+        ),
+        (
+            "def attend(q, k, v):\n    s = (q @ k.mT).masked_fill(m, torch.finfo(q.dtype).max)\n"
+            "    return s.softmax(-1) @ v\n",
+            "not known to rule a score out",
+        ),
+        (
+            "def attend(q, k, v):\n    s = q @ k.mT\n    s = s.masked_fill(m, float('-inf'))\n    m = None\n"
+            "    return s.softmax(-1) @ v\n",
+            "bound anew",
+        ),
+        (
+            "def attend(q, k, v):\n    s = (q * 2) @ k.mT\n    if m is not None:\n        s.masked_fill_(m, -1e9)\n"
+            "    return s.softmax(-1) @ v\n",
+            "no name to say so",
+        ),
+        (
+            "def attend(q, k, v):\n    s = q @ k.mT\n    if m is not None:\n        s.masked_fill_(m, -1e9)\n"
+            "    return s.softmax(-1) @ v + q\n",
+            "used after the attention",
         ),
         ("def attend(q, k, v):\n    s = q @ k.mT\n    s **= 2\n    return s.softmax(-1) @ v\n", "not carried over"),
         (

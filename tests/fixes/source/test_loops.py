@@ -18,3 +18,9 @@ def test_nothing_is_left_in_the_steps(name: str) -> None:
     assert cured.after.late == 0, [(site.kind, site.where.line, site.where.code) for site in cured.after.sites]
     assert name == "faultless" or cured.before.late > 0
     assert name != "faultless" or not cured.composed
+
+
+def test_what_an_inner_loop_leaves_is_not_done_in_each_pass_of_the_outer_one() -> None:
+    cured = cure_file(LOOPS / "nested_corrections.py")
+    assert cured.after.late == 0
+    assert not cured.after.outside

@@ -9,6 +9,9 @@ from tests.fixes.source.by_hand import rewritten, site_at
 HEAD = "import logging\nfrom tqdm import tqdm\n\nlogger = logging.getLogger(__name__)\n\n"
 
 
+HEAD += 'def told(n):\n    """As text."""\n    return f"{n:.3f}"\n\n'
+
+
 def after(body: str, head: str = HEAD) -> str:
     lines = "".join(f"        {line}\n" for line in body.splitlines())
     text = f"{head}def f(x, n, other):\n    bar = tqdm(range(n))\n    for i in bar:\n{lines}    return x\n"
@@ -23,6 +26,8 @@ def after(body: str, head: str = HEAD) -> str:
     [
         ('logger.info(f"{i}: {x.mean().item():.3f}")', "logger.isEnabledFor(logging.INFO)"),
         ('logger.debug("%d: %s", i, x.mean().item())', "logger.isEnabledFor(logging.DEBUG)"),
+        ('logging.info(f"{x.mean().item()}")', "logging.getLogger().isEnabledFor(logging.INFO)"),
+        ("logger.info(told(x.mean().item()))", "logger.isEnabledFor(logging.INFO)"),
         ("bar.set_postfix(mean=x.mean().item())", "not bar.disable"),
         ('bar.set_description(f"{x.mean().item():.2f}")', "not bar.disable"),
     ],
@@ -46,6 +51,25 @@ def test_what_may_matter_elsewhere_is_done_as_before(body: str, reason: str) -> 
     said = after(body)
     assert said.startswith("declined: ")
     assert reason in said
+
+
+def test_what_is_made_for_the_log_alone_goes_with_it() -> None:
+    body = "said = dict(\n    step=i, mean=x.mean().item(),\n)\nlogger.debug(told(said))"
+    expected = (
+        "        if logger.isEnabledFor(logging.DEBUG):\n"
+        "            said = dict(\n                step=i, mean=x.mean().item(),\n            )\n"
+        "            logger.debug(told(said))\n"
+    )
+    assert expected in after(body)
+    for more in ("print(said)", "logger.info(said)"):
+        assert "more than a log" in after(f"{body}\n{more}")
+    assert "more than a log" in after("said = x.mean().item()\ni = 3\nlogger.debug(said)")
+
+
+def test_the_logging_of_absl() -> None:
+    head = HEAD.replace("import logging\n", "from absl import logging\n").replace("logging.getLogger(__name__)", "None")
+    expected = "if logging.get_absl_logger().isEnabledFor(logging.converter.STANDARD_DEBUG):"
+    assert expected in after("logging.debug(x.mean().item())", head)
 
 
 def test_a_name_that_is_no_logger_of_the_standard_library_is_left_alone() -> None:

@@ -56,7 +56,19 @@ def with_argument(source: ModuleSource, call: ast.Call, text: str) -> Replacemen
         and (end + 1 < source.span(call)[1])
     ):
         end += 1  # the last argument stands in parentheses of its own
-    return Replacement(start=end, end=end, text=f", {text}")
+    last = max(arguments, key=lambda each: source.span(each)[1])
+    return Replacement(start=end, end=end, text=f"{behind(source, last, call)}{text}")
+
+
+def behind(source: ModuleSource, last: ast.expr | ast.arg, whole: ast.AST) -> str:
+    """What stands between the last argument and one more: where it has a line of its own, so has the other."""
+    start = source.line_start(last.lineno)
+    indent = source.text[start : source.span(last)[0]]
+    keyword = next((each for each in getattr(whole, "keywords", ()) if each.value is last), None)
+    if keyword is not None and keyword.arg is not None and keyword.lineno == last.lineno:
+        indent = indent.removesuffix(f"{keyword.arg}=")
+    own_line = last.lineno > getattr(whole, "lineno", last.lineno) and not indent.strip()
+    return f",\n{indent}" if own_line else ", "
 
 
 def calls_to(source: ModuleSource, name: str) -> list[ast.Call]:

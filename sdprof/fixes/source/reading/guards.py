@@ -9,8 +9,8 @@ import ast
 from collections.abc import Iterator
 
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.loops import LoopStatement
-from sdprof.fixes.source.reading.names import COMPREHENSIONS, Scope, around, bindings, dotted, within, written_in
+from sdprof.fixes.source.reading.loops import LoopStatement, loops_around, settled_before
+from sdprof.fixes.source.reading.names import COMPREHENSIONS, Scope, around, bindings, dotted, within
 
 TYPE_TESTS = frozenset({"isinstance", "hasattr", "callable", "is_tensor", "getattr", "type"})
 
@@ -32,32 +32,8 @@ def unless_none(source: ModuleSource, node: ast.expr, loop: LoopStatement, scope
 
 
 def known_before(source: ModuleSource, expression: ast.expr, loop: LoopStatement, scope: Scope) -> bool:
-    """Whether an expression has its value in front of the loop already.
-
-    ``x.device`` has, although the loop computes ``x`` anew: a tensor stays where it is.
-    """
-    devices = [each for each in ast.walk(expression) if _is_device_of_name(each)]
-    theirs = {id(part) for each in devices for part in ast.walk(each)}
-    written = written_in(loop)
-    names = {dotted(each) or "" for each in ast.walk(expression) if id(each) not in theirs}
-    if any(name in written or any(name.startswith(f"{each}.") for each in written) for name in names):
-        return False
-    owners = {(dotted(each) or "").split(".")[0] for each in devices}
-    return all(name not in written or _is_bound_before(source, scope, name, loop) for name in owners)
-
-
-def _is_device_of_name(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == "device" and isinstance(node.value, ast.Name)
-
-
-def _is_bound_before(source: ModuleSource, scope: Scope, name: str, loop: LoopStatement) -> bool:
-    """Whether a name that the loop binds has a value in front of it, too, on each way that leads there."""
-    above = [loop, *around(source, loop, scope)]
-    beside = [each for outer in above for each in ast.iter_child_nodes(outer)]
-    return any(
-        each.kind == "parameter" or (each.node in beside and getattr(each.node, "lineno", 0) < loop.lineno)
-        for each in bindings(scope, name)
-    )
+    """Whether an expression has its value in front of the loop already, and in front of the loops around that one."""
+    return settled_before(source, expression, [loop, *loops_around(source, loop, scope)][-1], scope)
 
 
 def table_unless_none(

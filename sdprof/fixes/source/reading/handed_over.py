@@ -6,13 +6,15 @@ import ast
 
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.calls import given_as, is_plain, with_argument
+from sdprof.fixes.source.reading.calls import behind, calls_to, given_as, is_plain, with_argument
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place
-from sdprof.fixes.source.reading.made_from_host import value_on_host
-from sdprof.fixes.source.reading.names import Function, bindings, is_free, last_name, scope_of, written_in
+from sdprof.fixes.source.reading.made_from_host import made_value, value_on_host
+from sdprof.fixes.source.reading.names import Function, bindings, dotted, is_free, last_name, scope_of, written_in
+from sdprof.fixes.source.reading.seen import value_of
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.fixes.source.reading.twins import twin
+from sdprof.model import SeenValue
 
 MOST_CALLS = 4
 """A number is handed over through so many functions."""
@@ -43,6 +45,14 @@ def handed_over(frame: Frame, node: ast.expr) -> HostCopy | None:
     return given
 
 
+def handed_over_all(frame: Frame, name: ast.Name) -> HostCopy | None:
+    """What it takes to have all of a parameter on the host; ``text`` reads it, also where other callers give none."""
+    given = _given(frame, name, None, as_number=False, calls=MOST_CALLS)
+    if given is not None:
+        given.text = f"{name.id} if {given.text} is None else {given.text}"
+    return given
+
+
 def _parameter(name: ast.Name, index: ast.expr | None) -> str:
     """``t_on_host`` for one element of ``t``, ``ts_on_host`` for all of them."""
     return f"{name.id}{'s' if index is None else ''}_on_host"
@@ -61,20 +71,48 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
     if caller.source is not source or not isinstance(call, ast.Call) or last_name(call.func) != function.name:
         return None
     given = given_as(call, function, name.id) if is_plain(call) else None
-    if given is None or (index is not None and not isinstance(given, ast.Name)):
+    if given is None:
         return None
     if isinstance(given, ast.Name):
         found = _of_caller(caller, given, index, as_number=as_number, calls=calls - 1)
     else:
-        found = _computed(caller, given)
+        found = _made_there(caller, given, value_of(name, frame.values), index, as_number=as_number)
+        found = _computed(caller, given) if found is None and index is None else found
     if found is None or found.text is None:
         return None
-    found.replacements += [
-        *_with_parameter(source, function, f"{wished}=None"),
-        with_argument(source, call, f"{wished}={found.text}"),
-    ]
+    found.replacements += _with_parameter(source, function, f"{wished}=None")
+    for each in (call, *_alike(source, call, function, name.id)):
+        found.replacements.append(with_argument(source, each, f"{wished}={found.text}"))
     found.text = wished
     return found
+
+
+def _alike(source: ModuleSource, call: ast.Call, function: Function, parameter: str) -> list[ast.Call]:
+    """Other calls by which the caller hands over the very same: a parameter of its own that it never binds again."""
+    scope = scope_of(source, call)
+    given = given_as(call, function, parameter)
+    if not isinstance(given, ast.Name) or [each.kind for each in bindings(scope, given.id)] != ["parameter"]:
+        return []
+    return [
+        each
+        for each in calls_to(source, function.name)
+        if each is not call
+        and is_plain(each)
+        and scope_of(source, each) is scope
+        and ast.dump(each.func) == ast.dump(call.func)
+        and (other := given_as(each, function, parameter)) is not None
+        and dotted(other) == given.id
+    ]
+
+
+def _made_there(
+    caller: Frame, given: ast.expr, tensor: SeenValue | None, index: ast.expr | None, *, as_number: bool
+) -> HostCopy | None:
+    """``step(x, torch.full((n,), i, device=d))``: the call makes the tensor of what the host knows."""
+    made = made_value(caller, given, tensor, index, as_number=as_number)
+    if made is None:
+        return None
+    return HostCopy(caller.source.path, [], made[0], made[1], "The caller makes it of what the host knows.")
 
 
 def _of_caller(
@@ -126,7 +164,7 @@ def _is_open(source: ModuleSource, function: Function, name: str, wished: str) -
             (each is not function and _takes_anything(each))
             or (
                 each.args.vararg is None
-                and each.args.kwarg is None
+                and (each.args.kwarg is None or (each is function and _takes_anything(each)))
                 and not each.args.kwonlyargs
                 and name in [given.arg for given in each.args.args]
             )
@@ -144,9 +182,9 @@ def _takes_anything(function: Function) -> bool:
 def _with_parameter(source: ModuleSource, function: Function, text: str) -> list[Replacement]:
     changes: list[Replacement] = []
     for each in _namesakes(source, function):
-        if each.args.kwarg is not None:
+        if each.args.kwarg is not None and each is not function:
             continue  # it takes the argument as it is
         last = each.args.defaults[-1] if each.args.defaults else each.args.args[-1]
         end = source.span(last)[1]
-        changes.append(Replacement(start=end, end=end, text=f", {text}"))
+        changes.append(Replacement(start=end, end=end, text=f"{behind(source, each.args.args[-1], each)}{text}"))
     return changes

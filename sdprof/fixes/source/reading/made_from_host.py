@@ -19,6 +19,7 @@ from sdprof.fixes.source.reading.host_trees import (
 )
 from sdprof.fixes.source.reading.moves import move_of
 from sdprof.fixes.source.reading.names import (
+    Binding,
     around,
     bindings,
     dotted,
@@ -32,6 +33,7 @@ from sdprof.fixes.source.reading.number_types import INT, number_type
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
+from sdprof.model import SeenValue
 
 HOLDS_DATA = frozenset({"tensor", "as_tensor", "from_numpy", "FloatTensor", "LongTensor"})
 LIKE = {"new_full": "full", "new_tensor": "tensor", "new_zeros": "zeros", "new_ones": "ones"}
@@ -67,20 +69,43 @@ def value_on_host(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_nu
     if index is not None and not isinstance(index, ast.Constant):
         return None
     source = frame.source
-    bound = bindings(scope_of(source, name), name.id)
-    if len(bound) != 1 or bound[0].kind not in ("assignment", "unpacking") or bound[0].value is None:
+    found = reaching(source, name)
+    if found is None or found[0].value is None:
         return None
-    made = unpacked(bound[0].node, bound[0].value, name.id)
+    bound, between = found
+    made = unpacked(bound.node, found[0].value, name.id)
     if made is None:
         return None
-    between = _written_between(source, bound[0].node, name)
-    if between is None or name.id in between:
+    between |= written_in(bound.node) - {name.id}
+    for text, computes in _on_host(frame, made, value_of(name, frame.values), index, as_number=as_number):
+        reads = dotted_reads(ast.parse(text))
+        if not any(each in between or any(each.startswith(f"{one}.") for one in between) for each in reads):
+            return text, computes
+    return None
+
+
+def made_value(
+    frame: Frame, made: ast.expr, tensor: SeenValue | None, index: ast.expr | None, *, as_number: bool
+) -> tuple[str, bool] | None:
+    """The same of an expression that makes a tensor where it stands.
+
+    :param tensor: what was seen of it under the name that it gets.
+    """
+    if not isinstance(made, ast.Call) or (index is not None and not isinstance(index, ast.Constant)):
         return None
-    between |= written_in(bound[0].node) - {name.id}
+    return next(iter(_on_host(frame, made, tensor, index, as_number=as_number)), None)
+
+
+def _on_host(
+    frame: Frame, made: ast.expr, tensor: SeenValue | None, index: ast.expr | None, *, as_number: bool
+) -> list[tuple[str, bool]]:
+    """Expressions for the tensor, or one entry, on the host, the plainest first; whether fractions are computed."""
+    source = frame.source
     texts: list[tuple[str, bool]] = []
-    if as_number and (number := _whole_number(source, made, name, index, frame.values)):
+    if as_number and (number := _whole_number(source, made, tensor, index, frame.values)):
         texts.append((number, False))
-    for single in (True, False) if index is not None and _is_row(name, frame.values) else (False,):
+    is_row = tensor is not None and len(tensor.shape) == 1
+    for single in (True, False) if index is not None and is_row else (False,):
         try:
             version = _HostVersion(source, frame.values, single=single)
             text = version.of(made)
@@ -89,16 +114,20 @@ def value_on_host(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_nu
         entry = f"[{source.code(index)}]" if index is not None and not single else ""
         operation = entry and isinstance(made, OPERATIONS)
         texts.append((f"({text}){entry}" if operation else f"{text}{entry}", version.computes))
-    for text, computes in texts:
-        reads = dotted_reads(ast.parse(text))
-        if not any(each in between or any(each.startswith(f"{one}.") for one in between) for each in reads):
-            return text, computes
+    return texts
+
+
+def reaching(source: ModuleSource, name: ast.Name) -> tuple[Binding, set[str]] | None:
+    """The one assignment that a name has its value from where it is read, and what is written to since."""
+    bound = bindings(scope_of(source, name), name.id)
+    if any(each.kind == "other" for each in bound):
+        return None
+    for each in reversed(bound):
+        if each.kind in ("assignment", "unpacking"):
+            between = _written_between(source, each.node, name)
+            if between is not None and name.id not in between:
+                return each, between
     return None
-
-
-def _is_row(name: ast.Name, values: Values) -> bool:
-    seen = value_of(name, values)
-    return seen is not None and len(seen.shape) == 1
 
 
 def _written_between(source: ModuleSource, assignment: ast.AST, read: ast.expr) -> set[str] | None:
@@ -227,10 +256,10 @@ class _HostVersion:
 
 
 def _whole_number(
-    source: ModuleSource, made: ast.expr, name: ast.Name, index: ast.expr | None, values: Values
+    source: ModuleSource, made: ast.expr, tensor: SeenValue | None, index: ast.expr | None, values: Values
 ) -> str | None:
     """``i``, where a tensor of whole numbers is filled with it and one of them is read, or the only one."""
-    tensor, filled = value_of(name, values), _filled_with(made)
+    filled = _filled_with(made)
     if tensor is None or filled is None or not tensor.dtype.startswith("int"):
         return None
     alone = index is not None or all(size == 1 for size in tensor.shape)

@@ -24,8 +24,8 @@ def stacked(site: SiteEvidence, source: ModuleSource, call: ast.Call, values: Va
 
     Items on the device are stacked as they are; the others go there as arguments of the kernels that fill.
 
-    :returns: the text, and another one for tensors of one element that have dimensions; nothing where it is no such
-        list.
+    :returns: the text, another one for tensors of one element that have dimensions, and one for tensors on the host;
+        nothing where it is no such list.
     """
     numbers, device = argument(call, 0, "data"), keyword(call, "device")
     if not isinstance(numbers, ast.Name | ast.Attribute) or device is None or not site.dtype:
@@ -46,9 +46,11 @@ def stacked(site: SiteEvidence, source: ModuleSource, call: ast.Call, values: Va
 
     if seen.device == "cpu":
         return (of_items(made),)
-    # At the first visit there may be none but plain numbers.
+    # At the first visit there may be none but plain numbers: whether tensors on the device or the host join them later,
+    # the trials show.
     choices = (item, f"{item}.reshape(())")
-    return tuple(of_items(f"{tensor} if {torch}.is_tensor({item}) else {made}") for tensor in choices)
+    there = [of_items(f"{tensor} if {torch}.is_tensor({item}) else {made}") for tensor in choices]
+    return (*there, of_items(made))
 
 
 def stacked_list(source: ModuleSource, call: ast.Call, values: Values, move: Move | None = None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.guards import table_unless_none
 from sdprof.fixes.source.reading.host_copy import HostCopy, copy_name
 from sdprof.fixes.source.reading.loop_variables import of_loop_variable
-from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
+from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant, loops_around
 from sdprof.fixes.source.reading.names import Scope, bindings, dotted, read_in, scope_of, unpacked
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
 from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
@@ -50,6 +50,8 @@ def _of_table(frame: Frame, node: ast.expr, loop: LoopStatement, scope: Scope) -
         return None
     if not is_invariant(node, loop) or not _comes_from_this_frame(frame, node, scope):
         return None
+    if not all(is_invariant(node, outer) for outer in loops_around(frame.source, loop, scope)):
+        return None  # the copy would be made in each pass of that loop, where nobody counts it
     name = copy_name(scope, node)
     if name is None:
         return None

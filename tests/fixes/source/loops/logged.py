@@ -9,6 +9,10 @@ from tqdm import tqdm
 logger = logging.getLogger(__name__)
 
 
+def listed(numbers):
+    return ", ".join(f"{name} {number:.4g}" for name, number in numbers.items())
+
+
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
@@ -26,6 +30,8 @@ def sample(net, x, steps, quiet=True):
         x = x - 0.1 * noise
         logger.debug(f"step {i}: {noise.norm().item():.3f}")
         bar.set_postfix(mean=noise.mean().item())
+        numbers = {"mean": noise.mean(), "largest": noise.abs().max().item()}
+        logging.debug(listed(numbers))
     return x
 
 

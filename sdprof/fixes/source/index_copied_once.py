@@ -1,0 +1,126 @@
+"""Index with whole numbers of the host's without sending them to the device at each visit."""
+
+from __future__ import annotations
+
+import ast
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.edit import Edit, Replacement
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.calls import in_parentheses
+from sdprof.fixes.source.reading.frames import values_at
+from sdprof.fixes.source.reading.functional import torch_name
+from sdprof.fixes.source.reading.host_copy import in_place
+from sdprof.fixes.source.reading.names import dotted
+from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
+from sdprof.fixes.source.reading.tensor_calls import is_only_read
+from sdprof.model import FixMeta
+
+META = FixMeta(
+    id="index-copied-once",
+    title="Index with numbers of the host without sending them at each visit",
+    kind="source",
+    numerics="exact",
+    removes=("host-to-device-in-loop",),
+    order=9,
+)
+MOST_BYTES = 2**16
+"""Larger indices are not compared by their content at each visit."""
+
+
+def concerns(site: SiteEvidence) -> bool:
+    """Whether whole numbers went to the device."""
+    return site.kind == "H2D" and site.dtype == "int64" and site.shape is not None and len(site.shape) == 1
+
+
+def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
+    """``x[:, [-1]]`` → ``x[:, -1:]``, and ``x[:, columns]`` of arrays that recur → ``x[:, _on_device(…, x.device)]``.
+
+    The helper sends an index once, however many take turns.
+    """
+    source, values = sources.of(site.where.file), values_at(site, 0)
+    node = source.node_at(site.where)
+    if not isinstance(node, ast.Subscript):
+        raise DeclinedError("The numbers that are copied are no index in this expression")
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    indices = [each for each in parts if not _selects_plainly(each)]
+    if len(indices) != 1:
+        raise DeclinedError("More than one index stands there")
+    (index,) = indices
+    if isinstance(index, ast.List):
+        return (_sliced(site, source, node, parts, index, values),)
+    if not isinstance(index, ast.Name | ast.Attribute | ast.Subscript) or dotted(node.value) is None:
+        raise DeclinedError("The index, or what is indexed, is computed in the same expression")
+    seen = value_of(index, values)
+    if is_tensor(index, values, "cuda") or (seen is not None and seen.kind not in ("array", "other")):
+        raise DeclinedError("The index is no array or list of numbers on the host")
+    if site.bytes > MOST_BYTES * site.count:
+        raise DeclinedError("The index is too large to be compared at each visit")
+    torch, imports = torch_name(source)
+    text = f"_on_device({torch}.as_tensor({source.code(index)}), {in_parentheses(source, node.value)}.device)"
+    said = "A helper keeps each index on the device while its content is the same."
+    return (_edit(site, source, [in_place(source, index, text)], said, ("_on_device",), imports),)
+
+
+def _sliced(
+    site: SiteEvidence,
+    source: ModuleSource,
+    node: ast.Subscript,
+    parts: list[ast.expr],
+    index: ast.List,
+    values: Values,
+) -> Edit:
+    """A single number is a slice of length one."""
+    number = _whole(index.elts[0]) if len(index.elts) == 1 else None
+    owner = value_of(node.value, values)
+    if number is None or owner is None or owner.kind != "tensor" or not isinstance(node.ctx, ast.Load):
+        raise DeclinedError("The index is not one number that is written out")
+    place = parts.index(index)
+    dots = [parts.index(each) for each in parts if isinstance(each, ast.Constant) and each.value is Ellipsis]
+    axis = place - len(parts) if dots and dots[0] < place else place
+    plain = all(each is index or isinstance(each, ast.Slice) or parts.index(each) in dots for each in parts)
+    if not plain or not -len(owner.shape) <= axis < len(owner.shape):
+        raise DeclinedError("The axis that is indexed cannot be told")
+    if not -owner.shape[axis] <= number < owner.shape[axis]:
+        raise DeclinedError("The index is out of range")
+    text = f"{number}:" if number == -1 else f"{number}:{number + 1}"
+    changes = [in_place(source, index, text)]
+    if not is_only_read(source, node):
+        end = source.span(node)[1]
+        changes.append(Replacement(start=end, end=end, text=".clone()"))
+    return _edit(site, source, changes, "One entry is a slice of length one, which takes no index.")
+
+
+def _selects_plainly(part: ast.expr) -> bool:
+    return isinstance(part, ast.Slice) or (isinstance(part, ast.Constant) and not isinstance(part.value, str | bool))
+
+
+def _whole(node: ast.expr) -> int | None:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        number = _whole(node.operand)
+        return None if number is None else -number
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        return node.value
+    return None
+
+
+def _edit(
+    site: SiteEvidence,
+    source: ModuleSource,
+    changes: list[Replacement],
+    said: str,
+    helpers: tuple[str, ...] = (),
+    imports: tuple[str, ...] = (),
+) -> Edit:
+    return Edit(
+        fix=META.id,
+        file=source.path,
+        where=site.where,
+        replacements=tuple(changes),
+        helpers=helpers,
+        imports=imports,
+        numerics="exact",
+        proof="data",
+        description=said,
+    )

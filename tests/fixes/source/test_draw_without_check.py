@@ -1,0 +1,61 @@
+"""One number a row is drawn without the check, from the same random numbers; other draws are left alone."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+import torch
+
+from tests.fixes.source.by_hand import rewritten, site_at, tensor
+
+
+def after(body: str, expression: str, head: str = "import torch") -> str:
+    text = f"{head}\n\ndef f(p, n, g=None):\n    return {body}\n"
+    values = {"p": tensor("cuda", "float32", 3, 4, 5), "flat": tensor("cuda", "float32", 4, 5)}
+    site, sources = site_at(text, expression, kind="SYNC", op="aten::multinomial", values=values)
+    return rewritten("draw-without-check", site, sources)
+
+
+@pytest.mark.parametrize(
+    ("body", "head"),
+    [
+        ("torch.multinomial(p[0], 1)", "import torch"),
+        ("p[0].multinomial(num_samples=1, replacement=True)", "import torch"),
+        ("torch.multinomial(input=p[1], replacement=False, num_samples=1, generator=g)", "import torch"),
+        ("torch.distributions.Categorical(probs=p).sample()", "import torch"),
+        ("Categorical(p).sample()", "from torch.distributions import Categorical"),
+        ("Categorical(logits=p).sample()", "from torch.distributions import Categorical"),
+    ],
+)
+@pytest.mark.parametrize("layout", ["as it is", "transposed"])
+def test_the_same_is_drawn(body: str, head: str, layout: str) -> None:
+    text = after(body, body, head)
+    assert "exponential_(" in text
+    p = torch.rand(3, 4, 5) if layout == "as it is" else torch.rand(5, 4, 3).transpose(0, 2)
+    results = []
+    for each in (f"{head}\nimport torch\ndef f(p, n, g=None):\n    return {body}\n", text):
+        space: dict[str, object] = {}
+        exec(textwrap.dedent(each), space)
+        torch.manual_seed(0)
+        generator = torch.Generator().manual_seed(1) if "generator" in body else None
+        results.append(space["f"](p, 1, generator))
+    assert torch.equal(results[0], results[1])
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("torch.multinomial(p, 2)", "More than one"),
+        ("torch.multinomial(p, n)", "how many"),
+        ("torch.multinomial(p, 1, out=n)", "not carried over"),
+        ("torch.distributions.Categorical(probs=p).sample((2,))", "No sample"),
+        ("torch.distributions.Categorical(probs=n).sample()", "has rows"),
+        ("torch.distributions.Bernoulli(probs=p).sample()", "No sample"),
+        ("mine(probs=p).sample()", "No sample"),
+    ],
+)
+def test_other_draws_are_left_alone(body: str, reason: str) -> None:
+    text = after(body, body)
+    assert text.startswith("declined: ")
+    assert reason in text

@@ -1,0 +1,60 @@
+"""An index of the host's numbers becomes a slice, or is kept; what the text does not tell is left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from sdprof.model import SeenValue
+from tests.fixes.source.by_hand import rewritten, site_at, tensor
+
+VALUES = {
+    "x": tensor("cuda", "float32", 3, 4, 5),
+    "y": tensor("cuda", "int64", 3),
+    "columns": SeenValue(kind="array", dtype="int64", shape=(2,)),
+    "n": SeenValue(kind="number", dtype="int"),
+}
+
+
+def after(body: str, expression: str) -> str:
+    text = f"import torch\n\n\ndef f(x, y, columns, n):\n    {body}\n    return z + 1\n"
+    site, sources = site_at(
+        text, expression, kind="H2D", op="aten::copy_", dtype="int64", shape=(1,), bytes=8, values=VALUES, function="f"
+    )
+    return rewritten("index-copied-once", site, sources)
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        (":, [-1]", ":, -1:"),
+        (":, [2]", ":, 2:3"),
+        ("..., [-2]", "..., -2:-1"),
+        ("[0]", "0:1"),
+        ("..., [3], :", "..., 3:4, :"),
+        (":, columns", ":, _on_device(torch.as_tensor(columns), x.device)"),
+    ],
+)
+def test_one_number_is_a_slice_and_an_array_is_kept(index: str, expected: str) -> None:
+    assert f"    z = x[{expected}]\n" in after(f"z = x[{index}]", f"x[{index}]")
+
+
+def test_a_result_that_is_handed_on_is_a_tensor_of_its_own() -> None:
+    assert "g(x[:, -1:].clone())" in after("z = g(x[:, [-1]])", "x[:, [-1]]")
+
+
+@pytest.mark.parametrize(
+    ("index", "reason"),
+    [
+        (":, [4]", "out of range"),
+        (":, [n]", "written out"),
+        (":, [0, 1]", "written out"),
+        ("y, columns", "More than one index"),
+        ("[0], None", "cannot be told"),
+        (":, y", "no array"),
+        (":, n", "no array"),
+    ],
+)
+def test_other_indices_are_left_alone(index: str, reason: str) -> None:
+    said = after(f"z = x[{index}]", f"x[{index}]")
+    assert said.startswith("declined: ")
+    assert reason in said

@@ -137,7 +137,13 @@ def collect(watched: WatchedRun) -> OperatorCensus:
         tuple(_sites((tally for tally in census.tallies.values() if (tally.scope == "in_loop") is in_loop), steps))
         for in_loop in (True, False)
     )
-    return OperatorCensus(steps=steps, operators=sum(site.calls for site in sites), sites=sites, outside=outside)
+    return OperatorCensus(
+        steps=steps,
+        operators=sum(site.calls for site in sites),
+        sites=sites,
+        outside=outside,
+        contents_known=True,
+    )
 
 
 def _sites(tallies: Iterable[_Tally], steps: int) -> Iterator[OperatorSite]:

@@ -121,6 +121,8 @@ class OperatorCensus(msgspec.Struct, frozen=True, kw_only=True):
     sites: tuple[OperatorSite, ...]
     outside: tuple[OperatorSite, ...] = ()
     """What was dispatched in the same run before the loop and behind it, as in decoding; in none of the counts."""
+    contents_known: bool = False
+    """What copies and constants made was compared from step to step."""
 
 
 class ModuleCalls(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,8 +70,8 @@ class _Search:
         """To another edit of the same text, as long as that one is in."""
         self.left: frozenset[Location] = frozenset()
         """Places that still copy or wait with the edits that were found sound."""
-        self.helped: set[Location] = set()
-        """Sites that only a helper function may cure."""
+        self.helped = {proposal.site.where for proposal in proposals if proposal.site.kind == "operator"}
+        """Sites that only a helper may cure; no trial tells whether an operator is left, so these do not wait."""
 
     def run(self) -> Choice:
         sound: tuple[Edit, ...] = ()

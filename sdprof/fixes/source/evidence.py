@@ -43,7 +43,9 @@ class SiteEvidence(msgspec.Struct, frozen=True, kw_only=True):
     steps_in_run: int = 1
     bytes: int = 0
     identical_content: bool = False
-    """Every visit moved the same bytes."""
+    """Every visit moved the same bytes; of an operator, each step made the same tensor of nothing that it computed."""
+    same_tensors: bool = False
+    """And an operator was given the very same tensors each time, which nobody had written to."""
     dtype: str = ""
     """Of what was copied or read: ``float32``; empty where it was not seen."""
     shape: tuple[int, ...] | None = None
@@ -153,5 +155,7 @@ def _of_operator(site: OperatorSite, census: OperatorCensus, loop: LoopMap | Non
         input_shapes=site.input_shapes,
         input_dtypes=site.input_dtypes,
         output_dtype=site.output_dtype,
+        identical_content=site.identical_content,
+        same_tensors=site.same_tensors,
         loop=loop,
     )

@@ -52,4 +52,46 @@ def _on_device(host, device, dtype=None):
     return kept
 '''
 
-HELPERS: dict[str, str] = {"_on_host": ON_HOST, "_on_device": ON_DEVICE}
+MADE_ONCE = '''
+_MADE_ONCE = {}
+
+
+def _made_once(make, *args, **kwargs):
+    """``make(*args, **kwargs)``, kept while the same numbers and the very same tensors come, unwritten since.
+
+    The result is shared: do not write to it.
+    """
+    import weakref
+
+    import torch
+
+    if torch.compiler.is_compiling() or (torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()):
+        return make(*args, **kwargs)
+    given = (*args, *kwargs.values())
+    key, bases = [getattr(make, "__code__", make), *kwargs], []
+    for part in (part for each in given for part in (each if isinstance(each, (list, tuple)) else (each,))):
+        if isinstance(part, torch.Tensor):
+            base = part if part._base is None else part._base
+            if part.requires_grad or base.is_inference() or isinstance(base, torch.nn.Parameter):
+                return make(*args, **kwargs)  # gradients are wanted, writes not counted, or its memory may be replaced
+            bases.append(base)
+            key.append((id(base), part.dtype, part.shape, part.stride(), part.storage_offset()))
+        elif isinstance(part, (int, float, str, torch.dtype, torch.device, torch.memory_format, type(None))):
+            key.append(repr(part))
+        else:
+            return make(*args, **kwargs)
+    key = (*key, *(len(each) for each in given if isinstance(each, (list, tuple))))
+    versions = [base._version for base in bases]
+    kept = _MADE_ONCE.get(key)
+    if kept is None or kept[0] != versions or kept[1]._version != kept[2]:
+        made = make(*args, **kwargs)
+        if not bases or made.is_inference() or any(made is base or made._base is base for base in bases):
+            return made
+        if len(_MADE_ONCE) >= 64:
+            _MADE_ONCE.clear()
+        forgotten_with = [weakref.ref(base, lambda _: _MADE_ONCE.pop(key, None)) for base in bases]
+        kept = _MADE_ONCE[key] = (versions, made, made._version, forgotten_with)
+    return kept[1]
+'''
+
+HELPERS: dict[str, str] = {"_on_host": ON_HOST, "_on_device": ON_DEVICE, "_made_once": MADE_ONCE}

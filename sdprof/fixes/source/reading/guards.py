@@ -21,7 +21,7 @@ def unless_none(source: ModuleSource, node: ast.expr, loop: LoopStatement, scope
     ``mask.to(device)`` under ``if mask is not None`` becomes ``mask.to(device) if mask is not None else None``.
     """
     code = " ".join(source.code(node).split())
-    tests = list(_tests_between(source, node, loop))
+    tests = list(tests_between(source, node, loop))
     if not tests:
         return code
     owners = _owners(node)
@@ -43,14 +43,14 @@ def known_before(source: ModuleSource, expression: ast.expr, loop: LoopStatement
     if any(name in written or any(name.startswith(f"{each}.") for each in written) for name in names):
         return False
     owners = {(dotted(each) or "").split(".")[0] for each in devices}
-    return all(name not in written or _is_bound_before(source, scope, name, loop) for name in owners)
+    return all(name not in written or is_bound_before(source, scope, name, loop) for name in owners)
 
 
 def _is_device_of_name(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "device" and isinstance(node.value, ast.Name)
 
 
-def _is_bound_before(source: ModuleSource, scope: Scope, name: str, loop: LoopStatement) -> bool:
+def is_bound_before(source: ModuleSource, scope: Scope, name: str, loop: LoopStatement) -> bool:
     """Whether a name that the loop binds has a value in front of it, too, on each way that leads there."""
     above = [loop, *around(source, loop, scope)]
     beside = [each for outer in above for each in ast.iter_child_nodes(outer)]
@@ -70,7 +70,7 @@ def table_unless_none(
     :param copied: how it is copied.
     """
     code, name = source.code(table), dotted(table)
-    tests = list(_tests_between(source, table, loop))
+    tests = list(tests_between(source, table, loop))
     if name is not None and tests and _may_mean_nothing(source, scope, name, loop, tests):
         return None
     copy = f"{code}{copied}"
@@ -104,7 +104,7 @@ def _is_none(node: ast.AST | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def _tests_between(source: ModuleSource, node: ast.AST, loop: LoopStatement) -> Iterator[ast.AST]:
+def tests_between(source: ModuleSource, node: ast.AST, loop: LoopStatement) -> Iterator[ast.AST]:
     """What is asked between the head of the loop and the expression, the innermost first."""
     inner = node
     for outer in around(source, node, loop):

@@ -56,7 +56,7 @@ def test_loops_of_several_styles_make_less_again_and_keep_their_bits(name: str) 
 def test_each_style_is_cured_in_its_way() -> None:
     plain = cure_operators(LOOPS / "guidance_in_loop.py", FIX).text
     assert "    both = torch.cat([empty, context])\n    keep = mask.float()\n" in plain
-    assert "full_2 = torch.full((8,), 1.5)\n    for t in times:" in plain
+    assert "full_2 = torch.full((8,), 1.5, device=x.device)\n    for t in times:" in plain
     nested = cure_operators(LOOPS / "guidance_in_nested_function.py", FIX)
     assert "c_in = _made_once(torch.cat, [unconditional_conditioning, c])" in nested.text
     assert not nested.still_again
@@ -119,6 +119,9 @@ def test_what_was_conditional_stays_so(body: str, expected: str) -> None:
         f"x = model(x, t, {CAT})\nF.relu(c, inplace=True)",
         f"x = model(x, t, {CAT})\ntorch.relu_(c)",
         f"d = c[0]\nx = model(x, t, {CAT})\nd.relu_()",  # under another name
+        f"cond = dict(c=c)\ncond['c'].relu_()\nx = model(x, t, {CAT})",
+        f"for k, d in {{'c': c}}.items():\n    d.relu_()\nx = model(x, t, {CAT})",
+        f"x = model(x, t, {CAT})\nyield x",  # to somebody who may write to it
         f"for d in c:\n    d.relu_()\nx = model(x, t, {CAT})",
         f"d, e = c.chunk(2)\nf = e.detach()\nx = model(x, t, {CAT})\nf[0] = 0",
         f"if x.sum() > 0:\n    x = model(x, t, {CAT})",  # asks what the loop computes
@@ -199,6 +202,7 @@ def test_copies_casts_and_constants_go_before_the_loop(expression: str, made: st
         ("x = model(x, t, torch.cat([uc, torch.randn_like(c)]))", "torch.cat([uc, torch.randn_like(c)])", "Random"),
         ("x = model(x, t, torch.cat([uc, torch.empty(2)]))", "torch.cat([uc, torch.empty(2)])", "not known"),
         ("x = model(x, t, torch.cat([uc, encode(c)]))", "torch.cat([uc, encode(c)])", "not known"),
+        ("x = model(x, t, torch.cat([uc, self.flip(c)]))", "torch.cat([uc, self.flip(c)])", "not known"),
         ("x = model(x, t, torch.cat([uc, next(c)]))", "torch.cat([uc, next(c)])", "not known"),
         ("x = model(x, t, torch.cat([uc, c.mul_(2)]))", "torch.cat([uc, c.mul_(2)])", "not known"),
         ("x = model(x, t, torch.cat([uc, d := c]))", "torch.cat([uc, d := c])", "names, calls and arithmetic"),
@@ -247,10 +251,12 @@ class Sampler:
     ("method", "goes"),
     [
         ("def advance(self, x):\n        return x", True),
-        ("def prepare(self, c):\n        self.c = c", True),  # which the loop does not call
+        ("def advance(self, x):\n        return x\n\n    def prepare(self, c):\n        self.c = c", True),
+        ("def prepare(self, c):\n        self.c = c", False),  # somebody else has the function that the loop calls
         ("def advance(self, x):\n        self.c = x\n        return x", False),
         ("def advance(self, x):\n        self.c[0] = x\n        return x", False),
         ("def advance(self, x):\n        return self.more(x)\n\n    def more(self, x):\n        self.c = x", False),
+        ("def advance(self, x):\n        return callback(self)", False),
         ("@property\n    def c(self):\n        return self.x + 1", False),
     ],
 )

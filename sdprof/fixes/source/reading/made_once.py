@@ -23,6 +23,7 @@ from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.host_trees import COMPUTES, COUNTS, FACTORIES, PURE, RANDOM
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop
 from sdprof.fixes.source.reading.names import (
+    Function,
     Scope,
     around,
     dotted,
@@ -125,10 +126,16 @@ def _check_pure(source: ModuleSource, node: ast.expr) -> None:
             raise DeclinedError("Random numbers are drawn: kept, they would be the same in each step")
         if any(given.arg in ("out", "generator") for given in each.keywords):
             raise DeclinedError("The call writes to a tensor that it is given")
-        bare = isinstance(each.func, ast.Name)
-        known = name in NUMBERS or is_torch_call(source, each) or _is_of_einops(source, name) if bare else True
+        of_torch = is_torch_call(source, each)
+        known = of_torch or _is_of_einops(source, name) or name in NUMBERS
+        if isinstance(each.func, ast.Attribute) and not of_torch:
+            known = dotted(each.func.value) not in ("self", "cls") and name not in _defined(source)
         if not known or name not in MAKERS | NUMBERS:
             raise DeclinedError(f"It is not known whether {source.code(each.func)} gives the same the next time")
+
+
+def _defined(source: ModuleSource) -> set[str]:
+    return {each.name for each in ast.walk(source.tree) if isinstance(each, Function)}
 
 
 def _is_of_einops(source: ModuleSource, name: str) -> bool:

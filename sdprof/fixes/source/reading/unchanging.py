@@ -134,6 +134,8 @@ def check_unchanging(source: ModuleSource, expression: ast.expr, loop: LoopState
 
     :raises DeclinedError: something is not.
     """
+    if any(isinstance(each, ast.Yield | ast.YieldFrom | ast.Await) for each in ast.walk(loop)):
+        raise DeclinedError("The loop hands over to others in between, who may write to it")
     region: list[ast.AST] = [loop, *(each for each in within(scope) if isinstance(each, Function))]
     rebound = {name for each in region for name in _rebound(each)}
     written = {name for each in region for name in _written_into(each)}
@@ -151,9 +153,9 @@ def check_unchanging(source: ModuleSource, expression: ast.expr, loop: LoopState
             raise DeclinedError(f"The loop writes to {code}")
         if _is_bound_by_others(source, name):
             raise DeclinedError(f"{name} is bound by other functions as well")
-        for attribute in trunk.split(".")[1:]:
-            if attribute in _changed_by_calls(source, loop):
-                raise DeclinedError(f"A function that the loop calls binds {code}, or computes it")
+        attributes = set(trunk.split(".")[1:])
+        if attributes & _changed_by_calls(source, loop) or (attributes and _is_handed_on(source, loop, name)):
+            raise DeclinedError(f"A function that the loop calls may bind {code}, or computes it")
 
 
 def _trunk(node: ast.AST) -> str:
@@ -235,11 +237,14 @@ def _shared_by(value: ast.expr) -> Iterator[str]:
     """The names whose memory an expression may hand out."""
     if isinstance(value, ast.Call):
         name = last_name(value.func)
-        if name in VIEWS | CONTAINERS:
-            parts = [*value.args, *([value.func.value] if isinstance(value.func, ast.Attribute) else [])]
+        if name in VIEWS | CONTAINERS | {"items", "values", "get"}:
+            owner = [value.func.value] if isinstance(value.func, ast.Attribute) else []
+            parts = [*value.args, *(each.value for each in value.keywords), *owner]
             yield from (each for part in parts for each in _shared_by(part))
     elif isinstance(value, ast.List | ast.Tuple):
         yield from (each for part in value.elts for each in _shared_by(part))
+    elif isinstance(value, ast.Dict):
+        yield from (each for part in value.values for each in _shared_by(part))
     elif isinstance(value, ast.IfExp):
         yield from (each for part in (value.body, value.orelse) for each in _shared_by(part))
     elif isinstance(value, ast.Name | ast.Attribute | ast.Subscript | ast.Starred):
@@ -253,17 +258,36 @@ def _is_bound_by_others(source: ModuleSource, name: str) -> bool:
 
 def _changed_by_calls(source: ModuleSource, loop: LoopStatement) -> set[str]:
     """Attributes that functions of this file bind or write into, or are, which the loop calls, directly or not."""
-    functions = [each for each in ast.walk(source.tree) if isinstance(each, Function)]
+    properties = {each.name for each in ast.walk(source.tree) if isinstance(each, Function) and each.decorator_list}
+    names = {name for each in _called_by(source, loop) for name in (*_rebound(each), *_written_into(each))}
+    return properties | {name.rpartition(".")[2] for name in names if "." in name}
+
+
+def _is_handed_on(source: ModuleSource, loop: LoopStatement, name: str) -> bool:
+    """Whether a function that cannot be read here gets hold of an object, and may bind its attributes."""
+    here = {each.name for each in ast.walk(source.tree) if isinstance(each, Function)}
+    stored = (each for each in ast.walk(source.tree) if isinstance(each, ast.Attribute))
+    here |= {each.attr for each in stored if isinstance(each.ctx, ast.Store)}  # an object that is kept, no method
+    for node in (loop, *(_called_by(source, loop) if name == "self" else ())):
+        for each in ast.walk(node):
+            if isinstance(each, ast.Call):
+                given = [*each.args, *(argument.value for argument in each.keywords)]
+                called_on = isinstance(each.func, ast.Attribute) and dotted(each.func.value) == name
+                if any(dotted(argument) == name for argument in given) or (
+                    called_on and last_name(each.func) not in here
+                ):
+                    return True
+    return False
+
+
+def _called_by(source: ModuleSource, loop: LoopStatement) -> list[Function]:
+    """The functions of this file that the loop calls, directly or not, by their names."""
+    functions = [each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name != "__init__"]
     called, waiting = set[str](), _called_in(loop)
     while waiting:
         called |= waiting
         waiting = {name for each in functions if each.name in waiting for name in _called_in(each)} - called
-    changed = {each.name for each in functions if each.decorator_list}  # a property computes anew
-    for each in functions:
-        if each.name in called and each.name != "__init__":
-            names = {*_rebound(each), *_written_into(each)}
-            changed |= {name.rpartition(".")[2] for name in names if "." in name}
-    return changed
+    return [each for each in functions if each.name in called]
 
 
 def _called_in(node: ast.AST) -> set[str]:

@@ -19,8 +19,8 @@ def sample(model, x, context, empty, mask, times, scale):
     for t in times:
         both = torch.cat([empty, context])
         keep = mask.float()
-        guide = torch.full((x.shape[-1],), 0.5)
-        twice = model(torch.cat([x] * 2), t.expand(2 * len(x)), both, torch.full((8,), 1.5))
+        guide = torch.full((x.shape[-1],), 0.5, device=x.device)
+        twice = model(torch.cat([x] * 2), t.expand(2 * len(x)), both, torch.full((8,), 1.5, device=x.device))
         without, prompted = twice.chunk(2)
         x = x - 0.1 * keep * guide * (without + scale * (prompted - without))
     return x

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from sdprof.audits.found import found
 from sdprof.facts.facts import Facts
@@ -33,7 +33,8 @@ def audit(facts: Facts) -> Iterator[Finding]:
     """One finding per expression; where there are many small ones, the smallest are one finding together."""
     census = facts.operator_contents
     assert census is not None
-    expressions = sorted(_by_expression(census), key=lambda sites: -_bytes_per_step(sites, census))
+    copied = {site.where for site in facts.transfers.sites if site.kind == "H2D"} if facts.transfers is not None else ()
+    expressions = sorted(_by_expression(census, copied), key=lambda sites: -_bytes_per_step(sites, census))
     small = [sites for sites in expressions if _bytes_per_step(sites, census) < SMALL_BYTES_PER_STEP]
     together = small[MOST_SMALL:] if len(small) > MOST_SMALL + 1 else []
     for sites in expressions:
@@ -47,9 +48,16 @@ def _bytes_per_step(sites: Sequence[OperatorSite], census: OperatorCensus) -> fl
     return sum(site.output_bytes for site in sites) / census.steps
 
 
-def _by_expression(census: OperatorCensus) -> list[list[OperatorSite]]:
-    """The operators that make the same again, by the user's expression; what is made inside of another counts to it."""
-    repeated = [site for site in census.sites if site.identical_content and site.where.line and not _is_of_one(site)]
+def _by_expression(census: OperatorCensus, copied: Container[Location]) -> list[list[OperatorSite]]:
+    """The operators that make the same again, by the user's expression; what is made inside of another counts to it.
+
+    :param copied: expressions that copy from the host, which others report.
+    """
+    repeated = [
+        site
+        for site in census.sites
+        if site.identical_content and site.where.line and site.where not in copied and not _is_of_one(site)
+    ]
     outermost = [site.where for site in repeated if not any(_is_inside(site.where, other.where) for other in repeated)]
     return [
         [

@@ -21,7 +21,7 @@ COPIES = frozenset(
     f"aten::{name}"
     for name in (
         *("cat", "stack", "repeat", "clone", "_to_copy", "flip", "roll", "constant_pad_nd", "tril", "triu"),
-        *("full", "ones", "zeros", "arange", "linspace", "logspace", "eye", "scalar_tensor"),
+        *("full", "ones", "zeros", "arange", "linspace", "logspace", "eye"),
         *("full_like", "ones_like", "zeros_like", "new_full", "new_ones", "new_zeros"),
     )
 )

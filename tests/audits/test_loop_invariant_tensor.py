@@ -6,7 +6,7 @@ import pytest
 
 from sdprof.audits.loop_invariant_tensor import audit
 from sdprof.facts.facts import Facts
-from sdprof.model import Location, ModuleProfile, OperatorSite
+from sdprof.model import Location, ModuleProfile, OperatorSite, TransferProfile, TransferSite
 from tests.audits.census import facts, site
 
 LARGE = 4 * 2**20
@@ -83,6 +83,14 @@ def test_operators_of_a_library_are_at_the_users_expression() -> None:
     (finding,) = audit(known(again("aten::repeat", library=(library,))))
     assert finding.locations[0].file == "/home/user/model.py"
     assert finding.locations[1:] == (library,)
+
+
+def test_what_is_copied_from_the_host_is_told_by_the_copy() -> None:
+    cast = again("aten::_to_copy", 10)
+    copy = TransferSite(kind="H2D", op="aten::_to_copy", where=cast.where, count=4, bytes=LARGE, in_loop=True)
+    given = known(cast, again(line=20))
+    (finding,) = audit(given.with_transfers(TransferProfile(device="simulated", steps=4, sites=(copy,))))
+    assert finding.locations[0].line == 20
 
 
 def test_contents_that_nobody_compared_are_no_pass() -> None:

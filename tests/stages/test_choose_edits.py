@@ -198,3 +198,14 @@ def test_what_lost_and_still_copies_is_declined() -> None:
     choice = chosen(loop, (inner,), (outer,))
     assert choice.edits == (inner,)
     assert [each.reason for each in choice.declined] == ["another edit"]
+
+
+def test_a_helper_for_an_operator_waits_for_nothing() -> None:
+    """No trial tells whether an operator is left. Beside it, at the same place, a helper for a copy waits on."""
+    where = Location(file="loop.py", line=1)
+    sites = [SiteEvidence(kind=kind, op="x", stack=(SeenFrame(where=where),)) for kind in ("H2D", "operator")]
+    copied, made = edit(1, helpers=("_on_device",)), edit(1, alternative=1, helpers=("_made_once",))
+    given = [Proposals(site=site, edits=(each,), declined=()) for site, each in zip(sites, (copied, made), strict=True)]
+    assert choose_edits(given, Loop(), lambda: True).edits == (made,)
+    stays = choose_edits(given, Loop(cures={1: [copied]}), lambda: True)
+    assert set(stays.edits) == {copied, made}

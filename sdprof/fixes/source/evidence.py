@@ -92,7 +92,9 @@ def evidence_of(
         ]
     if operators is not None:
         everywhere = (*operators.sites, *operators.outside)
-        sites += [_of_operator(site, operators, loop) for site in everywhere if site.where.line]
+        moved = {site.where for site in sites if site.kind == "H2D"}  # what is copied is told by the copy
+        seen = [_of_operator(site, operators, loop) for site in everywhere if site.where.line]
+        sites += [replace(site, identical_content=False) if site.where in moved else site for site in seen]
     if graphs is not None:
         breaks = {site.where: site for region in graphs.regions for site in region.sites if site.kind == "break"}
         sites += [

@@ -63,7 +63,10 @@ def test_each_style_is_cured_in_its_way() -> None:
     by_key = cure_operators(LOOPS / "conditioning_in_dict.py", FIX).text
     assert "c_in[k] = [_made_once(torch.cat, [uncond[k][i], cond[k][i]]) for i in" in by_key
     kept_on_itself = cure_operators(LOOPS / "class_attributes.py", FIX).text
-    assert "torch.stack((self.negative, self.positive)) if self.guided else None\n        while" in kept_on_itself
+    assert (
+        "torch.stack((self.negative, self.positive)).flatten(0, 1) if self.guided else None\n        while"
+        in kept_on_itself
+    )
 
 
 def test_a_statement_is_moved_and_an_expression_gets_a_name() -> None:
@@ -86,6 +89,35 @@ def test_it_goes_before_the_outermost_loop_that_leaves_it_as_it_is() -> None:
     assert f"    uc_and_c = {CAT}\n    for t in ts:\n        for _ in range(2):" in twice
     prompts = after(in_loop(f"c = encode(t)\nfor _ in range(2):\n    x = model(x, t, {CAT})"))
     assert f"        c = encode(t)\n        uc_and_c = {CAT}\n        for _ in range(2):" in prompts
+
+
+@pytest.mark.parametrize(
+    ("code", "expression", "moved", "left"),
+    [
+        (f"({CAT} * 2).to(x.device)", CAT, "uc_and_c = (torch.cat([uc, c]) * 2).to(x.device)", "uc_and_c"),
+        ("torch.tril(torch.ones(4, 4)) > 0", "torch.ones(4, 4)", "ones = torch.tril(torch.ones(4, 4)) > 0", "ones"),
+        ("c.repeat(2, 1).half()[None]", "c.repeat(2, 1)", "c_once = c.repeat(2, 1).half()[None]", "c_once"),
+        (f"{CAT} * t", CAT, f"uc_and_c = {CAT}", "uc_and_c * t"),
+        (f"model.encode({CAT})", CAT, f"uc_and_c = {CAT}", "model.encode(uc_and_c)"),
+    ],
+)
+def test_what_is_computed_of_it_alone_goes_with_it(code: str, expression: str, moved: str, left: str) -> None:
+    said = after(in_loop(f"x = model(x, t, {code})"), expression)
+    assert f"    {moved}\n    for t in ts:\n        x = model(x, t, {left})\n" in said, said
+
+
+def test_the_helper_keeps_what_is_made_of_the_same_tensor_alone() -> None:
+    said = after(CALLED.format("c.repeat(2, 1).half()"), "c.repeat(2, 1)", function="step")
+    assert "_made_once(lambda c: c.repeat(2, 1).half(), c)" in said, said
+    said = after(CALLED.format("c.repeat(2, 1) + uc"), "c.repeat(2, 1)", function="step")
+    assert "_made_once(torch.Tensor.repeat, c, 2, 1) + uc" in said, said
+
+
+def test_two_of_the_same_share_a_name_and_two_others_do_not() -> None:
+    body = f"x = model(x, t, {CAT}) + {CAT} + torch.cat([uc, c], 1)"
+    assert after(in_loop(body)) == after(in_loop(body), occurrence=0)
+    assert f"    uc_and_c = {CAT}\n" in after(in_loop(body), occurrence=1)
+    assert "    uc_and_c_2 = torch.cat([uc, c], 1)\n" in after(in_loop(body), "torch.cat([uc, c], 1)")
 
 
 @pytest.mark.parametrize(

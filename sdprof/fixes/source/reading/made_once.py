@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import keyword
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sdprof.fixes.declined import DeclinedError
@@ -36,19 +37,21 @@ from sdprof.fixes.source.reading.names import (
 from sdprof.fixes.source.reading.shared_result import VIEWS, check_shared
 from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call
-from sdprof.fixes.source.reading.unchanging import SIZES, check_unchanging, is_path, is_size, reads_of
+from sdprof.fixes.source.reading.unchanging import OF_SIZE, SIZES, check_unchanging, is_path, is_size, reads_of
 
 LEAST_KEPT_BYTES = 16384
 """What is smaller is made as fast as it is looked up."""
 _COPIES = """
 cat concat concatenate stack hstack vstack tile repeat repeat_interleave clone flip roll tril triu pad zeros_like
-ones_like full_like new_zeros new_ones new_full rearrange
+ones_like full_like new_zeros new_ones new_full rearrange tensor
 """
 MAKERS = (FACTORIES | COUNTS | COMPUTES | PURE | VIEWS | SIZES | frozenset(_COPIES.split())) - {"empty"}
+JOINS = frozenset({"cat", "concat", "concatenate", "stack"})
+LIKE = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
 CONSTANTS = frozenset(
     f"aten::{name}"
     for name in (
-        *("full", "ones", "zeros", "arange", "linspace", "logspace", "eye", "scalar_tensor"),
+        *("full", "ones", "zeros", "arange", "linspace", "logspace", "eye"),
         *("full_like", "ones_like", "zeros_like", "new_full", "new_ones", "new_zeros"),
     )
 )
@@ -84,7 +87,7 @@ def made_once(site: SiteEvidence, sources: Sources) -> list[MadeOnce]:
     sampling = _loops_around(source, loop) if loop is not None else []
     for each in sampling:
         try:
-            ways.append(_before_loop(source, node, each, sampling, scope_of(source, node)))
+            ways.append(_before_loop(source, node, each, sampling))
             break
         except DeclinedError as declined:
             reason = str(declined)
@@ -147,14 +150,36 @@ def _is_of_einops(source: ModuleSource, name: str) -> bool:
     )
 
 
-def _before_loop(
-    source: ModuleSource, node: ast.Call, loop: LoopStatement, sampling: list[LoopStatement], scope: Scope
-) -> MadeOnce:
-    """The statement, or the expression under a name of its own, in front of the loop.
+def _wider(source: ModuleSource, node: ast.expr) -> Iterator[ast.expr]:
+    """The calls and sums that an expression is part of, the smallest first, up to its statement."""
+    parent = source.parents[node]
+    while isinstance(parent, ast.expr | ast.keyword):
+        if isinstance(parent, ast.Call | ast.BinOp | ast.UnaryOp | ast.Compare | ast.Subscript):
+            yield parent
+        elif not isinstance(parent, ast.List | ast.Tuple | ast.Attribute | ast.keyword):
+            return
+        parent = source.parents[parent]
+
+
+def _before_loop(source: ModuleSource, node: ast.expr, loop: LoopStatement, sampling: list[LoopStatement]) -> MadeOnce:
+    """The statement, or the expression under a name of its own, in front of the loop, with all that is computed of it.
 
     :param sampling: the loop that calls the model, and those around it.
     :raises DeclinedError: it may be another one in the next iteration, or fail where the loop does not.
     """
+    made = _moved(source, node, loop, sampling)
+    for each in _wider(source, node):
+        try:
+            _check_pure(source, each)
+            check_shared(source, each)
+            made = _moved(source, each, loop, sampling)
+        except DeclinedError:
+            break
+    return made
+
+
+def _moved(source: ModuleSource, node: ast.expr, loop: LoopStatement, sampling: list[LoopStatement]) -> MadeOnce:
+    scope = scope_of(source, node)
     check_unchanging(source, node, loop, scope)
     conditions = _conditions(source, node, loop, sampling)
     for test, _ in conditions:
@@ -218,7 +243,7 @@ def _conditions(
     return found
 
 
-def _can_move(source: ModuleSource, statement: ast.stmt, node: ast.Call, loop: LoopStatement, scope: Scope) -> bool:
+def _can_move(source: ModuleSource, statement: ast.stmt, node: ast.expr, loop: LoopStatement, scope: Scope) -> bool:
     """Whether ``name = expression`` can go in front of the loop as it is."""
     if not isinstance(statement, ast.Assign) or statement.value is not node or statement not in loop.body:
         return False
@@ -257,6 +282,19 @@ def _kept(site: SiteEvidence, source: ModuleSource, node: ast.Call) -> MadeOnce:
         raise DeclinedError("A tensor of this size is made as fast as it is looked up")
     if isinstance(source.parents[statement_of(source, node)], ast.ClassDef):
         raise DeclinedError("It stands in the body of a class")
+    reads = {source.code(each) for each in reads_of(source, node, entries=True)}
+    for each in _wider(source, node):  # what is made of it alone, and of numbers that are written out
+        try:
+            _check_pure(source, each)
+            check_shared(source, each)
+            if (
+                not isinstance(each, ast.Call)
+                or {source.code(r) for r in reads_of(source, each, entries=True)} != reads
+            ):
+                break
+            node = each
+        except DeclinedError:
+            break
     text, imports = _call_of_helper(source, node)
     said = "A helper keeps it, and hands it out again while the tensors that it is made of are the same."
     return MadeOnce(source.path, [in_place(source, node, text)], said, ("_made_once",), imports)
@@ -319,34 +357,37 @@ def _with_names(source: ModuleSource, node: ast.expr, names: list[str], reads: l
     return text
 
 
-def _name_for(source: ModuleSource, node: ast.Call, scope: Scope) -> str:
+def _name_for(source: ModuleSource, node: ast.expr, scope: Scope) -> str:
     """A name after what the tensor is made of; the same for the same expression, never the same for two."""
     wished = _wish(source, node)
-    alike = [ast.dump(each) for each in within(scope) if isinstance(each, ast.Call) and _wish(source, each) == wished]
-    number = list(dict.fromkeys(alike)).index(ast.dump(node)) + 1 if ast.dump(node) in alike else 1
+    alike = [
+        ast.dump(each)
+        for each in within(scope)
+        if isinstance(each, type(node))
+        and not (isinstance(each, ast.Call) and last_name(each.func) not in MAKERS)
+        and _wish(source, each) == wished
+    ]
+    number = list(dict.fromkeys(alike)).index(ast.dump(node)) + 1
     name = wished if number == 1 else f"{wished}_{number}"
     while not is_free(scope, name):
         name += "_once"
     return name
 
 
-def _wish(source: ModuleSource, call: ast.Call) -> str:
+def _wish(source: ModuleSource, node: ast.expr) -> str:
     """``uc_and_c`` of ``torch.cat([uc, c])``, ``context_once`` of ``context.half()``, ``ones`` of ``torch.ones(2)``."""
     try:
-        reads = [
-            each
-            for each in reads_of(source, call, entries=True)
-            if isinstance(each, ast.Name | ast.Attribute | ast.Subscript)
-        ]
+        reads = [each for each in reads_of(source, node, entries=True) if is_path(each)]
     except DeclinedError:
         return ""
-    tensors = [word for each in reads if (word := _word(each)) not in ("device", "dtype", "shape")]
-    name = last_name(call.func)
-    if name in FACTORIES | {"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"}:
-        return name.removeprefix("new_").removesuffix("_like")
-    if name in ("cat", "concat", "concatenate", "stack") and len(tensors) == 2:
+    tensors = [word for each in reads if (word := _word(each)) not in OF_SIZE]
+    called = [last_name(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)]
+    if JOINS & set(called) and len(tensors) == 2:
         return "_and_".join(tensors) if tensors[0] != tensors[1] else f"{tensors[0]}_joined"
-    return f"{tensors[0]}_once" if tensors else name
+    constants = [each for each in called if each in FACTORIES | LIKE]
+    if constants:
+        return constants[0].removeprefix("new_").removesuffix("_like")
+    return f"{tensors[0]}_once" if tensors else "constant"
 
 
 def _word(node: ast.expr) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 
 from sdprof.fixes.declined import DeclinedError
@@ -115,6 +116,7 @@ def _owner(call: ast.Call) -> ast.expr:
     return call.func.value if isinstance(call.func, ast.Attribute) else call.args[0]
 
 
+@functools.lru_cache(maxsize=16)
 def _libraries(source: ModuleSource) -> set[str]:
     """By which names a file calls torch, numpy and their like: what is read of these is no variable."""
     found: set[str] = set()

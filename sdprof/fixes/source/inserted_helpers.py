@@ -67,20 +67,27 @@ def _made_once(make, *args, **kwargs):
 
     if torch.compiler.is_compiling() or (torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()):
         return make(*args, **kwargs)
-    given = (*args, *kwargs.values())
+    given = (*args, *kwargs.values()) if kwargs else args
     key, bases = [getattr(make, "__code__", make), *kwargs], []
-    for part in (part for each in given for part in (each if isinstance(each, (list, tuple)) else (each,))):
-        if isinstance(part, torch.Tensor):
-            base = part if part._base is None else part._base
-            if part.requires_grad or base.is_inference() or isinstance(base, torch.nn.Parameter):
-                return make(*args, **kwargs)  # gradients are wanted, writes not counted, or its memory may be replaced
-            bases.append(base)
-            key.append((id(base), part.dtype, part.shape, part.stride(), part.storage_offset()))
-        elif isinstance(part, (int, float, str, torch.dtype, torch.device, torch.memory_format, type(None))):
-            key.append(repr(part))
-        else:
-            return make(*args, **kwargs)
-    key = (*key, *(len(each) for each in given if isinstance(each, (list, tuple))))
+    for each in given:
+        several = isinstance(each, (list, tuple))
+        key.append(len(each) if several else None)
+        for part in each if several else (each,):
+            if isinstance(part, torch.Tensor):
+                base = part._base
+                if base is None:
+                    base = part
+                else:
+                    key.append((part.dtype, part.shape, part.stride(), part.storage_offset()))
+                if part.requires_grad or base.is_inference() or type(base) is torch.nn.Parameter:
+                    return make(*args, **kwargs)  # gradients are wanted, writes not counted, or it may get other memory
+                bases.append(base)
+                key.append(id(base))
+            elif isinstance(part, (int, float, str, torch.dtype, torch.device, torch.memory_format, type(None))):
+                key.append(repr(part))
+            else:
+                return make(*args, **kwargs)
+    key = tuple(key)
     versions = [base._version for base in bases]
     kept = _MADE_ONCE.get(key)
     if kept is None or kept[0] != versions or kept[1]._version != kept[2]:

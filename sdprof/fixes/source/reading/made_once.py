@@ -39,7 +39,7 @@ from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call
 from sdprof.fixes.source.reading.unchanging import OF_SIZE, SIZES, check_unchanging, is_path, is_size, reads_of
 
-LEAST_KEPT_BYTES = 16384
+LEAST_KEPT_BYTES = 32768
 """What is smaller is made as fast as it is looked up."""
 _COPIES = """
 cat concat concatenate stack hstack vstack tile repeat repeat_interleave clone flip roll tril triu pad zeros_like

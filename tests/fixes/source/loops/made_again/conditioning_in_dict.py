@@ -44,10 +44,10 @@ def build(device, steps):
 
     def conditioning():
         return {
-            "c_crossattn": [torch.randn(500, 4, 8, device=device)[:, :1]],
-            "c_concat": [torch.randn(500, 8, device=device)],
+            "c_crossattn": [torch.randn(600, 4, 8, device=device)[:, :1]],
+            "c_concat": [torch.randn(600, 8, device=device)],
         }
 
-    x, cond, uncond = torch.randn(500, 8, device=device), conditioning(), conditioning()
+    x, cond, uncond = torch.randn(600, 8, device=device), conditioning(), conditioning()
     hint = torch.randn(1, 8, device=device)
     return model, lambda: sample(Guided(model, 3.0), x, cond, uncond, hint, steps)

@@ -21,7 +21,7 @@ def unless_none(source: ModuleSource, node: ast.expr, loop: LoopStatement, scope
     ``mask.to(device)`` under ``if mask is not None`` becomes ``mask.to(device) if mask is not None else None``.
     """
     code = " ".join(source.code(node).split())
-    tests = list(_tests_between(source, node, loop))
+    tests = list(tests_between(source, node, loop))
     if not tests:
         return code
     owners = _owners(node)
@@ -46,7 +46,7 @@ def table_unless_none(
     :param copied: how it is copied.
     """
     code, name = source.code(table), dotted(table)
-    tests = list(_tests_between(source, table, loop))
+    tests = list(tests_between(source, table, loop))
     if name is not None and tests and _may_mean_nothing(source, scope, name, loop, tests):
         return None
     copy = f"{code}{copied}"
@@ -80,7 +80,7 @@ def _is_none(node: ast.AST | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def _tests_between(source: ModuleSource, node: ast.AST, loop: LoopStatement) -> Iterator[ast.AST]:
+def tests_between(source: ModuleSource, node: ast.AST, loop: LoopStatement) -> Iterator[ast.AST]:
     """What is asked between the head of the loop and the expression, the innermost first."""
     inner = node
     for outer in around(source, node, loop):

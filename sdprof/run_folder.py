@@ -199,20 +199,27 @@ def write_whole(path: Path, content: bytes) -> Path:
 def write_new_folder(path: Path, files: Mapping[str, bytes]) -> Path:
     """Make a folder that appears with all its files, or not at all.
 
+    An empty folder that is there stays the same folder: it may be where the caller is, or where a disk is mounted.
+
     :param files: content by path below the folder.
     :raises RunFolderError: if there is something at ``path`` already, or it cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.part")
     with _told_in_a_sentence(path):
-        if path.exists() and any(path.iterdir()):
+        stays = path.exists()
+        if stays and any(path.iterdir()):
             raise RunFolderError(f"The output folder {path} is not empty; name another one with --out.")
+        unfinished = path / ".part" if stays else path.with_name(f".{path.name}.part")
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
             for name, content in files.items():
                 (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
                 (unfinished / name).write_bytes(content)
-            unfinished.replace(path)
+            if stays:
+                for finished in unfinished.iterdir():
+                    finished.replace(path / finished.name)
+            else:
+                unfinished.replace(path)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return path

@@ -122,6 +122,23 @@ def test_a_folder_of_one_trace_stands_for_it(command: Command, tmp_path: Path) -
     assert command("diff", folder, TRACES / "cpu_toy_loop.json.gz").returncode == 0
 
 
+def test_an_audit_json_stands_for_its_folder(command: Command, tmp_path: Path) -> None:
+    first, second = run_folder(tmp_path / "a", None), run_folder(tmp_path / "b", None)
+    assert command("diff", first / "audit.json", second / "audit.json").returncode == 0
+
+
+def test_what_was_left_out_of_a_trace_is_told(command: Command, tmp_path: Path) -> None:
+    whole = make.write(
+        tmp_path, [make.operator("aten::add", 0, 5), make.operator("aten::mul", 9, 5)], name="whole.json"
+    )
+    lame = make.write(tmp_path, [make.operator("aten::add", 0, 5), make.operator("aten::mul", 9, -5)], name="lame.json")
+    diff = msgspec.json.decode(command("diff", whole, lame, "--json").stdout, type=RunDiff)
+    assert diff.trace is not None
+    assert [note for note in diff.trace.notes if "left out" in note] == [
+        "lame.json: 1 events with a negative or impossible duration were left out."
+    ]
+
+
 def test_a_trace_and_a_run_are_not_compared(command: Command, tmp_path: Path) -> None:
     done = command("diff", run_folder(tmp_path / "a", None), A100)
     assert done.returncode == 2

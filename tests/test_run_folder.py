@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sdprof.run_folder import Manifest, Part, RunFolder, RunFolderError, write_whole
+from sdprof.run_folder import Manifest, Part, RunFolder, RunFolderError, write_new_folder, write_whole
 
 
 def manifest() -> Manifest:
@@ -29,6 +29,20 @@ def test_a_folder_in_use_is_not_written_to(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="is not empty"):
         RunFolder.create(tmp_path, manifest())
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("name", [".", "made", "made/below"])
+def test_a_new_folder(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    write_new_folder(Path(name), {"audit.json": b"{}", "below/report.html": b"page"})
+    written = sorted(str(path.relative_to(empty / name)) for path in (empty / name).rglob("*") if path.is_file())
+    assert written == ["audit.json", "below/report.html"]
+    assert Path.cwd() == empty
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+    with pytest.raises(RunFolderError, match="is not empty"):
+        write_new_folder(Path(name), {})
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,7 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from sdprof.collectors.autograd_calls import heard_without_grad
 from sdprof.collectors.composite_operators import is_composite, operator_name
-from sdprof.collectors.loop_watch import LoopWatch
+from sdprof.collectors.loop_watch import LoopWatch, Sight
+from sdprof.collectors.made_again import MadeAgain, Making, memory_of, of_both
 from sdprof.collectors.module_stack import ModuleStack, names_of
 from sdprof.collectors.tensors_within import tensors_within
 from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
@@ -38,6 +39,7 @@ class _Tally:
     module_class: str
     module_name: str
     scope: Scope
+    making: Making = field(default_factory=Making)
     calls: int = 0
     output_bytes: int = 0
     largest_output_bytes: int = 0
@@ -58,6 +60,7 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._watch = watch
         self._modules = modules
         self._names = names
+        self._made_again = MadeAgain()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -67,16 +70,18 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
             with self:
                 return func.decompose(*args, **kwargs)
         output = func(*args, **kwargs)
-        self._count(self._tally(func, operator_name(func)), args, kwargs, output)
+        sight, name = self._watch.look(), operator_name(func)
+        tally = self._tally(func, name, sight)
+        self._count(tally, args, kwargs, output)
+        self._made_again.see(tally.making, name, func, args, kwargs, output, sight.step)
         return output
 
     def hear_autograd(self, name: str) -> None:
         """Count a call of an autograd function, under a name of its own kind."""
-        self._tally(name, f"autograd::{name}").calls += 1
+        self._tally(name, f"autograd::{name}", self._watch.look()).calls += 1
 
-    def _tally(self, operator: Any, name: str) -> _Tally:
+    def _tally(self, operator: Any, name: str, sight: Sight) -> _Tally:
         """What is kept of an operator at the running expression, in the loop or outside of it."""
-        sight = self._watch.look()
         module = self._modules.innermost
         # The watch hands out the same objects for the same instructions, and keeps them.
         key = (operator, id(sight.where), id(sight.library), type(module), sight.scope)
@@ -94,12 +99,12 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _count(self, tally: _Tally, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         inputs = [*tensors_within(args), *tensors_within(kwargs)]
-        storages = {_storage(tensor) for tensor in inputs}
+        storages = {memory_of(tensor) for tensor in inputs}
         new_bytes = result_bytes = 0
         for tensor in tensors_within(output):
             size = tensor.numel() * tensor.element_size()
             result_bytes += size
-            if _storage(tensor) not in storages:
+            if memory_of(tensor) not in storages:
                 new_bytes += size
             if not tally.output_dtype:
                 tally.output_dtype = _dtype(tensor)
@@ -132,7 +137,13 @@ def collect(watched: WatchedRun) -> OperatorCensus:
         tuple(_sites((tally for tally in census.tallies.values() if (tally.scope == "in_loop") is in_loop), steps))
         for in_loop in (True, False)
     )
-    return OperatorCensus(steps=steps, operators=sum(site.calls for site in sites), sites=sites, outside=outside)
+    return OperatorCensus(
+        steps=steps,
+        operators=sum(site.calls for site in sites),
+        sites=sites,
+        outside=outside,
+        contents_known=True,
+    )
 
 
 def _sites(tallies: Iterable[_Tally], steps: int) -> Iterator[OperatorSite]:
@@ -143,6 +154,7 @@ def _sites(tallies: Iterable[_Tally], steps: int) -> Iterator[OperatorSite]:
         first = merged.setdefault(key, tally)
         if first is tally:
             continue
+        first.making = of_both(first.making, tally.making)
         first.calls += tally.calls
         first.output_bytes += tally.output_bytes
         first.largest_output_bytes = max(first.largest_output_bytes, tally.largest_output_bytes)
@@ -165,15 +177,9 @@ def _sites(tallies: Iterable[_Tally], steps: int) -> Iterator[OperatorSite]:
             output_dtype=tally.output_dtype,
             output_bytes=tally.output_bytes,
             largest_output_bytes=tally.largest_output_bytes,
+            identical_content=tally.making.is_repeated,
+            same_tensors=tally.making.is_repeated and tally.making.same_tensors,
         )
-
-
-def _storage(tensor: torch.Tensor) -> int:
-    """Identity of the memory behind a tensor, or of the tensor where it has none (sparse)."""
-    try:
-        return int(tensor.untyped_storage()._cdata)
-    except (NotImplementedError, RuntimeError):
-        return id(tensor)
 
 
 def _dtype(tensor: torch.Tensor) -> str:

@@ -45,7 +45,7 @@ def attention(
 ) -> Tensor:
     """Attend; query (…, L, E), key (…, S, E), value (…, S, Ev)."""
     given = [query, key, value] + ([attn_mask] if attn_mask is not None else [])
-    if any(type(each) is not SimulatedTensor for each in given):
+    if not all(isinstance(each, SimulatedTensor) for each in given):
         refuse_mixed_devices(OPERATOR, named_tensors(("query", "key", "value", "attn_mask"), given))
     options = {"dropout_p": dropout_p, "is_causal": is_causal, "scale": scale, "enable_gqa": enable_gqa}
     hosts = [each.host for each in given]  # type: ignore[attr-defined]

@@ -22,10 +22,12 @@ from sdprof.device.legacy_types import default_type_setter, legacy_types, type_m
 from sdprof.device.loading import loader_to_device
 from sdprof.device.memory_counter import MemoryCounter
 from sdprof.device.memory_statistics import memory_statistics, nested
+from sdprof.device.moving_modules import scripted_apply, scripted_loader, swapper
 from sdprof.device.multiprocessor import KIB, multiprocessor_limits
 from sdprof.device.one_device import gather, scatter
 from sdprof.device.ordinal import check_ordinal
 from sdprof.device.pinned_memory import mark_pinned
+from sdprof.device.subclasses import as_subclass_method
 from sdprof.device.tensor import DEVICE, SimulatedTensor, swap_contents
 
 CUDA_VERSION = "12.8"
@@ -86,8 +88,12 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
                 yield part, name, value
     yield torch, "Generator", GeneratorStandIn
     yield torch, "load", loader_to_device(torch.load)
+    yield torch.jit, "load", scripted_loader(torch.jit.load)
+    yield torch.jit._script.RecursiveScriptModule, "_apply", scripted_apply
+    yield torch.utils, "swap_tensors", swapper(torch.utils.swap_tensors)
     yield torch.Tensor, "data", _data_property()
     yield torch.Tensor, "type", type_method(torch.Tensor.type)
+    yield torch.Tensor, "as_subclass", as_subclass_method(torch.Tensor.as_subclass)
     for name in _PINNABLE_FACTORIES:
         yield torch, name, _pinnable(getattr(torch, name))
     yield torch.backends.cuda, "is_built", lambda: True

@@ -43,6 +43,8 @@ REFUSES_HOST_SCALARS = frozenset(
     ]
 )
 """Operators outside TensorIterator that can meet a tensor of no dimensions: their common-device check refuses it."""
+FILLS = frozenset([f"aten::{name}{place}" for name in ("fill", "masked_fill", "index_fill") for place in ("", "_")])
+"""Operators whose fill value may lie on another device: it is read as a number (the table of synchronising_ops.py)."""
 _ITERATOR_WITHOUT_TAG = frozenset(
     ["aten::copy_", "aten::index_put_", "aten::_index_put_impl_", "aten::lerp", "aten::where", "aten::masked_fill"]
 )

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.utils._mode_utils import no_dispatch
 
 from sdprof.device import current
-from sdprof.device.device_check import named_tensors, refuse_mixed_devices
+from sdprof.device.device_check import FILLS, named_tensors, refuse_mixed_devices
 from sdprof.device.generator import check_generator, without_default
 from sdprof.device.operator_plan import OperatorPlan
 from sdprof.device.ordinal import check_ordinal
-from sdprof.device.tensor import HOST, SimulatedTensor, wrap
+from sdprof.device.tensor import HOST, SimulatedTensor, plain_data, wrap
 
 SpecialRule = Callable[[OperatorPlan, tuple[Any, ...], dict[str, Any]], Any]
 
@@ -44,8 +44,19 @@ def execute(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if plan.rule is not None:
         return plan.rule(plan, args, kwargs)
     if plan.composite:
-        return func.decompose(*args, **kwargs)
+        return taken_apart(func, args, kwargs)
     return run_on_host(plan, args, kwargs)
+
+
+def taken_apart(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run what an operator is made of, as PyTorch does in C++.
+
+    ``func.decompose`` prefers Python versions, written for compilers, that round differently (bicubic interpolation).
+    """
+    return func._op_dk(_COMPOSITE, *args, **kwargs)
+
+
+_COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 
 
 def run_on_host(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -80,8 +91,8 @@ def run_on_host(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any
     if plan.draws:
         check_generator(plan.named(args, kwargs).get("generator"))
         host_kwargs = without_default(host_kwargs)
-    if mixed:
-        check_devices(plan, args, kwargs)
+    if mixed and check_devices(plan, args, kwargs):
+        device = HOST
     if plan.waits is not None:
         record_wait(plan, args, kwargs)
     try:
@@ -115,12 +126,18 @@ def wrap_result(result: Any) -> Any:
     return result
 
 
-def check_devices(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Refuse host tensors beside device tensors, but for the host scalars that CUDA takes."""
+def check_devices(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Refuse host tensors beside device tensors, but for the host scalars that CUDA takes.
+
+    :return: whether it is the host that computes: a host tensor is filled with a number that is read from the device.
+    """
     tensors = named_tensors((*plan.argument_names[: len(args)], *kwargs), (*args, *kwargs.values()))
     on_host = [tensor for _, tensor in tensors if tensor.device.type == "cpu"]
+    if plan.name in FILLS and [name for name, tensor in tensors if tensor.device.type != "cpu"] == ["value"]:
+        return True
     if any(tensor.dim() > 0 for tensor in on_host) or (on_host and plan.refuses_host_scalars):
         refuse_mixed_devices(plan.func, tensors)
+    return False
 
 
 def record_wait(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -156,22 +173,23 @@ def _given_back(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any
     results = []
     for position in plan.returned:
         result = args[position] if position < len(args) else kwargs[plan.argument_names[position]]
-        if plan.changes_metadata and type(result) is SimulatedTensor:
-            follow_metadata(plan, result)
+        if type(result) is not SimulatedTensor:
+            if plan.name not in FILLS:  # a host scalar may be read beside device tensors, not written to
+                tensors = named_tensors((*plan.argument_names[: len(args)], *kwargs), (*args, *kwargs.values()))
+                refuse_mixed_devices(plan.func, tensors)
+        elif plan.changes_metadata:
+            follow_metadata(result)
         results.append(result)
     return results[0] if len(results) == 1 else tuple(results)
 
 
-def follow_metadata(plan: OperatorPlan, tensor: SimulatedTensor) -> None:
+def follow_metadata(tensor: SimulatedTensor) -> None:
     """Give a wrapper the sizes and strides that its host tensor got."""
     host = tensor.host
     if tensor.shape == host.shape and tensor.stride() == host.stride():
         return
-    try:
-        with no_dispatch():
+    with no_dispatch():
+        try:
             torch.as_strided_(tensor, host.shape, host.stride(), host.storage_offset())
-    except RuntimeError as error:
-        raise NotImplementedError(
-            f"{plan.name} made a tensor larger than it was created: the simulated device cannot follow that. "
-            "Create the tensor with its final size, or use the operator's result instead of out=."
-        ) from error
+        except RuntimeError:  # larger than it was created
+            plain_data.__set__(tensor, wrap(host, tensor.device))

@@ -39,7 +39,10 @@ def index_put(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any])
     destination, indices, values, *rest = args
     refuse_device_indices_on_host(destination, indices)
     if type(destination) is not SimulatedTensor:
-        refuse_mixed_devices(plan.func, named_tensors(("self", "values"), (destination, values)))
+        if values.dim() > 0:
+            refuse_mixed_devices(plan.func, named_tensors(("self", "values"), (destination, values)))
+        # A number on another device is moved first (_index_put_impl_).
+        return plan.func(destination, indices, values.cpu(), *rest, **kwargs)
     accumulate = rest[0] if rest else kwargs.get("accumulate", False)
     if accumulate or not _is_masked_fill(indices, values):
         if type(values) is not SimulatedTensor:

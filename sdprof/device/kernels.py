@@ -14,14 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sdprof.device import attention
+from sdprof.device import attention, recurrent, spectra
 from sdprof.device.generator import check_generator, without_default
 from sdprof.device.ordinal import refuse_ordinal
 from sdprof.device.pinned_memory import is_pinned, mark_pinned
 from sdprof.device.tensor import HOST, SimulatedTensor, wrap
 
 _READ_NUMBER = torch.ops.aten._local_scalar_dense.default
-
+_WITH_MEMORY = {"_efficientzerotensor": torch.ops.aten.zeros.default}
+"""Forward-mode derivatives begin with zeros that have no memory, which the dispatcher takes out of every operator
+before a kernel is called. Inside ``__torch_dispatch__`` it does not: the CPU kernel would read from address 0."""
 
 Make = Callable[[Any, tuple[Any, ...], dict[str, Any]], Tensor]
 """Makes a device tensor by a factory, its arguments given without ``device`` and ``pin_memory``."""
@@ -40,13 +42,16 @@ def installed(make: Make = make_with_values) -> Iterator[None]:
     """
     with torch.library._scoped_library("aten", "IMPL") as library:
         for name, factory in _factories():
-            library.impl(name, _on_device(factory, make), "CUDA")
+            library.impl(name, _on_device(_WITH_MEMORY.get(name, factory), make), "CUDA")
         if make is make_with_values:
             library.impl("empty_strided", _empty_strided, "CUDA")
         else:
             library.impl("empty_strided", _on_device(torch.ops.aten.empty_strided.default, make), "CUDA")
         for name, func in _composed_or_whole():
             library.impl(name, _whole(func), "CUDA")
+        if make is make_with_values:
+            for name, kernel in (*recurrent.kernels(), *spectra.kernels()):
+                library.impl(name, kernel, "AutogradCUDA")
         library.impl("_local_scalar_dense", _read_number, "CUDA")
         library.impl("scaled_dot_product_attention", _attention, "AutogradCUDA")
         library.impl("is_pinned", _is_pinned, "CPU")

@@ -138,14 +138,14 @@ class WithoutValues:
             if plan.changes_metadata:
                 on_place = plan.named(host_args, host_kwargs)
                 for position, tensor in zip(plan.returned, written, strict=True):
-                    _resized(plan, tensor, on_place[plan.argument_names[position]])
+                    _resized(tensor, on_place[plan.argument_names[position]])
             return written[0] if len(written) == 1 else tuple(written)
         return self._wrapped(result, device)
 
     def _reshape(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Change sizes and strides alone: no value is looked at."""
         plan.func(*(value.host if isinstance(value, SimulatedTensor) else value for value in args), **kwargs)
-        follow_metadata(plan, args[0])
+        follow_metadata(args[0])
         return args[0]
 
     def _conjugate(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -288,11 +288,11 @@ def _forget_values(written: Any) -> None:
         raise ValueNeededError("A tensor without values is written into a host tensor made from data")
 
 
-def _resized(plan: OperatorPlan, tensor: Tensor, host: Tensor) -> None:
+def _resized(tensor: Tensor, host: Tensor) -> None:
     """Give a tensor the size that its stand-in was given as ``out=``."""
     if isinstance(tensor, SimulatedTensor) and tensor.shape != host.shape:
         tensor.host = host
-        follow_metadata(plan, tensor)
+        follow_metadata(tensor)
 
 
 def _on(place: torch.device, value: Any) -> Any:

@@ -22,4 +22,5 @@ def check_ordinal(device: Any) -> None:
 
 def refuse_ordinal() -> None:
     """Refuse a second GPU: one is simulated."""
-    raise RuntimeError("CUDA error: invalid device ordinal (one device is simulated: cuda:0)")
+    kind = getattr(torch, "AcceleratorError", RuntimeError)  # from 2.8 on
+    raise kind("CUDA error: invalid device ordinal (one device is simulated: cuda:0)")

@@ -17,12 +17,14 @@ from sdprof.device import (
     complex_algebra,  # noqa: F401
     copying,  # noqa: F401
     cuda_face,
+    cuda_lacks,  # noqa: F401
     current,
     dispatch,
     guard,
     indexing,  # noqa: F401
     kernels,
     padding_masks,  # noqa: F401
+    sequences,  # noqa: F401
 )
 from sdprof.device.eager import compiled_code_runs_eagerly
 from sdprof.device.event import TransferEvent

@@ -131,6 +131,12 @@ SYNCHRONISING_OPS: tuple[SynchronisingOp, ...] = (
         _on_device("value"),
     ),
     SynchronisingOp(
+        ("aten::fill.Tensor", "aten::fill_.Tensor"),
+        "the fill value lies on the device, the tensor on the host: it is read as a number",
+        "aten/src/ATen/native/Fill.cpp: fill_",
+        lambda arguments: not isinstance(arguments["self"], SimulatedTensor),
+    ),
+    SynchronisingOp(
         (
             *(f"aten::linspace.{ends}" for ends in ("Tensor_Tensor", "Tensor_Scalar", "Scalar_Tensor")),
             *(f"aten::logspace.{ends}" for ends in ("Tensor_Tensor", "Tensor_Scalar", "Scalar_Tensor")),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, ClassVar
 
 import torch
@@ -24,7 +25,8 @@ PRINT_REASON = "printing a tensor selects, compares and reads its values on the 
 
 Executor = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
-_PLAIN_DATA: Any = torch._C.TensorBase.data  # the getter and setter that every tensor has
+plain_data: Any = torch._C.TensorBase.data
+"""The getter and setter of ``data`` that every tensor has."""
 _STRIDED = torch.strided
 _in_inference_mode = torch.is_inference_mode_enabled
 _make_wrapper = torch.Tensor._make_wrapper_subclass
@@ -116,13 +118,13 @@ class SimulatedTensor(Tensor):
     @property
     def data(self) -> Tensor:
         """The tensor without its history; assigning replaces the values and keeps the object."""
-        plain: Tensor = _PLAIN_DATA.__get__(self)
+        plain: Tensor = plain_data.__get__(self)
         return plain
 
     @data.setter
     def data(self, value: Tensor) -> None:
         if isinstance(value, SimulatedTensor):
-            _PLAIN_DATA.__set__(self, value)
+            plain_data.__set__(self, value)
             self.host = value.host
         else:
             swap_contents(self, value)
@@ -135,12 +137,15 @@ class SimulatedTensor(Tensor):
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
                 "moment."
             )
-        copy: Tensor = wrap(self.host.clone(), self.device)
+        copy: Tensor = wrap(_copied_with_its_storage(self.host, memo), self.device)
         if getattr(self, "_is_param", False):
             copy = torch.nn.Parameter(copy, self.requires_grad)
         else:
             copy.requires_grad_(self.requires_grad)
         memo[id(self)] = copy
+        for name, value in self.__dict__.items():  # what the user hung on it
+            if name not in ("host", "_is_param"):
+                setattr(copy, name, deepcopy(value, memo))
         if self.grad is not None:
             copy.grad = self.grad.__deepcopy__(memo)  # type: ignore[no-untyped-call]
         return copy
@@ -153,6 +158,11 @@ class SimulatedTensor(Tensor):
         if getattr(self, "_is_param", False):
             return torch._utils._rebuild_parameter, (values, self.requires_grad, OrderedDict())
         return values.__reduce_ex__(protocol)  # type: ignore[no-untyped-call]
+
+
+# Users print a tensor's class and compare its name, and PyTorch's messages tell it: it is what a GPU's tensor says.
+SimulatedTensor.__name__ = SimulatedTensor.__qualname__ = "Tensor"
+SimulatedTensor.__module__ = "torch"
 
 
 def wrap(host: Tensor, device: torch.device = DEVICE) -> SimulatedTensor:
@@ -179,6 +189,16 @@ def wrap(host: Tensor, device: torch.device = DEVICE) -> SimulatedTensor:
     tensor: SimulatedTensor = _make_wrapper(SimulatedTensor, sizes, strides, offset, None, host.dtype, _STRIDED, device)
     tensor.host = host
     return tensor
+
+
+def _copied_with_its_storage(host: Tensor, memo: dict[int, Any]) -> Tensor:
+    """A copy that shares its memory with the copies of the tensors that the tensor shares it with."""
+    if host.is_meta:
+        return host.clone()
+    with torch.no_grad():
+        return torch.empty(0, dtype=host.dtype).set_(
+            deepcopy(host.untyped_storage(), memo), host.storage_offset(), host.shape, host.stride()
+        )
 
 
 def swap_contents(tensor: Tensor, value: Tensor) -> None:

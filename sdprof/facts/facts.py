@@ -33,6 +33,7 @@ PLAIN_NAMES = {
     "hot_ops": "a recorded trace with operators",
     "hot_lines": "a line profile",
     "operators": "operators by expression",
+    "operator_contents": "whether operators made the same again in each step, which an older census does not tell",
     "graphs": "TorchDynamo's view of the loop",
     "modules": "module calls",
     "transfers": "copies and synchronisations",
@@ -57,6 +58,8 @@ class Facts:
     environment: Environment | None = None
     loop: LoopMap | None = None
     operators: OperatorCensus | None = None
+    operator_contents: OperatorCensus | None = None
+    """The operators, where contents were compared from step to step."""
     modules: ModuleProfile | None = None
     lines: LineProfile | None = None
     stacks: StackSamples | None = None

@@ -45,6 +45,7 @@ def read_facts(folder: Path, *, peaks: Peaks | None = None) -> Facts:
     :param peaks: the machine's peaks, where they were measured beside another variant.
     :raises ArtifactError: if an artifact is there and damaged.
     """
+    operators = _read(folder / "operators.json", OperatorCensus)
     modules = _read(folder / "modules.json", ModuleProfile)
     trace_file = _read(folder / "trace.json", TraceFile)
     lines = _read(folder / "lines.json", LineProfile)
@@ -61,7 +62,8 @@ def read_facts(folder: Path, *, peaks: Peaks | None = None) -> Facts:
     return Facts(
         environment=_read(folder / "environment.json", Environment),
         loop=_read(folder / "loop.json", LoopMap),
-        operators=_read(folder / "operators.json", OperatorCensus),
+        operators=operators,
+        operator_contents=operators if operators is not None and operators.contents_known else None,
         modules=modules,
         lines=lines,
         stacks=_read(folder / "stacks.json", StackSamples),

@@ -63,27 +63,32 @@ def staying(cured: Iterable[Location], before: TransferProfile, after: TransferP
 def moved(before: TransferProfile, after: TransferProfile) -> str:
     """Where a copy or wait appeared that was not there before, as one sentence; empty where there is none.
 
+    What the first step alone does, as a table that is copied when it is first asked for, may take the place of more that
+    every step did: then the loop copies and waits less often in all.
+
     :param after: with all places mapped back to the original files.
     """
-    old, new = loop_transfers(before), loop_transfers(after)
-    for kind, count, now in (("H2D", old.h2d, new.h2d), ("D2H", old.d2h, new.d2h), ("SYNC", old.sync, new.sync)):
+    for kind in ("H2D", "D2H", "SYNC"):
+        fewer = loop_transfers(after).total <= loop_transfers(before).total and before.steps > 1
+        old, new = _in_loop(before, kind, recurring=fewer), _in_loop(after, kind, recurring=fewer)
+        count, now = (sum(site.count for site in sites) for sites in (old, new))
         if now > count:
-            where = _newcomer(kind, before, after)
-            return f"{now} {kind} in the loop where {count} were before{where}"
+            return f"{now} {kind} in the loop where {count} were before{_newcomer(old, new)}"
     return ""
 
 
-def _newcomer(kind: str, before: TransferProfile, after: TransferProfile) -> str:
-    known = Counter({(place_of(site).file, place_of(site).line): site.count for site in _in_loop(before, kind)})
-    for site in _in_loop(after, kind):
+def _newcomer(before: Sequence[TransferSite], after: Sequence[TransferSite]) -> str:
+    known = Counter({(place_of(site).file, place_of(site).line): site.count for site in before})
+    for site in after:
         place = place_of(site)
         if site.count > known[place.file, place.line]:
             return f", at {place.file}:{place.line}" if place.line else f", in what was added to {place.file}"
     return ""
 
 
-def _in_loop(profile: TransferProfile, kind: str) -> Sequence[TransferSite]:
-    return [site for site in profile.sites if site.in_loop and site.kind == kind]
+def _in_loop(profile: TransferProfile, kind: str, *, recurring: bool) -> Sequence[TransferSite]:
+    found = [site for site in profile.sites if site.in_loop and site.kind == kind]
+    return [site for site in found if repeats(site)] if recurring else found
 
 
 def place_of(site: TransferSite) -> Location:

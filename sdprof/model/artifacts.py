@@ -105,6 +105,11 @@ class OperatorSite(msgspec.Struct, frozen=True, kw_only=True):
     output_bytes: int = 0
     """Bytes of new memory written by all calls together (views write none)."""
     largest_output_bytes: int = 0
+    identical_content: bool = False
+    """It copies, or makes constants, and made in each step what it had made in the step before: of nothing that the
+    step computed, and nobody wrote to it. Never true where contents were not compared."""
+    same_tensors: bool = False
+    """And it was given the very same tensors each time, which nobody had written to in between."""
 
 
 class OperatorCensus(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +121,8 @@ class OperatorCensus(msgspec.Struct, frozen=True, kw_only=True):
     sites: tuple[OperatorSite, ...]
     outside: tuple[OperatorSite, ...] = ()
     """What was dispatched in the same run before the loop and behind it, as in decoding; in none of the counts."""
+    contents_known: bool = False
+    """What copies and constants made was compared from step to step."""
 
 
 class ModuleCalls(msgspec.Struct, frozen=True, kw_only=True):

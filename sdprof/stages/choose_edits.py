@@ -101,16 +101,22 @@ class _Search:
 
     def preferred(self) -> tuple[Edit, ...]:
         """The first alternative of each site that was not rejected; several sites may share a change of the text."""
-        first = ((proposal.site.where, self.first_of(proposal)) for proposal in self.proposals)
+        first = ((proposal, self.first_of(proposal)) for proposal in self.proposals)
         return tuple(
-            dict.fromkeys(edit for where, edit in first if edit and (not edit.helpers or where in self.helped))
+            dict.fromkeys(edit for proposal, edit in first if edit and not (edit.helpers and self.may_wait(proposal)))
         )
+
+    def may_wait(self, proposal: Proposals) -> bool:
+        """Whether a helper is to wait; no trial tells whether an operator is left, so those for operators do not."""
+        return proposal.site.kind != "operator" and proposal.site.where not in self.helped
 
     def waiting(self) -> dict[Location, Edit]:
         """Edits with a helper function that nobody has needed yet."""
-        first = [(proposal.site.where, self.first_of(proposal)) for proposal in self.proposals]
+        first = [(proposal, self.first_of(proposal)) for proposal in self.proposals]
         # One place may be two sites, in the loop and before it: the one without an edit takes nothing from the other.
-        return {where: edit for where, edit in first if edit and edit.helpers and where not in self.helped}
+        return {
+            proposal.site.where: edit for proposal, edit in first if edit and edit.helpers and self.may_wait(proposal)
+        }
 
     def first_of(self, proposal: Proposals) -> Edit | None:
         return next((edit for edit in proposal.edits if not self.reason_against(edit)), None)

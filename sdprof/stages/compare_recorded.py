@@ -31,8 +31,8 @@ class _Side:
 def compare_recorded(before: Path, after: Path) -> RunDiff:
     """What changed from one trace to another, or from one run to another.
 
-    A run is an audit's folder; of its traces that of the untouched loop counts. A folder that holds a single trace (a
-    run's ``tensorboard/after``) stands for that trace.
+    A run is an audit's folder, or the audit.json in it; of its traces that of the untouched loop counts. A folder that
+    holds a single trace (a run's ``tensorboard/after``) stands for that trace.
 
     :raises TraceError: if a trace cannot be read.
     :raises UnreadableAuditError: if a folder holds no readable audit.
@@ -49,7 +49,10 @@ def compare_recorded(before: Path, after: Path) -> RunDiff:
     reports = [side.report for side in sides]
     if reports[0] is None or reports[1] is None:
         if None in times:
-            raise IncomparableError(f"{before} and {after} have neither traces nor timings in common; audit again.")
+            raise IncomparableError(
+                f"{before} and {after} have neither traces nor timings in common; audit again, or compare the traces "
+                "themselves."
+            )
         compared = None
     else:
         compared = trace_diff(reports[0], reports[1])
@@ -65,6 +68,8 @@ def compare_recorded(before: Path, after: Path) -> RunDiff:
 
 
 def _side(path: Path) -> _Side:
+    if path.name == AUDIT_FILE:
+        path = path.parent
     if path.is_dir() and not (path / AUDIT_FILE).exists():
         traces = sorted(file for file in path.iterdir() if file.name.endswith((".json", ".json.gz")))
         if len(traces) == 1:

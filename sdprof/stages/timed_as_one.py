@@ -7,7 +7,12 @@ import msgspec
 from sdprof.model import FixMeta
 from sdprof.stages.source_results import TRANSFER_FINDINGS
 
-NO_ARITHMETIC = TRANSFER_FINDINGS | {"checkpoint-in-inference", "concatenation-of-one", "graph-breaks"}
+NO_ARITHMETIC = TRANSFER_FINDINGS | {
+    "checkpoint-in-inference",
+    "concatenation-of-one",
+    "graph-breaks",
+    "loop-invariant-tensor",
+}
 """What a rewrite removes without sparing the CPU any arithmetic. Measured apart at the size ``tiny``, five such fixes
 that keep the bits read 0.73 to 0.86, two of them "slower": the noise of five comparisons, and no fact about them."""
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sdprof.device import simulate, to_host
-from tests.device import odd_loops
+from tests.device import odd_loops, styled_loops
 from tests.device.annotated import expected_events, seen_events
 from tests.loops import samplers, score_models, solvers
 
@@ -23,6 +23,21 @@ LOOPS: dict[ModuleType, tuple[str, ...]] = {
         "chatty",
         "sparse_events",
         "clean",
+    ),
+    styled_loops: (
+        "as_generator",
+        "asynchronous",
+        "in_threads",
+        "recursive",
+        "sampler_class",
+        "decorated",
+        "reduced",
+        "comprehended",
+        "retried",
+        "two_models_and_a_switch",
+        "ordinary_differential_equation",
+        "executed",
+        "numpy_schedule",
     ),
     samplers: (
         "euler_ancestral",
@@ -52,6 +67,7 @@ VISITS = {"edm_heun": STEPS - 1}
 HELPERS = {
     "euler_ancestral": ("ancestral_step", STEPS),
     "with_callbacks": ("preview", STEPS // 2),
+    "sampler_class": ("Sampler", STEPS),
     "ancestral_from_numpy_tables": ("extracted", 3 * STEPS),
     "inpainting_with_resampling": ("keep_known", 2 * STEPS),
 }

@@ -43,6 +43,7 @@ def test_ways_to_the_host(events_of: Run) -> None:
     assert events_of(lambda: host.copy_(on_device)) == [("D2H", "copy_")]
     assert events_of(lambda: host.__setitem__(slice(2), on_device[:2])) == [("D2H", "copy_")]
     assert events_of(lambda: repr(on_device)) == [("D2H", "print")]
+    assert events_of(lambda: host.__setitem__([0, 2], on_device[0])) == [("D2H", "_to_copy")]
 
 
 def test_nothing_moves(events_of: Run) -> None:

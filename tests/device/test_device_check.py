@@ -18,6 +18,7 @@ TWO_DEVICES = "Expected all tensors to be on the same device, but found at least
         (lambda x, h: x + h, TWO_DEVICES),
         (lambda x, h: h + x, TWO_DEVICES),
         (lambda x, h: x.add_(h), TWO_DEVICES),
+        (lambda x, h: torch.tensor(1.0).add_(x[0, 0]), TWO_DEVICES),
         (lambda x, h: torch.where(x > 0, x, h), TWO_DEVICES),
         (lambda x, h: torch.lerp(x, h, 0.5), TWO_DEVICES),
         (lambda x, h: x.__setitem__(torch.zeros(1, dtype=torch.long, device="cuda"), h[:1]), TWO_DEVICES),
@@ -89,6 +90,30 @@ def test_cuda_graphs_are_refused_in_a_sentence(device: Simulation) -> None:
         torch.cuda.CUDAGraph()
 
 
+@pytest.mark.parametrize(
+    ("work", "message"),
+    [
+        (lambda n: n @ n, "\"addmm_cuda\" not implemented for 'Long'"),
+        (lambda n: n @ n[0], "\"addmv_impl_cuda\" not implemented for 'Long'"),
+        (lambda n: n[0] @ n[0], "\"dot\" not implemented for 'Long'"),
+        (lambda n: torch.einsum("bij,bjk->bik", n[None], n[None]), "\"baddbmm_cuda\" not implemented for 'Long'"),
+        (
+            lambda n: F.interpolate(n[None, None].to(torch.uint8), scale_factor=2, mode="bilinear"),
+            "\"upsample_bilinear2d_out_frame\" not implemented for 'Byte'",
+        ),
+        (
+            lambda n: torch.histogram(n.float(), 3),
+            "Could not run 'aten::histogram.bin_ct' with arguments from the 'CUDA' backend.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.inference_mode])
+def test_what_cuda_lacks(work, message: str, mode, device: Simulation) -> None:
+    with mode(), pytest.raises(NotImplementedError) as error:
+        work(torch.ones(2, 2, device="cuda", dtype=torch.long))
+    assert str(error.value).startswith(message)
+
+
 def test_operators_without_cpu_kernel_are_refused_in_a_sentence(device: Simulation) -> None:
-    with pytest.raises(NotImplementedError, match=r"computes with PyTorch's CPU kernels, and aten::_(thnn|cudnn)"):
-        torch.nn.LSTM(2, 2).to("cuda")(torch.ones(1, 1, 2, device="cuda"))
+    with pytest.raises(NotImplementedError, match=r"computes with PyTorch's CPU kernels, and aten::_thnn"):
+        torch.ops.aten._thnn_fused_lstm_cell(*(torch.ones(1, n, device="cuda") for n in (8, 8, 2)))

@@ -38,6 +38,7 @@ CHECKED = {
     "lu": [("SYNC", "linalg_lu_factor_ex")],
     "ldl": [("SYNC", "linalg_ldl_factor_ex")],
 }
+MASK = torch.tensor([True, False])
 WAITS: list[tuple[str, Callable[[Any], Any], list[tuple[str, str]]]] = [
     ("item", lambda o: o.x.max().item(), WAIT),
     ("float", lambda o: float(o.scalar), WAIT),
@@ -81,6 +82,9 @@ WAITS: list[tuple[str, Callable[[Any], Any], list[tuple[str, str]]]] = [
     ("masked_fill_ of a device number", lambda o: o.x.masked_fill_(o.mask, o.scalar), [("SYNC", "masked_fill_")]),
     ("index_fill of a device number", lambda o: o.x.index_fill(0, o.index, o.scalar), [("SYNC", "index_fill")]),
     ("index_fill_ of a device number", lambda o: o.x.index_fill_(0, o.index, o.scalar), [("SYNC", "index_fill_")]),
+    ("host tensor filled with a device number", lambda o: torch.ones(2).fill_(o.scalar), [("SYNC", "fill_")]),
+    ("filled copy of a host tensor", lambda o: torch.fill(torch.ones(2), o.scalar), [("SYNC", "fill")]),
+    ("host tensor masked", lambda o: torch.ones(2).masked_fill_(MASK, o.scalar), [("SYNC", "masked_fill_")]),
     ("linspace", lambda o: torch.linspace(0, o.scalar, 3, device="cuda"), [("SYNC", "linspace")]),
     ("logspace", lambda o: torch.logspace(o.scalar, 3, 3, device="cuda"), [("SYNC", "logspace")]),
     ("isin of many", lambda o: torch.isin(o.index, o.many), [("SYNC", "isin")]),
@@ -138,6 +142,7 @@ QUIET: list[tuple[str, Callable[[Any], Any]]] = [
     ("repeat_interleave with output_size", lambda o: o.x.repeat_interleave(o.counts, 0, output_size=4)),
     ("histc with a range", lambda o: torch.histc(o.x, min=-1, max=1)),
     ("multinomial with replacement", lambda o: torch.multinomial(o.positive, 2, replacement=True)),
+    ("fill of a device tensor", lambda o: o.x.fill_(o.scalar)),
     ("normal_ in place", lambda o: o.x.normal_()),
     ("isin of few", lambda o: torch.isin(o.many, o.index)),
     ("one_hot with classes", lambda o: F.one_hot(o.index, 3)),

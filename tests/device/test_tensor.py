@@ -29,6 +29,25 @@ def test_it_says_it_is_on_cuda(device: Simulation) -> None:
     assert x.t().shape == (3, 2)
 
 
+def test_its_class_has_the_name_that_users_know(device: Simulation) -> None:
+    x = torch.ones(2, device="cuda")
+    assert (type(x).__name__, str(type(x))) == ("Tensor", "<class 'torch.Tensor'>")
+    with pytest.raises(TypeError, match=r"expected np.ndarray \(got Tensor\)"):
+        torch.from_numpy(x)
+
+
+def test_tensors_grow(device: Simulation) -> None:
+    x = torch.ones(2, 3, device="cuda")
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            grown = torch.empty(0, device="cuda")
+            assert torch.add(x, 1, out=grown) is grown
+            assert grown.shape == (2, 3)
+            assert (grown[1] * 2).tolist() == [4.0] * 3
+            assert torch.empty(1, device="cuda").resize_(3).fill_(2).tolist() == [2.0] * 3
+            assert torch.empty(0, device="cuda").set_(x).data_ptr() == x.data_ptr()
+
+
 def test_default_device_contexts(device: Simulation) -> None:
     with torch.device("cuda"):
         assert torch.zeros(2).is_cuda
@@ -79,6 +98,19 @@ def test_state_dict_and_deepcopy(device: Simulation) -> None:
     assert len(device.events) == before
     twin.load_state_dict({name: value.cpu() for name, value in model.state_dict().items()})
     assert [event.kind for event in device.events[before:]] == ["D2H", "D2H", "H2D", "H2D"]
+
+
+def test_deepcopy_keeps_what_is_shared_and_what_hangs_on_a_tensor(device: Simulation) -> None:
+    x = torch.zeros(2, 3, device="cuda")
+    x.title = "latents"  # type: ignore[attr-defined]
+    whole, row, again = copy.deepcopy([x, x[1], x])
+    whole.add_(1)
+    assert again is whole
+    assert to_host(row).tolist() == [1.0] * 3
+    assert row.storage_offset() == 3
+    assert to_host(x).sum().item() == 0
+    assert whole.title == "latents"
+    assert device.events == []
 
 
 def test_views_share_memory(device: Simulation) -> None:
@@ -193,7 +225,7 @@ def test_a_kernel_that_the_cpu_lacks_is_told_by_dtype(device: Simulation) -> Non
     with pytest.raises(NotImplementedError, match=r"no kernel of aten::linalg_qr for this dtype \(Half\)"):
         torch.linalg.qr(torch.ones(2, 2, device="cuda").half())
     with pytest.raises(NotImplementedError, match="exists on CUDA alone"):
-        nn.LSTM(2, 2).to("cuda")(torch.ones(1, 1, 2, device="cuda"))
+        torch.ops.aten._thnn_fused_gru_cell(*(torch.ones(1, n, device="cuda") for n in (6, 6, 2)))
 
 
 def test_print(device: Simulation) -> None:
@@ -269,6 +301,13 @@ def test_forward_mode_derivatives(device: Simulation) -> None:
     value, derivative = torch.func.jvp(torch.sin, (x,), (torch.ones_like(x),))
     assert torch.equal(to_host(value), torch.sin(to_host(x)))
     assert torch.equal(to_host(derivative), torch.cos(to_host(x)))
+
+
+def test_forward_over_reverse_begins_with_zeros_that_have_memory(device: Simulation) -> None:
+    x = torch.tensor([0.5, 1.0], device="cuda")
+    assert torch.equal(to_host(torch.func.hessian(lambda t: (t**3).sum())(x)), torch.diag(6 * to_host(x)))
+    _, derivative = torch.func.jvp(torch.func.grad(lambda t: (t**3).sum()), (x,), (torch.ones_like(x),))
+    assert torch.equal(to_host(derivative), 6 * to_host(x))
 
 
 def test_scripted_functions_may_make_tensors(device: Simulation) -> None:

@@ -52,6 +52,15 @@ def test_a_copy_that_appears_elsewhere_is_named() -> None:
     )
 
 
+def test_one_copy_in_the_first_step_may_take_the_place_of_more() -> None:
+    first = site(5, kind="D2H", count=1, steps=1)
+    assert moved(profile(site(5)), profile(first)) == ""
+    assert "1 D2H in the loop where 0 were" in moved(profile(), profile(first))
+    assert "4 D2H in the loop where 0 were" in moved(profile(site(5, count=8)), profile(site(5, kind="D2H")))
+    single = msgspec.structs.replace(profile(site(5)), steps=1)
+    assert "1 D2H in the loop where 0 were" in moved(single, msgspec.structs.replace(profile(first), steps=1))
+
+
 def test_a_copy_in_inserted_code_is_said_to_be_there() -> None:
     assert "in what was added to /home/loop.py" in moved(profile(), profile(site(0)))
 

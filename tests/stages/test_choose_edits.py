@@ -206,3 +206,14 @@ def test_a_place_that_waits_before_the_loop_as_well_gets_its_helper() -> None:
     before = msgspec.structs.replace(before, site=in_loop.site)
     choice = choose_edits([in_loop, before], Loop(cures={1: [helped]}), lambda: True)
     assert choice.edits == (helped,)
+
+
+def test_a_helper_for_an_operator_waits_for_nothing() -> None:
+    """No trial tells whether an operator is left. Beside it, at the same place, a helper for a copy waits on."""
+    where = Location(file="loop.py", line=1)
+    sites = [SiteEvidence(kind=kind, op="x", stack=(SeenFrame(where=where),)) for kind in ("H2D", "operator")]
+    copied, made = edit(1, helpers=("_on_device",)), edit(1, alternative=1, helpers=("_made_once",))
+    given = [Proposals(site=site, edits=(each,), declined=()) for site, each in zip(sites, (copied, made), strict=True)]
+    assert choose_edits(given, Loop(), lambda: True).edits == (made,)
+    stays = choose_edits(given, Loop(cures={1: [copied]}), lambda: True)
+    assert set(stays.edits) == {copied, made}

@@ -25,7 +25,7 @@ def trace_diff(before: TraceReport, after: TraceReport) -> TraceDiff:
     def changes(costs_before: Iterable[_Cost], costs_after: Iterable[_Cost]) -> tuple[Change, ...]:
         return _changes(costs_before, costs_after, scale)
 
-    notes = []
+    notes = [f"{report.name}: {gap}" for report in (before, after) for gap in report.gaps_in_file]
     if not on_device and before.device.gpu_events + after.device.gpu_events:
         notes.append("Only one of the traces has GPU events: operators and modules are compared by host time.")
     if per_step:

@@ -56,8 +56,10 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     compilation: Compilation
     steps: Steps
     operator_calls: int
+    gaps_in_file: tuple[str, ...]
+    """What of the file could not be read as it stands, and was left out or mended."""
     notes: tuple[str, ...]
-    """What is missing from the trace, and which facts lack it."""
+    """What is missing from the trace, and which facts lack it: begins with ``gaps_in_file``."""
 
 
 def trace_report(trace: Trace) -> TraceReport:
@@ -91,6 +93,7 @@ def trace_report(trace: Trace) -> TraceReport:
         compilation=compilation(analysis),
         steps=found_steps,
         operator_calls=trace.operators.height,
+        gaps_in_file=tuple(trace.gaps),
         notes=(*trace.gaps, *_notes(analysis), *_clock_notes(delay)),
     )
 

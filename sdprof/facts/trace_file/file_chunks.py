@@ -69,6 +69,8 @@ def _first_bytes(path: Path, file: BinaryIO) -> bytes:
         magic = file.read(8)
         file.seek(0)
     except OSError as error:
+        if not file.seekable():
+            raise TraceError(f"{path} is a pipe, which is read only once: write it to a file first.") from error
         raise TraceError(f"{path} cannot be read: {error.strerror or error}.") from error
     return magic
 

@@ -45,7 +45,9 @@ class SiteEvidence(msgspec.Struct, frozen=True, kw_only=True):
     steps_in_run: int = 1
     bytes: int = 0
     identical_content: bool = False
-    """Every visit moved the same bytes."""
+    """Every visit moved the same bytes; of an operator, each step made the same tensor of nothing that it computed."""
+    same_tensors: bool = False
+    """And an operator was given the very same tensors each time, which nobody had written to."""
     dtype: str = ""
     """Of what was copied or read: ``float32``; empty where it was not seen."""
     shape: tuple[int, ...] | None = None
@@ -92,7 +94,9 @@ def evidence_of(
         ]
     if operators is not None:
         everywhere = (*operators.sites, *operators.outside)
-        sites += [_of_operator(site, operators, loop) for site in everywhere if site.where.line]
+        moved = {site.where for site in sites if site.kind == "H2D"}  # what is copied is told by the copy
+        seen = [_of_operator(site, operators, loop) for site in everywhere if site.where.line]
+        sites += [replace(site, identical_content=False) if site.where in moved else site for site in seen]
     if graphs is not None:
         breaks = {site.where: site for region in graphs.regions for site in region.sites if site.kind == "break"}
         sites += [
@@ -156,5 +160,7 @@ def _of_operator(site: OperatorSite, census: OperatorCensus, loop: LoopMap | Non
         input_shapes=site.input_shapes,
         input_dtypes=site.input_dtypes,
         output_dtype=site.output_dtype,
+        identical_content=site.identical_content,
+        same_tensors=site.same_tensors,
         loop=loop,
     )

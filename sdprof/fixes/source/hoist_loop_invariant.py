@@ -1,4 +1,4 @@
-"""Copy once what the loop copies again and again with the same content."""
+"""Copy or make once what the loop copies or makes again and again with the same content."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from sdprof.fixes.source.reading.guards import known_before, unless_none
 from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.host_trees import FACTORIES, PURE, RANDOM
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop
+from sdprof.fixes.source.reading.made_once import MadeOnce, made_once, outdented
 from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import dotted, is_free, last_name, scope_of, statement_of, within
 from sdprof.fixes.source.reading.seen import is_tensor
@@ -25,10 +26,10 @@ from sdprof.model import FixMeta
 
 META = FixMeta(
     id="hoist-loop-invariant",
-    title="Copy to the device once what never changes",
+    title="Make once, before the loop, what never changes",
     kind="source",
     numerics="exact",
-    removes=("loop-invariant-copy", "host-to-device-in-loop", "repeated-copy-outside-loop"),
+    removes=("loop-invariant-copy", "host-to-device-in-loop", "loop-invariant-tensor", "repeated-copy-outside-loop"),
     order=30,
 )
 DATA = frozenset({"tensor", "as_tensor", "from_numpy", "FloatTensor", "LongTensor"})
@@ -37,15 +38,19 @@ MOST_KEPT_BYTES = 65536
 
 
 def concerns(site: SiteEvidence) -> bool:
-    """Whether the same bytes were copied at each visit, or in each run."""
+    """Whether the same bytes were copied at each visit or in each run, or the same tensor was made in each step."""
+    if site.kind == "operator":
+        return site.identical_content and not (site.op == "aten::cat" and len(site.input_shapes) == 1)
     return site.kind == "H2D" and (site.identical_content or site.count == 1 or site.in_each_run)
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """Move the statement, or the expression, in front of the loop; let an attribute stay where it was moved first.
 
-    Where neither can be shown to be safe, a helper keeps one copy per content.
+    Where neither can be shown to be safe, a helper keeps one copy per content, or what was made of the same tensors.
     """
+    if site.kind == "operator":
+        return tuple(_made_once(site, way) for way in made_once(site, sources))
     if site.first_step_alone:
         raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
     frame = Frame(site, sources, 0)
@@ -88,6 +93,20 @@ def _edit(
     )
 
 
+def _made_once(site: SiteEvidence, way: MadeOnce) -> Edit:
+    return Edit(
+        fix=META.id,
+        file=way.file,
+        where=site.where,
+        replacements=tuple(way.replacements),
+        helpers=way.helpers,
+        imports=way.imports,
+        numerics="exact",
+        proof="data",
+        description=way.said,
+    )
+
+
 def _refuse_random(node: ast.expr) -> None:
     for each in ast.walk(node):
         if isinstance(each, ast.Call) and last_name(each.func) in RANDOM:
@@ -126,7 +145,7 @@ def _hoisted(site: SiteEvidence, source: ModuleSource, node: ast.Call, loop: Loo
         end = source.line_start((statement.end_lineno or statement.lineno) + 1)
         if source.text[source.span(statement)[1] : end].strip()[:1] in ("", "#"):
             moved = [
-                before_loop(source, loop, _outdented(source, statement, loop)),
+                before_loop(source, loop, outdented(source, statement, loop)),
                 Replacement(start=start, end=end, text=""),
             ]
             if len(loop.body) > 1:
@@ -139,17 +158,6 @@ def _hoisted(site: SiteEvidence, source: ModuleSource, node: ast.Call, loop: Loo
     start, end = source.span(node)
     changes = [before_loop(source, loop, f"{name} = {copied}"), Replacement(start=start, end=end, text=text)]
     return [_edit(site, source, changes, said)]
-
-
-def _outdented(source: ModuleSource, statement: ast.stmt, loop: LoopStatement) -> str:
-    """The statement with its lines moved to the left by as much as the loop's body is to the right."""
-    start = source.line_start(statement.lineno)
-    end = source.line_start((statement.end_lineno or statement.lineno) + 1)
-    lines = source.text[start:end].rstrip("\n").split("\n")
-    by = (source.span(statement)[0] - start) - (source.span(loop)[0] - source.line_start(loop.lineno))
-    first = lines[0].strip()
-    rest = [line[by:] if line[:by].isspace() else line for line in lines[1:]]
-    return "\n".join([first, *rest])
 
 
 def _is_bound_once(scope: ast.AST, name: str) -> bool:

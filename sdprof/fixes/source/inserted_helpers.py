@@ -52,4 +52,53 @@ def _on_device(host, device, dtype=None):
     return kept
 '''
 
-HELPERS: dict[str, str] = {"_on_host": ON_HOST, "_on_device": ON_DEVICE}
+MADE_ONCE = '''
+_MADE_ONCE = {}
+
+
+def _made_once(make, *args, **kwargs):
+    """``make(*args, **kwargs)``, kept while the same numbers and the very same tensors come, unwritten since.
+
+    The result is shared: do not write to it.
+    """
+    import weakref
+
+    import torch
+
+    if torch.compiler.is_compiling() or (torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()):
+        return make(*args, **kwargs)
+    given = (*args, *kwargs.values()) if kwargs else args
+    key, bases = [getattr(make, "__code__", make), *kwargs], []
+    for each in given:
+        several = isinstance(each, (list, tuple))
+        key.append(len(each) if several else None)
+        for part in each if several else (each,):
+            if isinstance(part, torch.Tensor):
+                base = part._base
+                if base is None:
+                    base = part
+                else:
+                    key.append((part.dtype, part.shape, part.stride(), part.storage_offset()))
+                if part.requires_grad or base.is_inference() or type(base) is torch.nn.Parameter:
+                    return make(*args, **kwargs)  # gradients are wanted, writes not counted, or it may get other memory
+                bases.append(base)
+                key.append(id(base))
+            elif isinstance(part, (int, float, str, torch.dtype, torch.device, torch.memory_format, type(None))):
+                key.append(repr(part))
+            else:
+                return make(*args, **kwargs)
+    key = tuple(key)
+    versions = [base._version for base in bases]
+    kept = _MADE_ONCE.get(key)
+    if kept is None or kept[0] != versions or kept[1]._version != kept[2]:
+        made = make(*args, **kwargs)
+        if not bases or made.is_inference() or any(made is base or made._base is base for base in bases):
+            return made
+        if len(_MADE_ONCE) >= 64:
+            _MADE_ONCE.clear()
+        forgotten_with = [weakref.ref(base, lambda _: _MADE_ONCE.pop(key, None)) for base in bases]
+        kept = _MADE_ONCE[key] = (versions, made, made._version, forgotten_with)
+    return kept[1]
+'''
+
+HELPERS: dict[str, str] = {"_on_host": ON_HOST, "_on_device": ON_DEVICE, "_made_once": MADE_ONCE}

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,14 @@ def test_what_is_no_trace_is_refused_in_one_sentence(tmp_path, text, said):
     assert said in refusal(path)
 
 
-def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+def test_a_missing_file_a_pipe_and_a_folder_are_refused(tmp_path):
     assert "cannot be read" in refusal(tmp_path / "absent.json")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR)
+    os.write(writer, b'{"traceEvents": []}')
+    assert "is a pipe, which is read only once: write it to a file first." in refusal(pipe)
+    os.close(writer)
     assert "cannot be read" in refusal(tmp_path)
 
 

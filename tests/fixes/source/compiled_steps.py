@@ -64,6 +64,7 @@ def graphs_by_step(build: Build, steps: int, roots: tuple[Path, ...], beside: tu
         return result
 
     torch._dynamo.reset()
+    torch._dynamo.symbolic_convert._import_module.cache_clear()  # it knows the modules that other texts were served as
     with contextlib.ExitStack() as stack:
         stack.enter_context(intercepted((*main, *others), call))
         stack.enter_context(standing_in(module, rehearsal.calls["net"]))

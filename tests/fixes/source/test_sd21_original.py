@@ -10,8 +10,14 @@ import pytest
 import torch
 
 from sdprof import BuildOptions
+from sdprof.fixes.source.compose import compose
+from sdprof.fixes.source.edit import Edit
+from sdprof.fixes.source.evidence import evidence_of
+from sdprof.fixes.source.module_source import Sources
+from sdprof.fixes.source.registry import propose
 from tests.fixes.source.compiled_steps import graphs_by_step
-from tests.fixes.source.workbench import Build, Cured, cure, served
+from tests.fixes.source.operators_cured import census_of, made_again
+from tests.fixes.source.workbench import Build, Cured, cure, same_bits, served
 
 TARGET = Path(__file__).parents[3] / "targets" / "sd21_original"
 STEPS = 4
@@ -57,5 +63,41 @@ def test_the_step_compiles_without_a_break_and_not_again_once_the_history_is_ful
         graphs = graphs_by_step(
             lambda device, steps: build_loop(sampler, device, steps), 50, (TARGET,), SAMPLERS[sampler]
         )
+    assert graphs[-1] <= 5
+    assert len(set(graphs[3:])) == 1
+
+
+def composed_with(edits: tuple[Edit, ...], sampler: str) -> dict[str, str]:
+    """The texts that have these edits beside those that take copies and waits out of the loop."""
+    sources = Sources()
+    every = (*cured_loop(sampler).applied, *edits)
+    made = {
+        file: compose(sources.of(file), [edit for edit in every if edit.file == file])
+        for file in {e.file for e in every}
+    }
+    assert not [conflict for each in made.values() for conflict in each.conflicts]
+    return {file: each.text for file, each in made.items()}
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_contexts_of_guidance_are_joined_once(sampler: str) -> None:
+    def build(device: str, steps: int):
+        return build_loop(sampler, device, steps)
+
+    with served({}, MODULES, TARGET):
+        before, loop, expected = census_of(build, STEPS, (TARGET,))
+    (joined,) = [site for site in made_again(before) if site.op == "aten::cat" and len(site.input_shapes) == 2]
+    proposals = [propose(site, Sources(), {"hoist-loop-invariant"}) for site in evidence_of(None, before, loop)]
+    edits = tuple(proposal.edits[0] for proposal in proposals if proposal.edits)
+    assert [edit.where for edit in edits] == [joined.where]
+    texts = composed_with(edits, sampler)
+    assert any(
+        "_made_once(torch.cat, [guidance.unconditional, guidance.conditioning])" in text for text in texts.values()
+    )
+    with served(texts, MODULES, TARGET):
+        after, _, output = census_of(build, STEPS, (TARGET,))
+        graphs = graphs_by_step(build, 50, (TARGET,), SAMPLERS[sampler])
+    assert same_bits(expected, output)
+    assert not [site for site in made_again(after) if site.op == "aten::cat" and len(site.input_shapes) == 2]
     assert graphs[-1] <= 5
     assert len(set(graphs[3:])) == 1

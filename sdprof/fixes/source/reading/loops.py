@@ -125,14 +125,14 @@ def settled_before(source: ModuleSource, expression: ast.AST, loop: LoopStatemen
     if any(name in written or any(name.startswith(f"{each}.") for each in written) for name in names):
         return False
     owners = {(dotted(each) or "").split(".")[0] for each in devices}
-    return all(name not in written or _is_bound_before(source, scope, name, loop) for name in owners)
+    return all(name not in written or is_bound_before(source, scope, name, loop) for name in owners)
 
 
 def _is_device_of_name(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "device" and isinstance(node.value, ast.Name)
 
 
-def _is_bound_before(source: ModuleSource, scope: Scope, name: str, loop: LoopStatement) -> bool:
+def is_bound_before(source: ModuleSource, scope: Scope, name: str, loop: LoopStatement) -> bool:
     """Whether a name that the loop binds has a value in front of it, too, on each way that leads there."""
     above = [loop, *around(source, loop, scope)]
     beside = [each for outer in above for each in ast.iter_child_nodes(outer)]

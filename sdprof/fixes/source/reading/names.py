@@ -167,7 +167,12 @@ def written_in(node: ast.AST) -> set[str]:
 
 
 def _writes(method: str) -> bool:
-    return (method.endswith("_") and not method.endswith("__")) or method in ("append", "pop", "insert", "extend")
+    return is_in_place(method) or method in ("append", "pop", "insert", "extend")
+
+
+def is_in_place(function: str) -> bool:
+    """Whether a function writes to what it is called on, by its name: ``add_``."""
+    return function.endswith("_") and not function.endswith("__")
 
 
 def read_in(node: ast.AST) -> set[str]:

@@ -63,7 +63,7 @@ def staying(cured: Iterable[Location], before: TransferProfile, after: TransferP
 def moved(before: TransferProfile, after: TransferProfile) -> str:
     """Where a copy or wait appeared that was not there before, as one sentence; empty where there is none.
 
-    What the first step alone does, as a table that is copied when it is first asked for, may take the place of more that
+    What the first step alone does, as a table that is copied when it is first asked for, may take the place of what
     every step did: then the loop copies and waits less often in all.
 
     :param after: with all places mapped back to the original files.

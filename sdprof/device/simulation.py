@@ -21,6 +21,7 @@ from sdprof.device import (
     current,
     dispatch,
     guard,
+    half_precision,  # noqa: F401
     indexing,  # noqa: F401
     kernels,
     padding_masks,  # noqa: F401

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from sdprof.device import streams
 from sdprof.device.generator import DefaultGenerator, GeneratorStandIn
+from sdprof.device.given_gradients import checked
 from sdprof.device.gpu_peaks import GpuPeaks
 from sdprof.device.legacy_types import default_type_setter, legacy_types, type_method
 from sdprof.device.loading import loader_to_device
@@ -88,6 +89,7 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
                 yield part, name, value
     yield torch, "Generator", GeneratorStandIn
     yield torch, "load", loader_to_device(torch.load)
+    yield torch.autograd, "_make_grads", checked(torch.autograd._make_grads)
     yield torch.jit, "load", scripted_loader(torch.jit.load)
     yield torch.jit._script.RecursiveScriptModule, "_apply", scripted_apply
     yield torch.utils, "swap_tensors", swapper(torch.utils.swap_tensors)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from sdprof.device import streams
+from sdprof.device.dlpack import exporter, importer
 from sdprof.device.generator import DefaultGenerator, GeneratorStandIn
 from sdprof.device.given_gradients import checked
 from sdprof.device.gpu_peaks import GpuPeaks
@@ -89,6 +90,9 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
                 yield part, name, value
     yield torch, "Generator", GeneratorStandIn
     yield torch, "load", loader_to_device(torch.load)
+    for module in (torch, torch.utils.dlpack):
+        yield module, "to_dlpack", exporter(module.to_dlpack)
+        yield module, "from_dlpack", importer(module.from_dlpack)
     yield torch.autograd, "_make_grads", checked(torch.autograd._make_grads)
     yield torch.jit, "load", scripted_loader(torch.jit.load)
     yield torch.jit._script.RecursiveScriptModule, "_apply", scripted_apply

@@ -29,6 +29,7 @@ from sdprof.device.multiprocessor import KIB, multiprocessor_limits
 from sdprof.device.one_device import gather, scatter
 from sdprof.device.ordinal import check_ordinal
 from sdprof.device.pinned_memory import mark_pinned
+from sdprof.device.saving import SavedPlaces, saver
 from sdprof.device.subclasses import as_subclass_method
 from sdprof.device.tensor import DEVICE, SimulatedTensor, swap_contents
 
@@ -89,7 +90,9 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
             if submodule == part.__name__ and hasattr(part, name):
                 yield part, name, value
     yield torch, "Generator", GeneratorStandIn
-    yield torch, "load", loader_to_device(torch.load)
+    places = SavedPlaces()
+    yield torch, "save", saver(torch.save, places)
+    yield torch, "load", loader_to_device(torch.load, places)
     for module in (torch, torch.utils.dlpack):
         yield module, "to_dlpack", exporter(module.to_dlpack)
         yield module, "from_dlpack", importer(module.from_dlpack)

@@ -26,6 +26,7 @@ from sdprof.device import (
     kernels,
     padding_masks,  # noqa: F401
     sequences,  # noqa: F401
+    views_in_place,  # noqa: F401
 )
 from sdprof.device.eager import compiled_code_runs_eagerly
 from sdprof.device.event import TransferEvent

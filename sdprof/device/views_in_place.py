@@ -23,15 +23,21 @@ def _turned_in_place(name: str) -> Callable[..., Tensor]:
     functional: Callable[..., Tensor] = getattr(Tensor, name)
 
     def turn(tensor: SimulatedTensor, *args: Any, **kwargs: Any) -> Tensor:
-        base = tensor._base
-        if base is None or not tensor.requires_grad or not torch.is_grad_enabled() or base.is_leaf:
+        if tensor._base is None or not tensor.requires_grad or not torch.is_grad_enabled() or _is_refused(tensor):
             return plain(tensor, *args, **kwargs)
-        turned = functional(tensor, *args, **kwargs)
-        tensor.host = turned.host  # type: ignore[attr-defined]
+        turned: Any = functional(tensor, *args, **kwargs)
+        tensor.host, turned.host = turned.host, tensor.host
         torch._C._swap_tensor_impl(tensor, turned)
         return tensor
 
     return turn
+
+
+def _is_refused(tensor: Tensor) -> bool:
+    """What PyTorch has an error for: views of leaves, and one of several views that one operator made."""
+    assert tensor._base is not None
+    created = torch._C._autograd._get_creation_meta(tensor)
+    return tensor._base.is_leaf or bool(created != torch._C._autograd.CreationMeta.DEFAULT)
 
 
 for _name in NAMES:

@@ -189,7 +189,7 @@ def _random_numbers() -> dict[str, Any]:
         "manual_seed_all": lambda seed: host.manual_seed(int(seed)) and None,
         "seed": lambda: host.seed() and None,
         "seed_all": lambda: host.seed() and None,
-        "initial_seed": host.initial_seed,
+        "initial_seed": lambda: host.initial_seed(),  # TorchDynamo knows the bound method under another name
         "get_rng_state": lambda device="cuda": host.get_state(),
         "get_rng_state_all": lambda: [host.get_state()],
         "set_rng_state": lambda new_state, device="cuda": host.set_state(new_state) and None,

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from sdprof.device import streams
+from sdprof.device.dlpack import exporter, importer
 from sdprof.device.generator import DefaultGenerator, GeneratorStandIn
+from sdprof.device.given_gradients import checked
 from sdprof.device.gpu_peaks import GpuPeaks
 from sdprof.device.legacy_types import default_type_setter, legacy_types, type_method
 from sdprof.device.loading import loader_to_device
@@ -27,11 +29,14 @@ from sdprof.device.multiprocessor import KIB, multiprocessor_limits
 from sdprof.device.one_device import gather, scatter
 from sdprof.device.ordinal import check_ordinal
 from sdprof.device.pinned_memory import mark_pinned
+from sdprof.device.saving import SavedPlaces, saver
 from sdprof.device.subclasses import as_subclass_method
 from sdprof.device.tensor import DEVICE, SimulatedTensor, swap_contents
 
 CUDA_VERSION = "12.8"
 """What ``torch.version.cuda`` says where the build has no CUDA: code takes it apart."""
+CUDNN_VERSION = 91002
+"""What ``torch.backends.cudnn.version()`` says: code compares it."""
 NOT_SIMULATED = "The simulated device cannot capture CUDA graphs: run the loop eagerly while it is audited."
 _PINNABLE_FACTORIES = [
     "empty",
@@ -81,13 +86,19 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
     for name, value in (
         _queries(gpu) | _random_numbers() | _memory_queries(gpu, memory) | _streams() | _graphs() | legacy_types()
     ).items():
+        submodule = getattr(getattr(cuda, name, None), "__module__", "")  # before it is replaced
         yield cuda, name, value
-        submodule = getattr(getattr(cuda, name, None), "__module__", "")
         for part in (cuda.memory, cuda.random, cuda.streams):
             if submodule == part.__name__ and hasattr(part, name):
                 yield part, name, value
     yield torch, "Generator", GeneratorStandIn
-    yield torch, "load", loader_to_device(torch.load)
+    places = SavedPlaces()
+    yield torch, "save", saver(torch.save, places)
+    yield torch, "load", loader_to_device(torch.load, places)
+    for module in (torch, torch.utils.dlpack):
+        yield module, "to_dlpack", exporter(module.to_dlpack)
+        yield module, "from_dlpack", importer(module.from_dlpack)
+    yield torch.autograd, "_make_grads", checked(torch.autograd._make_grads)
     yield torch.jit, "load", scripted_loader(torch.jit.load)
     yield torch.jit._script.RecursiveScriptModule, "_apply", scripted_apply
     yield torch.utils, "swap_tensors", swapper(torch.utils.swap_tensors)
@@ -100,6 +111,8 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
     for name, value in (_accelerator() | _memory_queries(gpu, memory)).items():
         if hasattr(torch.accelerator, name):
             yield torch.accelerator, name, value
+    if hasattr(torch.accelerator, "get_memory_info"):
+        yield torch.accelerator, "get_memory_info", cuda.mem_get_info
     for name in ("range_push", "range_pop", "mark", "range_start", "range_end"):
         yield cuda.nvtx, name, _do_nothing
     yield cuda.nvtx, "range", _nvtx_range
@@ -110,6 +123,9 @@ def _replacements(gpu: GpuPeaks, memory: MemoryCounter) -> Iterator[tuple[Any, s
     yield cuda.profiler, "check_error", _do_nothing
     yield torch.version, "cuda", torch.version.cuda or CUDA_VERSION
     yield torch, "Stream", streams.Stream
+    yield torch, "Event", streams.AnyEvent
+    yield torch.backends.cudnn, "version", lambda: CUDNN_VERSION
+    yield torch.backends.cudnn, "is_available", lambda: True
     yield torch, "set_default_tensor_type", default_type_setter(torch.set_default_tensor_type)
     yield torch._C, "_scatter", scatter
     yield torch._C, "_gather", gather
@@ -173,7 +189,7 @@ def _random_numbers() -> dict[str, Any]:
         "manual_seed_all": lambda seed: host.manual_seed(int(seed)) and None,
         "seed": lambda: host.seed() and None,
         "seed_all": lambda: host.seed() and None,
-        "initial_seed": host.initial_seed,
+        "initial_seed": lambda: host.initial_seed(),  # TorchDynamo knows the bound method under another name
         "get_rng_state": lambda device="cuda": host.get_state(),
         "get_rng_state_all": lambda: [host.get_state()],
         "set_rng_state": lambda new_state, device="cuda": host.set_state(new_state) and None,
@@ -209,6 +225,13 @@ def _memory_queries(gpu: GpuPeaks, memory: MemoryCounter) -> dict[str, Any]:
             device, (max(0, gpu.memory_bytes - memory.live_bytes), gpu.memory_bytes)
         ),
         "set_per_process_memory_fraction": _do_nothing,
+        "get_per_process_memory_fraction": lambda device=None: 1.0,
+        "memory_snapshot": lambda *args, **kwargs: [],
+        "memory_cached": allocated,
+        "max_memory_cached": peak,
+        "reset_max_memory_cached": reset,
+        "reset_peak_host_memory_stats": _do_nothing,
+        "reset_accumulated_host_memory_stats": _do_nothing,
     }
 
 
@@ -243,6 +266,7 @@ def _accelerator() -> dict[str, Any]:
         "current_device_index": lambda: DEVICE.index,
         "set_device_index": check_ordinal,
         "set_device_idx": check_ordinal,
+        "empty_host_cache": _do_nothing,
         "current_stream": streams.current_stream,
         "set_stream": streams.set_stream,
         "synchronize": streams.synchronize,

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sdprof.device import attention, recurrent, spectra
+from sdprof.device import attention, ctc_loss, recurrent, spectra
 from sdprof.device.generator import check_generator, without_default
 from sdprof.device.ordinal import refuse_ordinal
 from sdprof.device.pinned_memory import is_pinned, mark_pinned
@@ -50,7 +50,7 @@ def installed(make: Make = make_with_values) -> Iterator[None]:
         for name, func in _composed_or_whole():
             library.impl(name, _whole(func), "CUDA")
         if make is make_with_values:
-            for name, kernel in (*recurrent.kernels(), *spectra.kernels()):
+            for name, kernel in (*recurrent.kernels(), *spectra.kernels(), *ctc_loss.kernels()):
                 library.impl(name, kernel, "AutogradCUDA")
         library.impl("_local_scalar_dense", _read_number, "CUDA")
         library.impl("scaled_dot_product_attention", _attention, "AutogradCUDA")

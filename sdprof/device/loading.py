@@ -12,14 +12,15 @@ from typing import Any
 import torch
 
 from sdprof.device.ordinal import check_ordinal
+from sdprof.device.saving import MARK, SavedPlaces
 from sdprof.device.tensor import DEVICE
 
-_MARK = "_sdprof_saved_on_cuda"
-"""Marks the storage of a tensor that was saved on a GPU."""
 
+def loader_to_device(load: Callable[..., Any], places: SavedPlaces) -> Callable[..., Any]:
+    """``torch.load`` for a machine with a simulated device.
 
-def loader_to_device(load: Callable[..., Any]) -> Callable[..., Any]:
-    """``torch.load`` for a machine with a simulated device."""
+    :param places: what this process saved itself.
+    """
 
     def load_to_device(file: Any, map_location: Any = None, *args: Any, **kwargs: Any) -> Any:
         if isinstance(map_location, (str, torch.device)):
@@ -28,14 +29,19 @@ def loader_to_device(load: Callable[..., Any]) -> Callable[..., Any]:
             check_ordinal(map_location)
             return _moved(load(file, "cpu", *args, **kwargs), lambda tensor: True, {})
         if map_location is None or isinstance(map_location, dict):
-            return _moved(load(file, _back_to(map_location or {}), *args, **kwargs), _was_on_device, {})
+            back = _back_to(map_location or {}, places.of(file))
+            return _moved(load(file, back, *args, **kwargs), _was_on_device, {})
         return load(file, map_location, *args, **kwargs)
 
     return load_to_device
 
 
-def _back_to(renamed: dict[Any, Any]) -> Callable[[Any, str], Any]:
+def _back_to(renamed: dict[Any, Any], saved_here: list[bool]) -> Callable[[Any, str], Any]:
+    on_device = iter(saved_here)
+
     def locate(storage: Any, location: str) -> Any:
+        if next(on_device, False):
+            location = str(DEVICE)
         goal = torch.device(renamed.get(location, location))
         if goal.type != "cuda":
             return torch.serialization.default_restore_location(storage, str(goal))  # type: ignore[no-untyped-call]
@@ -44,14 +50,14 @@ def _back_to(renamed: dict[Any, Any]) -> Callable[[Any, str], Any]:
                 f"Attempting to deserialize object on CUDA device {goal.index} but torch.cuda.device_count() is 1. "
                 "Please use torch.load with map_location to map your storages to an existing device."
             )
-        setattr(storage, _MARK, True)
+        setattr(storage, MARK, True)
         return storage
 
     return locate
 
 
 def _was_on_device(tensor: torch.Tensor) -> bool:
-    return hasattr(tensor.untyped_storage(), _MARK)
+    return hasattr(tensor.untyped_storage(), MARK)
 
 
 def _moved(loaded: Any, belongs: Callable[[torch.Tensor], bool], done: dict[int, torch.Tensor]) -> Any:

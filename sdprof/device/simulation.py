@@ -21,10 +21,12 @@ from sdprof.device import (
     current,
     dispatch,
     guard,
+    half_precision,  # noqa: F401
     indexing,  # noqa: F401
     kernels,
     padding_masks,  # noqa: F401
     sequences,  # noqa: F401
+    views_in_place,  # noqa: F401
 )
 from sdprof.device.eager import compiled_code_runs_eagerly
 from sdprof.device.event import TransferEvent

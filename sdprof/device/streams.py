@@ -60,6 +60,25 @@ class Event:
         return 1e3 * (end_event._seconds - self._seconds)
 
 
+_HostEvent = torch.Event
+
+
+class _EventType(type):
+    def __instancecheck__(cls, candidate: object) -> bool:
+        return isinstance(candidate, (Event, _HostEvent))
+
+
+class AnyEvent(metaclass=_EventType):
+    """Takes the place of ``torch.Event``: the device's, unless another device is named."""
+
+    def __new__(cls, device: Any = None, **options: Any) -> Any:
+        """Make an event."""
+        if device is not None and torch.device(device).type != DEVICE.type:
+            return _HostEvent(device, **options)
+        check_ordinal(device)
+        return Event(**options)
+
+
 class Stream:
     """Stands in for ``torch.cuda.Stream``."""
 
@@ -78,6 +97,11 @@ class Stream:
     def query(self) -> bool:
         """Whether all work is done: always."""
         return True
+
+    @staticmethod
+    def priority_range() -> tuple[int, int]:
+        """Least and greatest priority, as of recent GPUs."""
+        return 0, -5
 
     def is_capturing(self) -> bool:
         """Whether a CUDA graph is being captured: never."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from sdprof.device import current, known_values
+from sdprof.device.saving import MARK
 from sdprof.device.value_needed import ValueNeededError
 
 DEVICE = torch.device("cuda", 0)
@@ -155,6 +156,8 @@ class SimulatedTensor(Tensor):
         values = self.detach().cpu()
         if isinstance(values, SimulatedTensor):  # without values, the host has such tensors, too
             values = values._known_host("saving")
+        if self.device.type == DEVICE.type:
+            setattr(values.untyped_storage(), MARK, True)
         if getattr(self, "_is_param", False):
             return torch._utils._rebuild_parameter, (values, self.requires_grad, OrderedDict())
         return values.__reduce_ex__(protocol)  # type: ignore[no-untyped-call]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import io
 import itertools
 import operator
 from collections import deque
@@ -265,4 +266,132 @@ def numpy_schedule(device: str, steps: int) -> Tensor:
         x = x * alphas[i] ** 0.5 + torch.as_tensor(betas, device=device)[i]  # expect H2D 1
         x[:, int(np.argmax(betas)) % 3] += 0.1
         x[..., [0, -1]] = 0  # expect H2D 2
+    return x
+
+
+def by_default_device(device: str, steps: int) -> Tensor:
+    torch.set_default_device(device)
+    try:
+        model = make_model(device)
+        x = torch.ones(1, 3, 8, 8)
+        ladder = torch.linspace(1, 0.1, steps)
+        scale = torch.tensor(2.0)  # expect H2D 1 once
+        for i, sigma in enumerate(ladder):
+            noise = torch.randn(3, 8, 8) * sigma / scale
+            weight = torch.as_tensor(np.float32(0.5))  # expect H2D 1
+            x = x - 0.1 * model(x, sigma) + noise * weight
+            keep = torch.zeros(8, dtype=torch.bool)
+            keep[:4] = True
+            x[..., keep] *= 0.5  # expect SYNC 2
+            table = torch.from_numpy(np.arange(3, dtype=np.float32))
+            x = x + table.to(device)[:, None, None] * 0.01  # expect H2D 1
+    finally:
+        torch.set_default_device(None)
+    return x
+
+
+def prefetched(device: str, steps: int) -> Tensor:
+    model = make_model(device)
+    on_gpu = device == "cuda"
+    batches = [torch.full((1, 3, 8, 8), float(i), pin_memory=on_gpu) for i in range(steps + 1)]
+    stream = torch.cuda.Stream() if on_gpu else None
+    x = torch.zeros(1, 3, 8, 8, device=device)
+
+    def fetch(i: int) -> Tensor:
+        with torch.cuda.stream(stream):
+            return batches[i].to(device, non_blocking=True)  # expect H2D 1
+
+    following = batches[0].to(device)  # expect H2D 1 once
+    for i in range(steps):
+        batch, following = following, fetch(i + 1)
+        x = x + model(batch, x.new_ones(1))
+        if stream is not None:
+            torch.cuda.current_stream().wait_stream(stream)
+            batch.record_stream(torch.cuda.current_stream())
+    if on_gpu:
+        done = torch.cuda.Event()
+        done.record()
+        done.synchronize()  # expect SYNC 1 once
+    return x
+
+
+def resumed_from_a_file(device: str, steps: int) -> Tensor:
+    model = make_model(device)
+    x = torch.ones(1, 3, 8, 8, device=device)
+    for step in range(steps):
+        x = x - 0.1 * model(x, x.new_ones(1))
+        file = io.BytesIO()
+        torch.save({"x": x.detach(), "step": step, "rng": torch.get_rng_state()}, file)  # expect D2H 1
+        file.seek(0)
+        state = torch.load(file)  # expect H2D 1
+        torch.set_rng_state(state["rng"])
+        x = state["x"] + torch.randn(1, device=x.device)
+    return x
+
+
+class RecurrentScore(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encode = nn.utils.weight_norm(nn.Linear(6, 8))
+        self.memory = nn.GRU(8, 8, batch_first=True)
+        self.cell = nn.LSTMCell(8, 8)
+        self.decode = nn.Linear(8, 6)
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        hidden, _ = self.memory(self.encode(x))
+        state = self.cell(hidden[:, -1], state)
+        return self.decode(hidden + state[0][:, None]), state
+
+
+def recurrent_policy(device: str, steps: int) -> Tensor:
+    torch.manual_seed(3)
+    model = RecurrentScore()
+    model(torch.ones(1, 5, 6), None)
+    model.to(device)  # expect H2D 13 once
+    x = torch.randn(2, 5, 6, device=device)
+    lengths = torch.tensor([5, 3])
+    state = None
+    for step in range(steps):
+        eps, state = model(x, state)
+        packed = nn.utils.rnn.pack_padded_sequence(x - 0.1 * eps, lengths, batch_first=True)
+        x, _ = nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+        mask = torch.arange(5, device=device) < lengths.to(device)[:, None]  # expect H2D 1
+        x = torch.where(mask[..., None], x, x.new_zeros(()))
+    return x
+
+
+class Latent(Tensor):
+    @property
+    def energy(self) -> Tensor:
+        return self.pow(2).mean()
+
+
+def latents_of_their_own_class(device: str, steps: int) -> Tensor:
+    model = make_model(device)
+    x = torch.ones(1, 3, 8, 8, device=device).as_subclass(Latent)
+    record = torch.zeros(steps)
+    for step in range(steps):
+        x = x - 0.1 * model(x, torch.ones(1, device=device))
+        assert isinstance(x, Latent)
+        record[[step]] = x.energy.detach()  # expect D2H 1
+        if x.energy > 100:  # expect SYNC 1
+            break
+    return x.as_subclass(Tensor) * record.sum()
+
+
+def annealed_by_its_own_gradient(device: str, steps: int) -> Tensor:
+    model = make_model(device)
+    x = torch.ones(1, 3, 8, 8, device=device)
+    target = torch.zeros(3, device=device)
+    for step in range(steps):
+        with torch.inference_mode(False), torch.enable_grad():
+            guess = x.clone().requires_grad_(True)
+            energy = (model(guess, guess.new_ones(1)).mean((0, 2, 3)) - target).square().sum()
+            energy.backward(torch.tensor(0.5))  # expect H2D 1
+            norm = nn.utils.clip_grad_norm_([guess], 1.0)
+            direction = guess.grad / (norm + 1)
+        x = x - direction
+        x[0, 0].fill_(energy.detach())
+        if torch.any(torch.isnan(x)):  # expect SYNC 1
+            raise FloatingPointError
     return x

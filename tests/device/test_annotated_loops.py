@@ -38,6 +38,12 @@ LOOPS: dict[ModuleType, tuple[str, ...]] = {
         "ordinary_differential_equation",
         "executed",
         "numpy_schedule",
+        "by_default_device",
+        "prefetched",
+        "resumed_from_a_file",
+        "recurrent_policy",
+        "latents_of_their_own_class",
+        "annealed_by_its_own_gradient",
     ),
     samplers: (
         "euler_ancestral",
@@ -73,11 +79,16 @@ HELPERS = {
 }
 """A function that a loop calls, and how often."""
 MODEL_MAKERS = ("make", "make_model")
+MODES: dict[str, tuple[type, ...]] = {
+    "training": (torch.enable_grad,),
+    "annealed_by_its_own_gradient": (torch.enable_grad, torch.no_grad),
+}
+"""Where weights that are made in inference mode would be of no use."""
 CASES = [
     pytest.param(module, name, mode, id=f"{name}-{mode.__name__}")
     for module, names in LOOPS.items()
     for name in names
-    for mode in ((torch.enable_grad,) if name == "training" else (torch.no_grad, torch.inference_mode))
+    for mode in MODES.get(name, (torch.no_grad, torch.inference_mode))
 ]
 
 

@@ -7,6 +7,7 @@ import torch
 
 from sdprof.device import Simulation, simulate, to_host
 from sdprof.device.gpu_peaks import GPUS
+from tests.device.conftest import Run
 
 
 def test_queries(device: Simulation) -> None:
@@ -202,3 +203,35 @@ def test_seeds_rule_both_devices(device: Simulation) -> None:
         torch.randn(3, device="cuda")
     torch.manual_seed(1)
     assert torch.equal(to_host(first), torch.randn(3))
+
+
+def test_submodules_have_the_same_face(device: Simulation) -> None:
+    from torch.cuda.memory import memory_snapshot, reset_peak_memory_stats
+    from torch.cuda.random import get_rng_state
+
+    reset_peak_memory_stats()
+    assert memory_snapshot() == []
+    assert torch.equal(get_rng_state(), torch.get_rng_state())
+    assert device.events == []
+    torch.cuda.memory.empty_cache()
+    torch.cuda.streams.Stream().synchronize()
+    assert [event.kind for event in device.events] == ["SYNC", "SYNC"]
+
+
+def test_events_and_memory_of_any_accelerator(events_of: Run) -> None:
+    event = torch.Event("cuda", enable_timing=True)
+    assert isinstance(event, torch.Event)
+    event.record()
+    assert events_of(event.synchronize) == [("SYNC", "torch.cuda.Event.synchronize")]
+    if hasattr(torch.accelerator, "empty_host_cache"):
+        torch.accelerator.empty_host_cache()
+    if hasattr(torch.accelerator, "get_memory_info"):
+        free, total = torch.accelerator.get_memory_info()
+        assert 0 < free <= total
+
+
+def test_cudnn_is_there_for_those_who_ask(device: Simulation) -> None:
+    assert torch.backends.cudnn.is_available()
+    version = torch.backends.cudnn.version()
+    assert version is not None
+    assert version >= 8000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from sdprof.device import Simulation
+from sdprof.device import Simulation, simulate
 
 
 def saved_on_gpu(path: Path, content: Any, device: str = "cuda:0") -> Path:
@@ -25,6 +26,27 @@ def saved_on_gpu(path: Path, content: Any, device: str = "cuda:0") -> Path:
                 data = data.replace(host, place)
             target.writestr(name, data)
     return written
+
+
+def test_what_was_saved_here_goes_back_to_where_it_was(device: Simulation, tmp_path: Path) -> None:
+    on_device, on_host = torch.ones(3, device="cuda"), torch.zeros(2)
+    for file in (tmp_path / "state.pt", str(tmp_path / "named.pt"), io.BytesIO()):
+        torch.save({"a": on_host, "b": on_device, "again": on_device}, file)
+        if isinstance(file, io.BytesIO):
+            file.seek(0)
+        loaded = torch.load(file)
+        assert [loaded[name].device.type for name in ("a", "b", "again")] == ["cpu", "cuda", "cuda"]
+    assert [event.kind for event in device.events] == ["D2H", "H2D"] * 3
+    file.seek(0)
+    assert torch.load(file, map_location="cpu")["b"].device.type == "cpu"
+    torch.save(on_host, tmp_path / "state.pt")
+    assert torch.load(tmp_path / "state.pt").device.type == "cpu"
+
+
+def test_files_of_a_simulation_are_read_without_one(tmp_path: Path) -> None:
+    with simulate():
+        torch.save(torch.ones(3, device="cuda"), tmp_path / "state.pt")
+    assert torch.load(tmp_path / "state.pt").tolist() == [1.0] * 3
 
 
 def test_tensors_go_back_to_the_gpu_that_they_were_saved_on(device: Simulation, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -329,6 +330,17 @@ def test_other_libraries_get_no_device_memory(device: Simulation) -> None:
     assert not hasattr(x, "__cuda_array_interface__")
     with pytest.raises(BufferError, match="no device memory"):
         x.__dlpack__()
+
+
+def test_dlpack_from_pytorch_to_pytorch(device: Simulation) -> None:
+    x = torch.zeros(3, device="cuda")
+    for twin in (torch.from_dlpack(x), torch.utils.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(x))):
+        twin.add_(1)
+        assert twin.is_cuda
+    assert to_host(x).tolist() == [2.0] * 3
+    with pytest.raises((BufferError, TypeError)):
+        np.from_dlpack(x)
+    assert torch.from_dlpack(np.ones(2)).tolist() == [1.0] * 2
 
 
 def test_a_shallow_copy_shares_the_values(device: Simulation) -> None:

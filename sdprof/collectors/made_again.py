@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -86,6 +86,34 @@ COMPUTED = Making(differs=True)
 """Stands for all that computes."""
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorCall:
+    """What one call of an operator took and gave."""
+
+    inputs: list[torch.Tensor]
+    memory: list[int]
+    """That of the inputs."""
+    outputs: list[torch.Tensor]
+    made: list[tuple[torch.Tensor, int]]
+    """The outputs in memory of their own, with it; views and what was written in place are none."""
+    written: list[torch.Tensor]
+    """The inputs that it writes to."""
+
+    @classmethod
+    def of(cls, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Self:
+        """Of a call as a dispatch mode sees it."""
+        inputs = [*tensors_within(args), *tensors_within(kwargs)]
+        memory = [memory_of(tensor) for tensor in inputs]
+        outputs = list(tensors_within(output))
+        made = [(tensor, own) for tensor in outputs if (own := memory_of(tensor)) not in memory]
+        written = [
+            tensor
+            for position, name in _written_arguments(func)
+            for tensor in tensors_within(args[position] if position < len(args) else kwargs.get(name))
+        ]
+        return cls(inputs, memory, outputs, made, written)
+
+
 class MadeAgain:
     """Follows the tensors of a loop from operator to operator."""
 
@@ -96,16 +124,7 @@ class MadeAgain:
         self._digest = ContentDigest()
         self._step: int | None = None
 
-    def see(
-        self,
-        making: Making,
-        name: str,
-        func: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        output: Any,
-        step: int | None,
-    ) -> None:
+    def see(self, making: Making, name: str, call: OperatorCall, step: int | None) -> None:
         """Hear of one call of an operator.
 
         :param making: of this operator at this place.
@@ -114,17 +133,16 @@ class MadeAgain:
         if step != self._step:
             self._step = step
             self._digest.forget()
-        self._write({memory_of(tensor) for tensor in _written_by(func, args, kwargs)}, step)
-        given = [*tensors_within(args), *tensors_within(kwargs)]
-        known = {memory_of(tensor) for tensor in given}
-        made = [tensor for tensor in tensors_within(output) if memory_of(tensor) not in known]
-        if step is not None and name in COPIES and len(made) == 1 and not making.differs:
-            self._visit(making, given, made[0], step)
-        for tensor in made:
+        if call.written:
+            self._write(map(memory_of, call.written), step)
+        copies = name in COPIES
+        if step is not None and copies and len(call.made) == 1 and not making.differs:
+            self._visit(making, call, call.made[0][0], step)
+        for _, memory in call.made:
             if step is None:
-                self._makers.pop(memory_of(tensor), None)
+                self._makers.pop(memory, None)
             else:
-                self._makers[memory_of(tensor)] = (making if name in COPIES else COMPUTED, step)
+                self._makers[memory] = (making if copies else COMPUTED, step)
 
     def _write(self, memory: Iterable[int], step: int | None) -> None:
         for each in memory:
@@ -134,12 +152,12 @@ class MadeAgain:
             if step is not None:
                 self._makers[each] = (COMPUTED, step)
 
-    def _visit(self, making: Making, given: list[torch.Tensor], made: torch.Tensor, step: int) -> None:
+    def _visit(self, making: Making, call: OperatorCall, made: torch.Tensor, step: int) -> None:
         making.visit = making.visit + 1 if making.step == step else 0
         making.step = step
-        makers = [maker for tensor in given if (maker := self._makers.get(memory_of(tensor))) is not None]
+        makers = [maker for memory in call.memory if (maker := self._makers.get(memory)) is not None]
         making.sources |= {maker for maker, when in makers if when == step}
-        if making.visit >= MOST_VISITS or making._of_changing(set()) or not _is_readable(given, made):
+        if making.visit >= MOST_VISITS or making._of_changing(set()) or not _is_readable(call.inputs, made):
             making._differ()
             return
         try:
@@ -151,18 +169,12 @@ class MadeAgain:
         if known and making.contents[making.visit] != content:
             making._differ()
             return
-        tensors = None if made.is_inference() else _tensors_as_they_are(given)
+        tensors = None if made.is_inference() else _tensors_as_they_are(call.inputs)
         if known:
             earlier = making.given[making.visit]
             making.compared = True
             making.same_tensors &= tensors is not None and earlier is not None and _are_same(earlier, tensors)
         making.contents[making.visit], making.given[making.visit] = content, tensors
-
-
-def _written_by(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[torch.Tensor]:
-    """The tensors that an operator writes to."""
-    for position, name in _written_arguments(func):
-        yield from tensors_within(args[position] if position < len(args) else kwargs.get(name))
 
 
 @functools.cache
@@ -185,7 +197,8 @@ def _tensors_as_they_are(given: list[torch.Tensor]) -> list[_Tensor] | None:
     found: list[_Tensor] = []
     for tensor in given:
         base = tensor if tensor._base is None else tensor._base
-        if base.is_inference() or tensor.requires_grad or tensor.layout is not torch.strided:
+        is_weight = isinstance(base, torch.nn.Parameter)  # which may get other memory in its place
+        if is_weight or base.is_inference() or tensor.requires_grad or tensor.layout is not torch.strided:
             return None
         place = (tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.storage_offset())
         found.append((weakref.ref(base), base._version, place))

@@ -79,7 +79,10 @@ def made_once(site: SiteEvidence, sources: Sources) -> list[MadeOnce]:
     source, node = frame.source, frame.source.node_at(frame.where)
     if not isinstance(node, ast.Call) or not source.has_own_text(node):
         raise DeclinedError("The tensor is not made by a call in this expression")
-    _check_pure(source, node)
+    try:
+        _check_pure(source, node)
+    except DeclinedError as declined:
+        raise DeclinedError("A library makes it") if frame.depth else declined from None
     check_shared(source, node)
     loop = frame.loop_around(node)
     ways: list[MadeOnce] = []

@@ -51,8 +51,8 @@ def reads_of(source: ModuleSource, expression: ast.expr, *, entries: bool = Fals
     :raises DeclinedError: it is not made of names, calls and arithmetic alone.
     """
     found = {source.code(each): each for each in _reads(expression, entries)}
-    libraries = _libraries(source)
-    return [each for each in found.values() if _root(each) not in libraries]
+    known = libraries(source)
+    return [each for each in found.values() if _root(each) not in known]
 
 
 def _reads(node: ast.expr, entries: bool) -> Iterator[ast.expr]:
@@ -117,7 +117,7 @@ def _owner(call: ast.Call) -> ast.expr:
 
 
 @functools.lru_cache(maxsize=16)
-def _libraries(source: ModuleSource) -> set[str]:
+def libraries(source: ModuleSource) -> set[str]:
     """By which names a file calls torch, numpy and their like: what is read of these is no variable."""
     found: set[str] = set()
     for node in ast.walk(source.tree):

@@ -6,9 +6,9 @@ is not the cause, whatever its content.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import weakref
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -32,6 +32,7 @@ MOST_BYTES = 16 * 2**20
 MOST_VISITS = 64
 """An expression that a step visits more often is not followed further."""
 
+_MARK = "_sdprof_made"
 _Tensor = tuple["weakref.ref[torch.Tensor]", int, tuple[Any, ...]]
 """What owns the memory, how often that was written to, and which part of it the tensor is."""
 
@@ -91,11 +92,9 @@ class OperatorCall:
     """What one call of an operator took and gave."""
 
     inputs: list[torch.Tensor]
-    memory: list[int]
-    """That of the inputs."""
     outputs: list[torch.Tensor]
-    made: list[tuple[torch.Tensor, int]]
-    """The outputs in memory of their own, with it; views and what was written in place are none."""
+    made: list[torch.Tensor]
+    """The outputs in memory of their own; views and what was written in place are none."""
     written: list[torch.Tensor]
     """The inputs that it writes to."""
 
@@ -103,24 +102,30 @@ class OperatorCall:
     def of(cls, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Self:
         """Of a call as a dispatch mode sees it."""
         inputs = [*tensors_within(args), *tensors_within(kwargs)]
-        memory = [memory_of(tensor) for tensor in inputs]
+        memory = [_memory(tensor) for tensor in inputs]
         outputs = list(tensors_within(output))
-        made = [(tensor, own) for tensor in outputs if (own := memory_of(tensor)) not in memory]
+        made = [tensor for tensor in outputs if _memory(tensor) not in memory]
         written = [
             tensor
             for position, name in _written_arguments(func)
             for tensor in tensors_within(args[position] if position < len(args) else kwargs.get(name))
         ]
-        return cls(inputs, memory, outputs, made, written)
+        return cls(inputs, outputs, made, written)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """How a piece of memory came about in the loop; kept at the memory, for an address is soon another's."""
+
+    seen_by: MadeAgain
+    by: Making
+    step: int
 
 
 class MadeAgain:
     """Follows the tensors of a loop from operator to operator."""
 
     def __init__(self) -> None:
-        self._makers: dict[int, tuple[Making, int]] = {}
-        """Of the memory that the loop's operators made: who made it, in which step. Memory that was there before stays
-        in use, so that none of the loop's gets its address."""
         self._digest = ContentDigest()
         self._step: int | None = None
 
@@ -133,30 +138,39 @@ class MadeAgain:
         if step != self._step:
             self._step = step
             self._digest.forget()
-        if call.written:
-            self._write(map(memory_of, call.written), step)
+        for tensor in call.written:
+            self._write(tensor, step)
         copies = name in COPIES
         if step is not None and copies and len(call.made) == 1 and not making.differs:
-            self._visit(making, call, call.made[0][0], step)
-        for _, memory in call.made:
-            if step is None:
-                self._makers.pop(memory, None)
-            else:
-                self._makers[memory] = (making if copies else COMPUTED, step)
+            self._visit(making, call, call.made[0], step)
+        if step is not None:
+            for tensor in call.made:
+                self._mark(tensor, making if copies else COMPUTED, step)
 
-    def _write(self, memory: Iterable[int], step: int | None) -> None:
-        for each in memory:
-            maker = self._makers.get(each)
-            if maker is not None and maker[0] is not COMPUTED:
-                maker[0].written = True
-            if step is not None:
-                self._makers[each] = (COMPUTED, step)
+    def _write(self, tensor: torch.Tensor, step: int | None) -> None:
+        made = self._made(tensor)
+        if made is not None and made.by is not COMPUTED:
+            made.by.written = True
+        if step is not None:
+            self._mark(tensor, COMPUTED, step)
+
+    def _made(self, tensor: torch.Tensor) -> _Made | None:
+        """How the loop made a tensor's memory, if it did."""
+        try:
+            made: _Made | None = getattr(tensor.untyped_storage(), _MARK, None)
+        except (NotImplementedError, RuntimeError):  # no memory of its own: sparse
+            return None
+        return made if made is not None and made.seen_by is self else None
+
+    def _mark(self, tensor: torch.Tensor, making: Making, step: int) -> None:
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            setattr(tensor.untyped_storage(), _MARK, _Made(self, making, step))
 
     def _visit(self, making: Making, call: OperatorCall, made: torch.Tensor, step: int) -> None:
         making.visit = making.visit + 1 if making.step == step else 0
         making.step = step
-        makers = [maker for memory in call.memory if (maker := self._makers.get(memory)) is not None]
-        making.sources |= {maker for maker, when in makers if when == step}
+        sources = [how for how in map(self._made, call.inputs) if how is not None]
+        making.sources |= {how.by for how in sources if how.step == step}
         if making.visit >= MOST_VISITS or making._of_changing(set()) or not _is_readable(call.inputs, made):
             making._differ()
             return
@@ -211,7 +225,7 @@ def _are_same(before: list[_Tensor], now: list[_Tensor]) -> bool:
     )
 
 
-def memory_of(tensor: torch.Tensor) -> int:
+def _memory(tensor: torch.Tensor) -> int:
     """Identity of the memory behind a tensor, or of the tensor where it has none (sparse)."""
     try:
         return int(tensor.untyped_storage()._cdata)

@@ -98,7 +98,7 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return tally
 
     def _count(self, tally: _Tally, call: OperatorCall) -> None:
-        new_bytes = sum(_bytes(tensor) for tensor, _ in call.made)
+        new_bytes = sum(map(_bytes, call.made))
         result_bytes = sum(map(_bytes, call.outputs))
         if call.outputs and not tally.output_dtype:
             tally.output_dtype = _dtype(call.outputs[0])

@@ -304,6 +304,10 @@ def test_what_is_written_to_kept_or_not_repeatable_is_left(body: str, expression
 @pytest.mark.parametrize(
     ("body", "before"),
     [
+        ("conds[1].relu_()", "conds = [uc, c]"),
+        ("both.relu_()", "uc, c = both.chunk(2)"),
+        ("self.c.relu_()", "self.c = c"),
+        ("held['c'][0] = 1", "held = {'c': c}\nother = held"),
         ("uc = c", ""),
         ("x = x + 1", "if flag:\n    uc = c"),  # not bound on each way
         ("spoil()", "def spoil():\n    nonlocal c\n    c = c + 1"),
@@ -314,7 +318,7 @@ def test_what_is_written_to_kept_or_not_repeatable_is_left(body: str, expression
 def test_names_that_others_bind_stay_in_the_loop(body: str, before: str) -> None:
     parameters = "model, x, ts, c, flag" if "uc =" in before else "model, x, ts, uc, c, flag"
     parameters = parameters.replace(", c", "") if before == "global c" else parameters
-    said = after(in_loop(f"{body}\nx = model(x, t, {CAT})", before, parameters))
+    said = after(in_loop(f"{body}\nx = model(x, t, {CAT})", before, f"{parameters}, self, both"))
     assert "_made_once(torch.cat, [uc, c])" in said, said
 
 

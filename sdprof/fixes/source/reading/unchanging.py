@@ -216,7 +216,7 @@ def _changed_by(call: ast.Call) -> list[ast.expr]:
 
 
 def _aliases(scope: Scope, trunk: str) -> set[str]:
-    """Names that may stand for the same memory: ``m`` after ``m = mask[0]`` or ``for m in masks``."""
+    """Names that may stand for the same memory: ``m`` and ``mask`` after ``m = mask[0]`` or ``for m in mask``."""
     found = {trunk}
     while True:
         more: set[str] = set()
@@ -228,8 +228,10 @@ def _aliases(scope: Scope, trunk: str) -> set[str]:
                 targets, value = [each.target], each.iter
             else:
                 continue
-            if any(_overlap(source, known) for source in _shared_by(value) for known in found):
-                more |= {name for target in targets for name in stored_names(target) or {_trunk(target)}}
+            shared = {*_shared_by(value)}
+            names = {name for target in targets for name in stored_names(target) or {_trunk(target)}}
+            if any(_overlap(one, known) for one in shared | names for known in found) and shared:
+                more |= shared | names
         if more <= found:
             return found
         found |= more

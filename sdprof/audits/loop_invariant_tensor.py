@@ -27,6 +27,10 @@ EXPLANATION = (
     "Its content was the same in each step of this run, and nothing that it was made of was computed in the step: make "
     "it once before the loop."
 )
+OF_NUMBERS = (
+    "It was filled with the same numbers in each step of this run: where these cannot change, make it once before the "
+    "loop."
+)
 
 
 def audit(facts: Facts) -> Iterator[Finding]:
@@ -106,7 +110,7 @@ def _finding(sites: Sequence[OperatorSite], census: OperatorCensus, facts: Facts
             "dtype": ", ".join(dict.fromkeys(site.output_dtype for site in sites)),
             "module_class": sites[0].module_class,
         },
-        explanation=EXPLANATION,
+        explanation=EXPLANATION if any(site.input_shapes for site in sites) else OF_NUMBERS,
     )
 
 

@@ -6,11 +6,11 @@ is not the cause, whatever its content.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import weakref
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -32,6 +32,7 @@ MOST_BYTES = 16 * 2**20
 MOST_VISITS = 64
 """An expression that a step visits more often is not followed further."""
 
+_MARK = "_sdprof_made"
 _Tensor = tuple["weakref.ref[torch.Tensor]", int, tuple[Any, ...]]
 """What owns the memory, how often that was written to, and which part of it the tensor is."""
 
@@ -86,26 +87,49 @@ COMPUTED = Making(differs=True)
 """Stands for all that computes."""
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorCall:
+    """What one call of an operator took and gave."""
+
+    inputs: list[torch.Tensor]
+    outputs: list[torch.Tensor]
+    made: list[torch.Tensor]
+    """The outputs in memory of their own; views and what was written in place are none."""
+    written: list[torch.Tensor]
+    """The inputs that it writes to."""
+
+    @classmethod
+    def of(cls, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Self:
+        """Of a call as a dispatch mode sees it."""
+        inputs = [*tensors_within(args), *tensors_within(kwargs)]
+        memory = [_memory(tensor) for tensor in inputs]
+        outputs = list(tensors_within(output))
+        made = [tensor for tensor in outputs if _memory(tensor) not in memory]
+        written = [
+            tensor
+            for position, name in _written_arguments(func)
+            for tensor in tensors_within(args[position] if position < len(args) else kwargs.get(name))
+        ]
+        return cls(inputs, outputs, made, written)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """How a piece of memory came about in the loop; kept at the memory, for an address is soon another's."""
+
+    seen_by: MadeAgain
+    by: Making
+    step: int
+
+
 class MadeAgain:
     """Follows the tensors of a loop from operator to operator."""
 
     def __init__(self) -> None:
-        self._makers: dict[int, tuple[Making, int]] = {}
-        """Of the memory that the loop's operators made: who made it, in which step. Memory that was there before stays
-        in use, so that none of the loop's gets its address."""
         self._digest = ContentDigest()
         self._step: int | None = None
 
-    def see(
-        self,
-        making: Making,
-        name: str,
-        func: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        output: Any,
-        step: int | None,
-    ) -> None:
+    def see(self, making: Making, name: str, call: OperatorCall, step: int | None) -> None:
         """Hear of one call of an operator.
 
         :param making: of this operator at this place.
@@ -114,32 +138,40 @@ class MadeAgain:
         if step != self._step:
             self._step = step
             self._digest.forget()
-        self._write({memory_of(tensor) for tensor in _written_by(func, args, kwargs)}, step)
-        given = [*tensors_within(args), *tensors_within(kwargs)]
-        known = {memory_of(tensor) for tensor in given}
-        made = [tensor for tensor in tensors_within(output) if memory_of(tensor) not in known]
-        if step is not None and name in COPIES and len(made) == 1 and not making.differs:
-            self._visit(making, given, made[0], step)
-        for tensor in made:
-            if step is None:
-                self._makers.pop(memory_of(tensor), None)
-            else:
-                self._makers[memory_of(tensor)] = (making if name in COPIES else COMPUTED, step)
+        for tensor in call.written:
+            self._write(tensor, step)
+        copies = name in COPIES
+        if step is not None and copies and len(call.made) == 1 and not making.differs:
+            self._visit(making, call, call.made[0], step)
+        if step is not None:
+            for tensor in call.made:
+                self._mark(tensor, making if copies else COMPUTED, step)
 
-    def _write(self, memory: Iterable[int], step: int | None) -> None:
-        for each in memory:
-            maker = self._makers.get(each)
-            if maker is not None and maker[0] is not COMPUTED:
-                maker[0].written = True
-            if step is not None:
-                self._makers[each] = (COMPUTED, step)
+    def _write(self, tensor: torch.Tensor, step: int | None) -> None:
+        made = self._made(tensor)
+        if made is not None and made.by is not COMPUTED:
+            made.by.written = True
+        if step is not None:
+            self._mark(tensor, COMPUTED, step)
 
-    def _visit(self, making: Making, given: list[torch.Tensor], made: torch.Tensor, step: int) -> None:
+    def _made(self, tensor: torch.Tensor) -> _Made | None:
+        """How the loop made a tensor's memory, if it did."""
+        try:
+            made: _Made | None = getattr(tensor.untyped_storage(), _MARK, None)
+        except (NotImplementedError, RuntimeError):  # no memory of its own: sparse
+            return None
+        return made if made is not None and made.seen_by is self else None
+
+    def _mark(self, tensor: torch.Tensor, making: Making, step: int) -> None:
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            setattr(tensor.untyped_storage(), _MARK, _Made(self, making, step))
+
+    def _visit(self, making: Making, call: OperatorCall, made: torch.Tensor, step: int) -> None:
         making.visit = making.visit + 1 if making.step == step else 0
         making.step = step
-        makers = [maker for tensor in given if (maker := self._makers.get(memory_of(tensor))) is not None]
-        making.sources |= {maker for maker, when in makers if when == step}
-        if making.visit >= MOST_VISITS or making._of_changing(set()) or not _is_readable(given, made):
+        sources = [how for how in map(self._made, call.inputs) if how is not None]
+        making.sources |= {how.by for how in sources if how.step == step}
+        if making.visit >= MOST_VISITS or making._of_changing(set()) or not _is_readable(call.inputs, made):
             making._differ()
             return
         try:
@@ -151,18 +183,12 @@ class MadeAgain:
         if known and making.contents[making.visit] != content:
             making._differ()
             return
-        tensors = None if made.is_inference() else _tensors_as_they_are(given)
+        tensors = None if made.is_inference() else _tensors_as_they_are(call.inputs)
         if known:
             earlier = making.given[making.visit]
             making.compared = True
             making.same_tensors &= tensors is not None and earlier is not None and _are_same(earlier, tensors)
         making.contents[making.visit], making.given[making.visit] = content, tensors
-
-
-def _written_by(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[torch.Tensor]:
-    """The tensors that an operator writes to."""
-    for position, name in _written_arguments(func):
-        yield from tensors_within(args[position] if position < len(args) else kwargs.get(name))
 
 
 @functools.cache
@@ -185,7 +211,8 @@ def _tensors_as_they_are(given: list[torch.Tensor]) -> list[_Tensor] | None:
     found: list[_Tensor] = []
     for tensor in given:
         base = tensor if tensor._base is None else tensor._base
-        if base.is_inference() or tensor.requires_grad or tensor.layout is not torch.strided:
+        is_weight = isinstance(base, torch.nn.Parameter)  # which may get other memory in its place
+        if is_weight or base.is_inference() or tensor.requires_grad or tensor.layout is not torch.strided:
             return None
         place = (tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.storage_offset())
         found.append((weakref.ref(base), base._version, place))
@@ -198,7 +225,7 @@ def _are_same(before: list[_Tensor], now: list[_Tensor]) -> bool:
     )
 
 
-def memory_of(tensor: torch.Tensor) -> int:
+def _memory(tensor: torch.Tensor) -> int:
     """Identity of the memory behind a tensor, or of the tensor where it has none (sparse)."""
     try:
         return int(tensor.untyped_storage()._cdata)

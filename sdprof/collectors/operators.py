@@ -12,9 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sdprof.collectors.autograd_calls import heard_without_grad
 from sdprof.collectors.composite_operators import is_composite, operator_name
 from sdprof.collectors.loop_watch import LoopWatch, Sight
-from sdprof.collectors.made_again import MadeAgain, Making, memory_of, of_both
+from sdprof.collectors.made_again import MadeAgain, Making, OperatorCall, of_both
 from sdprof.collectors.module_stack import ModuleStack, names_of
-from sdprof.collectors.tensors_within import tensors_within
 from sdprof.collectors.watched_run import CannotCollectError, WatchedRun
 from sdprof.model import CollectorMeta, Location, OperatorCensus, OperatorSite, Scope
 
@@ -72,8 +71,9 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
         output = func(*args, **kwargs)
         sight, name = self._watch.look(), operator_name(func)
         tally = self._tally(func, name, sight)
-        self._count(tally, args, kwargs, output)
-        self._made_again.see(tally.making, name, func, args, kwargs, output, sight.step)
+        call = OperatorCall.of(func, args, kwargs, output)
+        self._count(tally, call)
+        self._made_again.see(tally.making, name, call, sight.step)
         return output
 
     def hear_autograd(self, name: str) -> None:
@@ -97,24 +97,18 @@ class _Census(TorchDispatchMode):  # type: ignore[no-untyped-call]
             )
         return tally
 
-    def _count(self, tally: _Tally, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        inputs = [*tensors_within(args), *tensors_within(kwargs)]
-        storages = {memory_of(tensor) for tensor in inputs}
-        new_bytes = result_bytes = 0
-        for tensor in tensors_within(output):
-            size = tensor.numel() * tensor.element_size()
-            result_bytes += size
-            if memory_of(tensor) not in storages:
-                new_bytes += size
-            if not tally.output_dtype:
-                tally.output_dtype = _dtype(tensor)
+    def _count(self, tally: _Tally, call: OperatorCall) -> None:
+        new_bytes = sum(map(_bytes, call.made))
+        result_bytes = sum(map(_bytes, call.outputs))
+        if call.outputs and not tally.output_dtype:
+            tally.output_dtype = _dtype(call.outputs[0])
         tally.calls += 1
         tally.output_bytes += new_bytes
         tally.largest_output_bytes = max(tally.largest_output_bytes, new_bytes)
         if result_bytes > tally.largest_result_bytes:
             tally.largest_result_bytes = result_bytes
-            tally.input_shapes = tuple(tuple(tensor.shape) for tensor in inputs)
-            tally.input_dtypes = tuple(_dtype(tensor) for tensor in inputs)
+            tally.input_shapes = tuple(tuple(tensor.shape) for tensor in call.inputs)
+            tally.input_dtypes = tuple(_dtype(tensor) for tensor in call.inputs)
 
 
 def collect(watched: WatchedRun) -> OperatorCensus:
@@ -180,6 +174,10 @@ def _sites(tallies: Iterable[_Tally], steps: int) -> Iterator[OperatorSite]:
             identical_content=tally.making.is_repeated,
             same_tensors=tally.making.is_repeated and tally.making.same_tensors,
         )
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
 
 
 def _dtype(tensor: torch.Tensor) -> str:

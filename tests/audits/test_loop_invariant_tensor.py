@@ -40,6 +40,7 @@ def test_a_constant_is_not_read() -> None:
     (finding,) = audit(known(again("aten::full", input_shapes=())))
     assert finding.cost is not None
     assert finding.cost.predicted_ms_per_step == pytest.approx(1e3 * 2**20 / 1e10)
+    assert "where these cannot change" in finding.explanation
 
 
 def test_it_is_of_medium_severity_where_it_is_a_considerable_part_of_a_step() -> None:

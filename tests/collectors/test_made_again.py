@@ -47,6 +47,8 @@ def seen(watch, line_of, line, mode="no_grad"):
         ("order = torch.arange(4)", "aten::arange"),
         ("mask_ = torch.ones(3, 3).tril()", "aten::tril"),
         ("both = torch.cat([c.repeat(2, 1), c.half().float()])", "aten::cat"),
+        ("(c[0, :2] * 2).sum(); more = torch.tensor([1.0, 2.0]).repeat(2)", "aten::repeat"),  # perhaps in freed memory
+        ("import numpy; more = torch.from_numpy(numpy.arange(3)).repeat(2)", "aten::repeat"),
     ],
 )
 def test_what_is_made_again(watch, line_of, line, op):

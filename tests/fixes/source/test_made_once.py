@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from sdprof.model import FunctionSite, LoopMap
 from tests.fixes.source.by_hand import FILE, rewritten, site_at
 from tests.fixes.source.operators_cured import cure_operators
+from tests.fixes.source.workbench import module_of
 
 LOOPS = Path(__file__).parent / "loops" / "made_again"
 FIX = "hoist-loop-invariant"
@@ -22,7 +24,7 @@ CAT = "torch.cat([uc, c])"
 
 
 def after(text: str, expression: str = CAT, choice: int = 0, **fields: Any) -> str:
-    text = "import torch\nimport torch.nn.functional as F\n\n" + textwrap.dedent(text)
+    text = "import torch\nimport torch.nn.functional as F\nfrom einops import repeat\n" + textwrap.dedent(text)
     call_line = next((n for n, line in enumerate(text.split("\n"), 1) if "model(" in line), 0)
     site = FunctionSite(file=FILE, module="user", qualname="sample", first_line=1, call_line=call_line, user=True)
     given = {
@@ -69,6 +71,43 @@ def test_each_style_is_cured_in_its_way() -> None:
     )
 
 
+def test_the_rewritten_step_is_right_where_the_watched_run_said_nothing() -> None:
+    """Contexts that change, in place or not, modes that count no writes, and gradients."""
+    path = LOOPS / "guidance_in_nested_function.py"
+    texts = (None, cure_operators(path, FIX).text)
+    assert "_made_once(torch.cat" in (texts[1] or "")
+
+    def outputs(text: str | None) -> list[torch.Tensor]:
+        module = module_of(path, text)
+        torch.manual_seed(0)
+        sampler = module.Sampler(module.Denoiser().requires_grad_(False))
+        x, context, empty = torch.randn(2, 8), torch.randn(2, 600, 8), torch.randn(2, 600, 8)
+        made = []
+
+        def step(context: torch.Tensor, empty: torch.Tensor) -> None:
+            made.append(sampler.step(x, context, torch.ones(1), 3.0, unconditional_conditioning=empty))
+
+        step(context, empty)
+        step(context, empty)
+        context.mul_(2)
+        step(context, empty)
+        empty[0, 3] = 7
+        step(context, empty)
+        step(empty, context)
+        step(context.clone(), empty)
+        step(context[:1].expand(2, -1, -1), empty[1:].expand(2, -1, -1))
+        with torch.inference_mode():
+            step(context, empty)
+            own = context * 2
+            step(own, own)
+            own.add_(1)
+            step(own, own)
+        step(context.requires_grad_(), empty)
+        return made
+
+    assert all(torch.equal(one, other) for one, other in zip(*map(outputs, texts), strict=True))
+
+
 def test_a_statement_is_moved_and_an_expression_gets_a_name() -> None:
     moved = after(in_loop(f"both = {CAT}  # guidance\nx = model(x, t, both)"))
     assert f"    both = {CAT}  # guidance\n    for t in ts:\n        x = model(x, t, both)\n" in moved
@@ -104,6 +143,20 @@ def test_it_goes_before_the_outermost_loop_that_leaves_it_as_it_is() -> None:
 def test_what_is_computed_of_it_alone_goes_with_it(code: str, expression: str, moved: str, left: str) -> None:
     said = after(in_loop(f"x = model(x, t, {code})"), expression)
     assert f"    {moved}\n    for t in ts:\n        x = model(x, t, {left})\n" in said, said
+
+
+def test_autocast_leaves_copies_as_they_are_and_may_change_what_is_computed() -> None:
+    copied = after(in_loop(f"with torch.no_grad(), torch.autocast('cuda'):\n    x = model(x, t, {CAT})"))
+    assert f"    uc_and_c = {CAT}\n    for t in ts:" in copied
+    computed = after(in_loop(f"with torch.autocast('cuda'):\n    x = model(x, t, {CAT} @ uc)"))
+    assert f"    uc_and_c = {CAT}\n    for t in ts:" in computed
+    power = after(in_loop("with torch.autocast('cuda'):\n    x = model(x, t, c.pow(2).half())"), "c.pow(2).half()")
+    assert "_made_once(lambda c: c.pow(2).half(), c)" in power
+
+
+def test_a_list_is_another_one_in_each_step() -> None:
+    said = after(in_loop(f"parts = list({CAT})\nparts.append(x)\nx = model(x, t, parts)"))
+    assert f"    uc_and_c = {CAT}\n    for t in ts:\n        parts = list(uc_and_c)\n" in said
 
 
 def test_the_helper_keeps_what_is_made_of_the_same_tensor_alone() -> None:
@@ -160,6 +213,7 @@ def test_what_was_conditional_stays_so(body: str, expected: str) -> None:
         f"if flag:\n    continue\nx = model(x, t, {CAT})",
         f"try:\n    x = model(x, t, {CAT})\nexcept ValueError:\n    pass",
         f"with scope():\n    x = model(x, t, {CAT})",
+        f"with torch.no_grad(), scope() as c:\n    x = model(x, t, {CAT})",
         f"flag = not flag\nif flag:\n    x = model(x, t, {CAT})",
         f"for _ in range(2):\n    d = {CAT}\n    x = x + d\nx = model(x, t)",
     ],
@@ -250,6 +304,10 @@ def test_what_is_written_to_kept_or_not_repeatable_is_left(body: str, expression
 @pytest.mark.parametrize(
     ("body", "before"),
     [
+        ("conds[1].relu_()", "conds = [uc, c]"),
+        ("both.relu_()", "uc, c = both.chunk(2)"),
+        ("self.c.relu_()", "self.c = c"),
+        ("held['c'][0] = 1", "held = {'c': c}\nother = held"),
         ("uc = c", ""),
         ("x = x + 1", "if flag:\n    uc = c"),  # not bound on each way
         ("spoil()", "def spoil():\n    nonlocal c\n    c = c + 1"),
@@ -260,7 +318,7 @@ def test_what_is_written_to_kept_or_not_repeatable_is_left(body: str, expression
 def test_names_that_others_bind_stay_in_the_loop(body: str, before: str) -> None:
     parameters = "model, x, ts, c, flag" if "uc =" in before else "model, x, ts, uc, c, flag"
     parameters = parameters.replace(", c", "") if before == "global c" else parameters
-    said = after(in_loop(f"{body}\nx = model(x, t, {CAT})", before, parameters))
+    said = after(in_loop(f"{body}\nx = model(x, t, {CAT})", before, f"{parameters}, self, both"))
     assert "_made_once(torch.cat, [uc, c])" in said, said
 
 
@@ -320,6 +378,9 @@ CALLED = "def step(model, x, t, cond, uc, c, b):\n    return model(x, t, {})\n"
         ("cond.c.to(x.device, dtype=x.dtype)", "torch.Tensor.to, cond.c, x.device, dtype=x.dtype"),
         ("c.to(torch.float16)", "torch.Tensor.to, c, torch.float16"),
         ("c.half()", "torch.Tensor.half, c)"),
+        ("F.pad(c, (0, 1))", "F.pad, c, (0, 1))"),
+        ("repeat(c, 'b d -> (n b) d', n=b)", "repeat, c, 'b d -> (n b) d', n=b)"),
+        ("torch.nn.functional.pad(c, (0, 1))", "torch.nn.functional.pad, c, (0, 1))"),
         (
             "c[:1].expand(x.size(0), -1).contiguous()",
             "lambda c, n: c[:1].expand(n, -1).contiguous(), c, x.size(0)",

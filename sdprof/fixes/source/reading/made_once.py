@@ -37,7 +37,15 @@ from sdprof.fixes.source.reading.shared_result import VIEWS, check_shared
 from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call
 from sdprof.fixes.source.reading.tests_between import tests_between
-from sdprof.fixes.source.reading.unchanging import OF_SIZE, SIZES, check_unchanging, is_path, is_size, reads_of
+from sdprof.fixes.source.reading.unchanging import (
+    OF_SIZE,
+    SIZES,
+    check_unchanging,
+    is_path,
+    is_size,
+    libraries,
+    reads_of,
+)
 
 LEAST_KEPT_BYTES = 32768
 """What is smaller is made as fast as it is looked up."""
@@ -56,7 +64,6 @@ CONSTANTS = frozenset(
     )
 )
 NUMBERS = frozenset({"int", "float", "len", "range", "min", "max", "list", "tuple"})
-UNDISTURBED_BY = frozenset({"no_grad", "autocast"})
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,10 @@ def made_once(site: SiteEvidence, sources: Sources) -> list[MadeOnce]:
     source, node = frame.source, frame.source.node_at(frame.where)
     if not isinstance(node, ast.Call) or not source.has_own_text(node):
         raise DeclinedError("The tensor is not made by a call in this expression")
-    _check_pure(source, node)
+    try:
+        _check_pure(source, node)
+    except DeclinedError as declined:
+        raise DeclinedError("A library makes it") if frame.depth else declined from None
     check_shared(source, node)
     loop = frame.loop_around(node)
     ways: list[MadeOnce] = []
@@ -153,6 +163,8 @@ def _wider(source: ModuleSource, node: ast.expr) -> Iterator[ast.expr]:
     """The calls and sums that an expression is part of, the smallest first, up to its statement."""
     parent = source.parents[node]
     while isinstance(parent, ast.expr | ast.keyword):
+        if isinstance(parent, ast.Call) and last_name(parent.func) in NUMBERS:
+            return  # a list of its own, which may be changed
         if isinstance(parent, ast.Call | ast.BinOp | ast.UnaryOp | ast.Compare | ast.Subscript):
             yield parent
         elif not isinstance(parent, ast.List | ast.Tuple | ast.Attribute | ast.keyword):
@@ -184,10 +196,11 @@ def _moved(source: ModuleSource, node: ast.expr, loop: LoopStatement, sampling: 
     for test, _ in conditions:
         _check_pure(source, test)
         check_unchanging(source, test, loop, scope)
+    undisturbed_by = {"no_grad", "autocast"} if _only_copies(node) else {"no_grad"}
     for each in around(source, node, loop):
         if isinstance(each, ast.With | ast.AsyncWith) and not all(
             isinstance(item.context_expr, ast.Call)
-            and last_name(item.context_expr.func) in UNDISTURBED_BY
+            and last_name(item.context_expr.func) in undisturbed_by
             and item.optional_vars is None
             for item in each.items
         ):
@@ -206,6 +219,14 @@ def _moved(source: ModuleSource, node: ast.expr, loop: LoopStatement, sampling: 
         text = f"{text} if {' and '.join(asked)} else None"
     made = before_loop(source, loop, f"{name} = {text}")
     return MadeOnce(source.path, [made, in_place(source, node, name)], said)
+
+
+def _only_copies(node: ast.expr) -> bool:
+    """Whether autocast leaves an expression as it is: nothing is computed in it."""
+    parts = list(ast.walk(node))
+    names = {last_name(each.func) for each in parts if isinstance(each, ast.Call)}
+    joined = not any(isinstance(each, ast.BinOp) and not isinstance(each.left, ast.List) for each in parts)
+    return joined and names <= VIEWS | SIZES | FACTORIES | NUMBERS | frozenset(_COPIES.split())
 
 
 def _on_one_line(source: ModuleSource, node: ast.expr) -> str:
@@ -308,7 +329,7 @@ def _call_of_helper(source: ModuleSource, node: ast.Call) -> tuple[str, tuple[st
     arguments = [*node.args, *(each.value for each in node.keywords)]
     given = source.text[source.span(node.func)[1] : source.span(node)[1]].strip()[1:].lstrip()
     if all(map(_is_given_again, arguments)) and is_plain(node):
-        if is_torch_call(source, node):
+        if isinstance(node.func, ast.Name) or _is_of_library(source, node.func):
             return f"_made_once({source.code(node.func)}, {given}", ()
         if isinstance(node.func, ast.Attribute) and is_path(node.func.value):
             torch, imports = torch_name(source)
@@ -317,6 +338,11 @@ def _call_of_helper(source: ModuleSource, node: ast.Call) -> tuple[str, tuple[st
     reads = [source.code(each) for each in reads_of(source, node, entries=True)]
     names = _parameters(source, node, reads)
     return f"_made_once(lambda {', '.join(names)}: {_with_names(source, node, names, reads)}, {', '.join(reads)})", ()
+
+
+def _is_of_library(source: ModuleSource, function: ast.expr) -> bool:
+    """``torch.cat``, ``F.pad``: no method of a tensor."""
+    return (dotted(function) or "").partition(".")[0] in libraries(source)
 
 
 def _is_given_again(node: ast.expr) -> bool:

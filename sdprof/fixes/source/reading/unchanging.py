@@ -50,8 +50,8 @@ def reads_of(source: ModuleSource, expression: ast.expr, *, entries: bool = Fals
     :raises DeclinedError: it is not made of names, calls and arithmetic alone.
     """
     found = {source.code(each): each for each in _reads(expression, entries)}
-    libraries = _libraries(source)
-    return [each for each in found.values() if _root(each) not in libraries]
+    known = libraries(source)
+    return [each for each in found.values() if _root(each) not in known]
 
 
 def _reads(node: ast.expr, entries: bool) -> Iterator[ast.expr]:
@@ -116,7 +116,7 @@ def _owner(call: ast.Call) -> ast.expr:
 
 
 @functools.lru_cache(maxsize=16)
-def _libraries(source: ModuleSource) -> set[str]:
+def libraries(source: ModuleSource) -> set[str]:
     """By which names a file calls torch, numpy and their like: what is read of these is no variable."""
     found: set[str] = set()
     for node in ast.walk(source.tree):
@@ -215,7 +215,7 @@ def _changed_by(call: ast.Call) -> list[ast.expr]:
 
 
 def _aliases(scope: Scope, trunk: str) -> set[str]:
-    """Names that may stand for the same memory: ``m`` after ``m = mask[0]`` or ``for m in masks``."""
+    """Names that may stand for the same memory: ``m`` and ``mask`` after ``m = mask[0]`` or ``for m in mask``."""
     found = {trunk}
     while True:
         more: set[str] = set()
@@ -227,8 +227,10 @@ def _aliases(scope: Scope, trunk: str) -> set[str]:
                 targets, value = [each.target], each.iter
             else:
                 continue
-            if any(_overlap(source, known) for source in _shared_by(value) for known in found):
-                more |= {name for target in targets for name in stored_names(target) or {_trunk(target)}}
+            shared = {*_shared_by(value)}
+            names = {name for target in targets for name in stored_names(target) or {_trunk(target)}}
+            if any(_overlap(one, known) for one in shared | names for known in found) and shared:
+                more |= shared | names
         if more <= found:
             return found
         found |= more

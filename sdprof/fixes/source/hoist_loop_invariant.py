@@ -17,11 +17,13 @@ from sdprof.fixes.source.reading.guards import known_before, unless_none
 from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.host_trees import FACTORIES, PURE, RANDOM
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop
-from sdprof.fixes.source.reading.made_once import MadeOnce, made_once, outdented
+from sdprof.fixes.source.reading.made_once import made_once
+from sdprof.fixes.source.reading.moved_before_loop import outdented
 from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import dotted, is_free, last_name, scope_of, statement_of, within
 from sdprof.fixes.source.reading.seen import is_tensor
 from sdprof.fixes.source.reading.tensor_calls import is_only_read, is_torch_call, keyword
+from sdprof.fixes.source.reading.way_to_make_once import MadeOnce
 from sdprof.model import FixMeta
 
 META = FixMeta(

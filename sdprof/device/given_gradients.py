@@ -11,8 +11,6 @@ from typing import Any
 
 from torch import Tensor
 
-from sdprof.device.tensor import SimulatedTensor
-
 
 def checked(make_gradients: Callable[..., Any]) -> Callable[..., Any]:
     """``torch.autograd._make_grads`` with the engine's check."""
@@ -27,9 +25,8 @@ def checked(make_gradients: Callable[..., Any]) -> Callable[..., Any]:
 
 def _on_device_of(index: int, pair: tuple[Any, Any]) -> Any:
     output, gradient = pair
-    on_device = isinstance(output, SimulatedTensor), isinstance(gradient, SimulatedTensor)
-    if not (isinstance(output, Tensor) and isinstance(gradient, Tensor)) or on_device[0] == on_device[1]:
-        return gradient
+    if not (isinstance(output, Tensor) and isinstance(gradient, Tensor)) or output.device == gradient.device:
+        return gradient  # also where a functional transform has wrapped one of them once more
     if gradient.dim() == 0:
         return gradient.to(output.device)
     raise RuntimeError(f"invalid gradient at index {index} - expected device {output.device} but got {gradient.device}")

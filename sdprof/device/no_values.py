@@ -19,7 +19,7 @@ from sdprof.device import current, known_values
 from sdprof.device.bus import crossing
 from sdprof.device.complex_algebra import CONJUGATING, conjugates_are_seen, resolved
 from sdprof.device.copying import TO_DEVICE, TO_HOST, cannot_pin
-from sdprof.device.device_check import REFUSES_HOST_SCALARS, named_tensors, refuse_mixed_devices
+from sdprof.device.device_check import FILLS, REFUSES_HOST_SCALARS, named_tensors, refuse_mixed_devices
 from sdprof.device.dispatch import follow_metadata
 from sdprof.device.host_without_values import without_generator
 from sdprof.device.indexing import record_index_traffic, refuse_device_indices_on_host
@@ -29,6 +29,7 @@ from sdprof.device.operator_plan import OperatorPlan
 from sdprof.device.ordinal import check_ordinal
 from sdprof.device.padding_masks import never_left_aligned
 from sdprof.device.pinned_memory import is_pinned, mark_pinned
+from sdprof.device.sequences import wrong_lengths
 from sdprof.device.shape_rules import ShapeRules
 from sdprof.device.tensor import DEVICE, HOST, SimulatedTensor, wrap
 from sdprof.device.value_needed import ValueNeededError
@@ -64,7 +65,10 @@ class WithoutValues:
             "aten::scaled_dot_product_attention": self._attention,
             "aten::_softmax": self._softmax,
             "aten::_log_softmax": self._softmax,
-        } | dict.fromkeys(INDEXING, self._index)
+            "aten::_pack_padded_sequence": self._pack_sequence,
+            **dict.fromkeys(FILLS, self._fill),
+            **dict.fromkeys(INDEXING, self._index),
+        }
 
     def execute(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an operator with at least one simulated tensor among its arguments."""
@@ -255,6 +259,27 @@ class WithoutValues:
         else:
             refuse_device_indices_on_host(source, indices)
         return self._run(plan, (source, indices, *args[2:]), kwargs)
+
+    def _fill(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Fill a tensor; one on the host may be filled with a number from the device, which is read."""
+        named = plan.named(args, kwargs)
+        value = named["value"]
+        if isinstance(value, SimulatedTensor) and value.device == DEVICE and named["self"].device.type == HOST.type:
+            if not _is_known(value):
+                raise ValueNeededError("A number is read from a tensor")
+            assert plan.waits is not None
+            current.record("SYNC", plan.name, plan.waits.reason)
+            args = tuple(value.host if each is value else each for each in args)
+        return self._run(plan, args, kwargs)
+
+    def _pack_sequence(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Pack by lengths, which are on the host and known."""
+        padded, lengths, *rest = args
+        if lengths.device == DEVICE:
+            raise wrong_lengths(lengths)
+        place = HOST if _is_known(padded) else _META
+        data, batch_sizes = plan.func(_on(place, padded), _on(HOST, lengths), *rest, **kwargs)
+        return self._wrapped(data, padded.device), batch_sizes
 
     def _attention(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         query, key, value = args[:3]

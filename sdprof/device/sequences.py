@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from sdprof.device.dispatch import special
 from sdprof.device.operator_plan import OperatorPlan
@@ -16,10 +17,14 @@ def pack(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     """Pack on the device by lengths on the host (aten/src/ATen/native/PackedSequence.cpp)."""
     padded, lengths, *rest = args
     if type(lengths) is SimulatedTensor or lengths.dim() != 1 or lengths.dtype != torch.int64:
-        kind = lengths.type().rpartition(".")[2].removesuffix("Tensor")
-        raise RuntimeError(
-            "'lengths' argument should be a 1D CPU int64 tensor, "
-            f"but got {lengths.dim()}D {lengths.device} {kind} tensor"
-        )
+        raise wrong_lengths(lengths)
     data, batch_sizes = plan.call(padded.host, lengths, *rest, **kwargs)
     return wrap(data), batch_sizes
+
+
+def wrong_lengths(lengths: Tensor) -> RuntimeError:
+    """What PyTorch says to lengths that are not a vector of whole numbers on the host."""
+    kind = lengths.type().rpartition(".")[2].removesuffix("Tensor")
+    return RuntimeError(
+        f"'lengths' argument should be a 1D CPU int64 tensor, but got {lengths.dim()}D {lengths.device} {kind} tensor"
+    )

@@ -21,6 +21,14 @@ def test_the_other_device_is_refused(place: str, other: str, device: Simulation)
         )
 
 
+def test_functional_transforms(device: Simulation) -> None:
+    x = torch.ones(3, device="cuda")
+    _, pull_back = torch.func.vjp(torch.exp, x)
+    (gradient,) = pull_back(x * 2)
+    assert gradient.is_cuda
+    assert torch.func.jacrev(torch.exp)(x).shape == (3, 3)
+
+
 def test_a_number_from_the_host_is_moved(events_of: Run) -> None:
     x = torch.ones(3, device="cuda", requires_grad=True)
     assert events_of(lambda: (x * 2).sum().backward(torch.tensor(3.0))) == [("H2D", "copy_")]

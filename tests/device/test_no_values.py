@@ -91,6 +91,19 @@ def test_whatever_an_operator_writes_to_is_forgotten(name: str) -> None:
             known.item()
 
 
+def test_sequences_and_fills_without_values() -> None:
+    with torch.no_grad(), simulate_without_values() as device:
+        long = torch.ones(300, 3, 40, device="cuda")
+        packed = torch.nn.utils.rnn.pack_padded_sequence(long, [300, 2, 1])
+        assert packed.data.shape == (303, 40)
+        assert packed.batch_sizes[:3].tolist() == [3, 2, 1]
+        assert device.events == []
+        assert torch.zeros(2).fill_(torch.tensor(2.0, device="cuda")).tolist() == [2.0] * 2
+        assert [event.kind for event in device.events] == ["H2D", "SYNC"]
+        with pytest.raises(ValueNeededError):
+            torch.zeros(2).fill_(long.sum())
+
+
 def test_conjugates() -> None:
     with torch.no_grad(), simulate_without_values():
         small, large = torch.ones(3, device="cuda"), torch.randn(100, 100, device="cuda")

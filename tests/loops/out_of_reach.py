@@ -1,8 +1,9 @@
 """A loop whose steps fill tensors from a table, by code that no rewrite can reach: one way of being so after another.
 
-Run from a folder that it may write to: it makes its modules beside itself.
+Run from a folder that it may write to: it makes its modules beside itself, one process after the other.
 """
 
+import fcntl
 import importlib
 import sys
 import zipfile
@@ -90,7 +91,9 @@ def build(options):
     device = torch.device(options.device)
     net = Net().to(device)
     table = torch.linspace(1, 2, 8).to(device)
-    fills = [in_plain_sight(), gone(), changed(), latin(), generated(), zipped(), decorated()]
+    with (HERE / "turn").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # two workers may be building at once
+        fills = [in_plain_sight(), gone(), changed(), latin(), generated(), zipped(), decorated()]
     fills += [run_from_text("<ipython-input-1-0123456789ab>"), run_from_text("<string>")]
 
     def run():

@@ -19,6 +19,9 @@ from sdprof.device.dispatch import special, taken_apart
 from sdprof.device.operator_plan import OperatorPlan
 from sdprof.device.tensor import HOST, SimulatedTensor, wrap
 
+SHOWS_TARGETS = hasattr(torch.ops.aten, "_use_miopen_ctc_loss")
+"""Releases without MIOpen's check leave the targets where they are."""
+
 
 def kernels() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yield what stands in PyTorch's dispatcher before autograd, by operator and overload."""
@@ -29,7 +32,8 @@ def _of_tensors(
     log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, *options: Any, **named: Any
 ) -> Any:
     """Lengths are read on the host, as PyTorch does for all tensors but those of a class of its own."""
-    targets.to(HOST, torch.int32)
+    if SHOWS_TARGETS:
+        targets.to(HOST, torch.int32)
     lengths = [given.to(HOST, torch.int64).tolist() for given in (input_lengths, target_lengths)]
     return torch.ops.aten.ctc_loss.IntList(log_probs, targets, *lengths, *options, **named)
 

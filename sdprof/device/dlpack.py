@@ -29,7 +29,8 @@ def importer(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
         given = ext_tensor.tensor if isinstance(ext_tensor, Capsule) else ext_tensor
         if not isinstance(given, SimulatedTensor):
-            return plain(ext_tensor, device=device, copy=copy)
+            wished = {"device": device, "copy": copy}  # older releases know neither
+            return plain(ext_tensor, **{name: value for name, value in wished.items() if value is not None})
         shared = given.detach()
         if device is not None:
             shared = shared.to(device)

@@ -7,16 +7,18 @@ import torch
 import torch.nn.functional as F
 
 from sdprof.device import Simulation, to_host
+from sdprof.device.ctc_loss import SHOWS_TARGETS
 
-TARGETS_TO_HOST, TABLE, MEAN = ("D2H", "_to_copy"), ("H2D", "_ctc_loss"), ("H2D", "copy_")
+TABLE, MEAN = ("H2D", "_ctc_loss"), ("H2D", "copy_")
+TARGETS_TO_HOST = [("D2H", "_to_copy")] * SHOWS_TARGETS
 
 
 @pytest.mark.parametrize("inference", [False, True])
 @pytest.mark.parametrize(
     ("lengths", "events"),
     [
-        (lambda *numbers: numbers, [TARGETS_TO_HOST, *[TABLE] * 3, MEAN]),
-        (lambda *numbers: torch.tensor(numbers), [*[TARGETS_TO_HOST] * 2, *[TABLE] * 3, MEAN]),
+        (lambda *numbers: numbers, [*TARGETS_TO_HOST, *[TABLE] * 3, MEAN]),
+        (lambda *numbers: torch.tensor(numbers), [*TARGETS_TO_HOST * 2, *[TABLE] * 3, MEAN]),
     ],
 )
 def test_events_and_values(lengths, events: list[tuple[str, str]], inference: bool, device: Simulation) -> None:

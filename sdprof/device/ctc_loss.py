@@ -17,7 +17,7 @@ from sdprof.device import current
 from sdprof.device.copying import TO_DEVICE
 from sdprof.device.dispatch import special, taken_apart
 from sdprof.device.operator_plan import OperatorPlan
-from sdprof.device.tensor import HOST, SimulatedTensor, wrap
+from sdprof.device.tensor import HOST, host_of, wrap
 
 SHOWS_TARGETS = hasattr(torch.ops.aten, "_use_miopen_ctc_loss")
 """Releases without MIOpen's check leave the targets where they are."""
@@ -58,9 +58,5 @@ def loss(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     for table in tables:
         current.record("H2D", plan.name, TO_DEVICE, 8 * len(table), torch.tensor(table))
     current.record("H2D", plan.name, TO_DEVICE, 8 * len(tables[0]))  # offsets
-    result = plan.func(*map(_host, args), **{name: _host(value) for name, value in kwargs.items()})
+    result = plan.func(*map(host_of, args), **{name: host_of(value) for name, value in kwargs.items()})
     return tuple(map(wrap, result)) if isinstance(result, tuple) else wrap(result)
-
-
-def _host(value: Any) -> Any:
-    return value.host if isinstance(value, SimulatedTensor) else value

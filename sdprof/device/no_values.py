@@ -31,7 +31,7 @@ from sdprof.device.padding_masks import never_left_aligned
 from sdprof.device.pinned_memory import is_pinned, mark_pinned
 from sdprof.device.sequences import wrong_lengths
 from sdprof.device.shape_rules import ShapeRules
-from sdprof.device.tensor import DEVICE, HOST, SimulatedTensor, wrap
+from sdprof.device.tensor import DEVICE, HOST, SimulatedTensor, host_of, wrap
 from sdprof.device.value_needed import ValueNeededError
 
 INDEXING = (
@@ -148,7 +148,7 @@ class WithoutValues:
 
     def _reshape(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Change sizes and strides alone: no value is looked at."""
-        plan.func(*(value.host if isinstance(value, SimulatedTensor) else value for value in args), **kwargs)
+        plan.func(*map(host_of, args), **kwargs)
         follow_metadata(args[0])
         return args[0]
 
@@ -300,7 +300,7 @@ class WithoutValues:
 
 
 def _is_known(tensor: Tensor) -> bool:
-    return known_values.are_known(tensor.host if isinstance(tensor, SimulatedTensor) else tensor)
+    return known_values.are_known(host_of(tensor))
 
 
 def _forget_values(written: Any) -> None:
@@ -323,7 +323,7 @@ def _resized(tensor: Tensor, host: Tensor) -> None:
 def _on(place: torch.device, value: Any) -> Any:
     """An argument as the host or the meta device sees it."""
     if isinstance(value, Tensor):
-        host = value.host if isinstance(value, SimulatedTensor) else value
+        host = host_of(value)
         return host if host.device == place else _shape_of(host)
     if isinstance(value, (list, tuple)):
         return [_on(place, each) for each in value]
@@ -331,7 +331,7 @@ def _on(place: torch.device, value: Any) -> Any:
 
 
 def _shape_of(tensor: Tensor) -> Tensor:
-    host = tensor.host if isinstance(tensor, SimulatedTensor) else tensor
+    host: Tensor = host_of(tensor)
     if host.is_meta:
         return host
     return torch.empty_strided(host.shape, host.stride(), dtype=host.dtype, device=_META)
@@ -360,8 +360,4 @@ def _is_unknown_mask(index: Tensor | None) -> bool:
 
 
 def _pinned(tensor: Tensor) -> bool:
-    return tensor.device.type != DEVICE.type and is_pinned(_host(tensor))
-
-
-def _host(tensor: Tensor) -> Tensor:
-    return tensor.host if isinstance(tensor, SimulatedTensor) else tensor
+    return tensor.device.type != DEVICE.type and is_pinned(host_of(tensor))

@@ -204,6 +204,11 @@ def _copied_with_its_storage(host: Tensor, memo: dict[int, Any]) -> Tensor:
         )
 
 
+def host_of(value: Any) -> Any:
+    """The values of a simulated tensor; anything else as it is."""
+    return value.host if isinstance(value, SimulatedTensor) else value
+
+
 def swap_contents(tensor: Tensor, value: Tensor) -> None:
     """``tensor.data = value`` across devices: the object stays, what it is made of is exchanged."""
     replacement = value.detach().requires_grad_(tensor.requires_grad)

@@ -52,7 +52,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     Where neither can be shown to be safe, a helper keeps one copy per content, or what was made of the same tensors.
     """
     if site.kind == "operator":
-        return tuple(_made_once(site, way) for way in made_once(site, sources))
+        return tuple(_made_once(site, sources, way) for way in made_once(site, sources))
     if site.first_step_alone:
         raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
     frame = Frame(site, sources, 0)
@@ -81,7 +81,12 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
 
 
 def _edit(
-    site: SiteEvidence, source: ModuleSource, changes: list[Replacement], said: str, helpers: tuple[str, ...] = ()
+    site: SiteEvidence,
+    source: ModuleSource,
+    changes: list[Replacement],
+    said: str,
+    helpers: tuple[str, ...] = (),
+    imports: tuple[str, ...] = (),
 ) -> Edit:
     return Edit(
         fix=META.id,
@@ -89,24 +94,15 @@ def _edit(
         where=site.where,
         replacements=tuple(changes),
         helpers=helpers,
+        imports=imports,
         numerics="exact",
         proof="data",
         description=said,
     )
 
 
-def _made_once(site: SiteEvidence, way: MadeOnce) -> Edit:
-    return Edit(
-        fix=META.id,
-        file=way.file,
-        where=site.where,
-        replacements=tuple(way.replacements),
-        helpers=way.helpers,
-        imports=way.imports,
-        numerics="exact",
-        proof="data",
-        description=way.said,
-    )
+def _made_once(site: SiteEvidence, sources: Sources, way: MadeOnce) -> Edit:
+    return _edit(site, sources.of(way.file), way.replacements, way.said, way.helpers, way.imports)
 
 
 def _refuse_random(node: ast.expr) -> None:
@@ -303,8 +299,8 @@ def _index_kept(site: SiteEvidence, frame: Frame, node: ast.Subscript) -> tuple[
     if isinstance(index, ast.Call) and last_name(index.func) == "range":
         given = ", ".join(source.code(each) for each in index.args)
         text = f"{torch}.arange({given}, device={owner}.device)"
-        edit = _edit(site, source, [in_place(source, index, text)], "The device counts for itself.")
-        return (replace(edit, imports=imports),)
+        said = "The device counts for itself."
+        return (_edit(site, source, [in_place(source, index, text)], said, imports=imports),)
     host, needs = (f"{torch}.tensor({source.code(index)})", imports) if isinstance(index, ast.List) else ("", ())
     edits: list[Edit] = []
     loop, scope = frame.loop_around(node), scope_of(source, node)
@@ -313,12 +309,11 @@ def _index_kept(site: SiteEvidence, frame: Frame, node: ast.Subscript) -> tuple[
         name = _index_name(source, index, scope)
         made = f"{name} = {host[:-1]}, device={owner}.device)"
         changes = [before_loop(source, loop, made), in_place(source, index, name)]
-        edits.append(replace(_edit(site, source, changes, "The index is copied once, before the loop."), imports=needs))
+        edits.append(_edit(site, source, changes, "The index is copied once, before the loop.", imports=needs))
     if site.bytes <= MOST_KEPT_BYTES * site.count:
         said = "A helper keeps the index on the device while its content is the same."
         text = f"_on_device({host or source.code(index)}, {owner}.device)"
-        edit = _edit(site, source, [in_place(source, index, text)], said, ("_on_device",))
-        edits.append(replace(edit, imports=needs))
+        edits.append(_edit(site, source, [in_place(source, index, text)], said, ("_on_device",), needs))
     if not edits:
         raise DeclinedError("The index is too large to be compared at each visit")
     return tuple(edits)

@@ -275,6 +275,20 @@ def _asked_again(site: SiteEvidence, frame: Frame, leaves: list[ast.expr]) -> Ed
         alone = isinstance(parent, ast.Call) and parent.args == [leaf]
         changes.append(in_place(frame.source, leaf, text if alone else f"({text})"))
     said = "What the device computes of a table is computed on the host as well, of a copy that a helper keeps."
+    return _by_helper(site, frame, changes, said, computes=computes)
+
+
+def _with_helper(site: SiteEvidence, frame: Frame, leaves: list[ast.expr], *, computes: bool) -> Edit:
+    replacements = []
+    for leaf in leaves:
+        start, end = frame.source.span(leaf)
+        replacements.append(Replacement(start=start, end=end, text=f"_on_host({frame.source.code(leaf)})"))
+    said = "The table is read once each time it was written to, by a helper that keeps its host copy."
+    said += " The host computes with it." if computes else ""
+    return _by_helper(site, frame, replacements, said, computes=computes)
+
+
+def _by_helper(site: SiteEvidence, frame: Frame, changes: list[Replacement], said: str, *, computes: bool) -> Edit:
     return Edit(
         fix=META.id,
         file=frame.source.path,
@@ -284,22 +298,4 @@ def _asked_again(site: SiteEvidence, frame: Frame, leaves: list[ast.expr]) -> Ed
         numerics="rounding" if computes else "exact",
         proof="arithmetic" if computes else "data",
         description=said,
-    )
-
-
-def _with_helper(site: SiteEvidence, frame: Frame, leaves: list[ast.expr], *, computes: bool) -> Edit:
-    replacements = []
-    for leaf in leaves:
-        start, end = frame.source.span(leaf)
-        replacements.append(Replacement(start=start, end=end, text=f"_on_host({frame.source.code(leaf)})"))
-    said = "The table is read once each time it was written to, by a helper that keeps its host copy."
-    return Edit(
-        fix=META.id,
-        file=frame.source.path,
-        where=site.where,
-        replacements=tuple(replacements),
-        helpers=("_on_host",),
-        numerics="rounding" if computes else "exact",
-        proof="arithmetic" if computes else "data",
-        description=said + (" The host computes with it." if computes else ""),
     )

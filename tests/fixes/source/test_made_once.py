@@ -60,7 +60,9 @@ def test_each_style_is_cured_in_its_way() -> None:
     assert "    both = torch.cat([empty, context])\n    keep = mask.float()\n" in plain
     assert "full_2 = torch.full((8,), 1.5, device=x.device)\n    for t in times:" in plain
     nested = cure_operators(LOOPS / "guidance_in_nested_function.py", FIX)
-    assert "c_in = _made_once(torch.cat, [unconditional_conditioning, c])" in nested.text
+    made = "torch.cat([empty, context]) if empty is not None and scale != 1.0 else None"
+    assert f"        c_in_once = {made}\n        for t in times:" in nested.text
+    assert "c_in = torch.cat([unconditional_conditioning, c]) if c_in_once is None else c_in_once" in nested.text
     assert not nested.still_again
     by_key = cure_operators(LOOPS / "conditioning_in_dict.py", FIX).text
     assert "c_in[k] = [_made_once(torch.cat, [uncond[k][i], cond[k][i]]) for i in" in by_key
@@ -71,9 +73,13 @@ def test_each_style_is_cured_in_its_way() -> None:
     )
 
 
-def test_the_rewritten_step_is_right_where_the_watched_run_said_nothing() -> None:
+def test_the_rewritten_step_is_right_where_the_watched_run_said_nothing(tmp_path: Path) -> None:
     """Contexts that change, in place or not, modes that count no writes, and gradients."""
-    path = LOOPS / "guidance_in_nested_function.py"
+    path = tmp_path / "guidance_decorated.py"
+    original = (LOOPS / "guidance_in_nested_function.py").read_text()
+    path.write_text(
+        original.replace("    @torch.no_grad()\n    def step", "    @torch.autograd.no_grad()\n    def step")
+    )
     texts = (None, cure_operators(path, FIX).text)
     assert "_made_once(torch.cat" in (texts[1] or "")
 

@@ -6,11 +6,12 @@ import ast
 
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.calls import behind, calls_to, given_as, is_plain, with_argument
+from sdprof.fixes.source.reading.added_parameter import takes_one_more, with_parameter
+from sdprof.fixes.source.reading.calls import calls_to, given_as, is_plain, with_argument
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place
 from sdprof.fixes.source.reading.made_from_host import made_value, value_on_host
-from sdprof.fixes.source.reading.names import Function, bindings, dotted, is_free, last_name, scope_of, written_in
+from sdprof.fixes.source.reading.names import Function, bindings, dotted, last_name, scope_of, written_in
 from sdprof.fixes.source.reading.seen import value_of
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.fixes.source.reading.twins import twin
@@ -62,7 +63,7 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
     """What it takes to have the parameter that stands for ``name`` on the host in a function."""
     source = frame.source
     function, wished = scope_of(source, name), _parameter(name, index)
-    if not isinstance(function, Function) or not _is_open(source, function, name.id, wished):
+    if not isinstance(function, Function) or not takes_one_more(source, function, name.id, wished):
         return None
     if [each.kind for each in bindings(function, name.id)] != ["parameter"] or name.id in written_in(function):
         return None
@@ -80,7 +81,7 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
         found = _computed(caller, given) if found is None and index is None else found
     if found is None or found.text is None:
         return None
-    found.replacements += _with_parameter(source, function, f"{wished}=None")
+    found.replacements += with_parameter(source, function, f"{wished}=None")
     for each in (call, *_alike(source, call, function, name.id)):
         found.replacements.append(with_argument(source, each, f"{wished}={found.text}"))
     found.text = wished
@@ -149,42 +150,3 @@ def _computed(caller: Frame, given: ast.expr) -> HostCopy | None:
         changes += [each for each in copy.replacements if each not in changes]
     said = "The caller computes it on the host as well, and hands it over."
     return HostCopy(source.path, changes, " ".join(text.split()), computes=True, said=said)
-
-
-def _namesakes(source: ModuleSource, function: Function) -> list[Function]:
-    """The functions of this name in the file: a method, and those that stand for it in other classes."""
-    return [each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name == function.name]
-
-
-def _is_open(source: ModuleSource, function: Function, name: str, wished: str) -> bool:
-    """Whether a parameter may be added behind the others, to this function and to all that take the same calls."""
-    return all(
-        is_free(each, wished)
-        and (
-            (each is not function and _takes_anything(each))
-            or (
-                each.args.vararg is None
-                and (each.args.kwarg is None or (each is function and _takes_anything(each)))
-                and not each.args.kwonlyargs
-                and name in [given.arg for given in each.args.args]
-            )
-        )
-        for each in _namesakes(source, function)
-    )
-
-
-def _takes_anything(function: Function) -> bool:
-    """Whether a function is given more by name than it knows, and does nothing with it."""
-    more = function.args.kwarg
-    return more is not None and more.arg not in {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
-
-
-def _with_parameter(source: ModuleSource, function: Function, text: str) -> list[Replacement]:
-    changes: list[Replacement] = []
-    for each in _namesakes(source, function):
-        if each.args.kwarg is not None and each is not function:
-            continue  # it takes the argument as it is
-        last = each.args.defaults[-1] if each.args.defaults else each.args.args[-1]
-        end = source.span(last)[1]
-        changes.append(Replacement(start=end, end=end, text=f"{behind(source, each.args.args[-1], each)}{text}"))
-    return changes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
@@ -147,7 +148,12 @@ def before_loop(source: ModuleSource, loop: LoopStatement, statement: str) -> Re
 
     In front of an inner loop it runs in each pass of the outer one, which is left to what the outer one makes anew.
     """
-    read, scope = ast.parse(statement), scope_of(source, loop)
+    return statements_before_loop(source, loop, [statement])
+
+
+def statements_before_loop(source: ModuleSource, loop: LoopStatement, lines: Sequence[str]) -> Replacement:
+    """The same of several lines, indented as they stand to each other."""
+    read, scope = ast.parse("\n".join(lines)), scope_of(source, loop)
     for outer in loops_around(source, loop, scope):
         settled = settled_before(source, read, outer, scope) and not _may_be_made_anew(read, outer, loop)
         if not settled or any(tests_between(source, loop, outer)):
@@ -155,7 +161,7 @@ def before_loop(source: ModuleSource, loop: LoopStatement, statement: str) -> Re
         loop = outer
     start = source.line_start(loop.lineno)
     indent = source.text[start : source.span(loop)[0]]
-    return Replacement(start=start, end=start, text=f"{indent}{statement}\n")
+    return Replacement(start=start, end=start, text="".join(f"{indent}{line}\n" for line in lines))
 
 
 def after_statement(source: ModuleSource, statement: ast.stmt, text: str) -> Replacement:

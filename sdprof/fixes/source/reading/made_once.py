@@ -7,6 +7,7 @@ the loop calls, a helper keeps the result while the very same tensors come again
 from __future__ import annotations
 
 import ast
+import contextlib
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.evidence import SiteEvidence
@@ -14,6 +15,7 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.kept_result import kept_result
 from sdprof.fixes.source.reading.loops import LoopStatement, loops_around
+from sdprof.fixes.source.reading.made_for_step import made_for_step
 from sdprof.fixes.source.reading.moved_before_loop import moved_before_loop
 from sdprof.fixes.source.reading.names import scope_of
 from sdprof.fixes.source.reading.repeatable import check_repeatable
@@ -45,6 +47,9 @@ def made_once(site: SiteEvidence, sources: Sources) -> list[MadeOnce]:
             break
         except DeclinedError as declined:
             reason = str(declined)
+    if not ways:
+        with contextlib.suppress(DeclinedError):
+            ways.append(made_for_step(site, source, node))
     try:
         ways.append(kept_result(site, source, node))
     except DeclinedError as declined:

@@ -15,7 +15,7 @@ from sdprof.fixes.source.reading.repeatable import check_repeatable, only_copies
 from sdprof.fixes.source.reading.shared_result import check_shared
 from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.fixes.source.reading.tests_between import tests_between
-from sdprof.fixes.source.reading.unchanging import check_unchanging
+from sdprof.fixes.source.reading.unchanging import check_unchanging, read_by
 from sdprof.fixes.source.reading.way_to_make_once import MadeOnce
 
 
@@ -40,20 +40,12 @@ def moved_before_loop(
 
 def _moved(source: ModuleSource, node: ast.expr, loop: LoopStatement, sampling: list[LoopStatement]) -> MadeOnce:
     scope = scope_of(source, node)
-    check_unchanging(source, node, loop, scope)
-    conditions = _conditions(source, node, loop, sampling)
+    check_unchanging(source, read_by(source, node), loop, scope)
+    conditions = conditions_in_loop(source, node, loop, sampling)
     for test, _ in conditions:
         check_repeatable(source, test)
-        check_unchanging(source, test, loop, scope)
-    undisturbed_by = {"no_grad", "autocast"} if only_copies(node) else {"no_grad"}
-    for each in around(source, node, loop):
-        if isinstance(each, ast.With | ast.AsyncWith) and not all(
-            isinstance(item.context_expr, ast.Call)
-            and last_name(item.context_expr.func) in undisturbed_by
-            and item.optional_vars is None
-            for item in each.items
-        ):
-            raise DeclinedError("It is made inside of a with statement of the loop")
+        check_unchanging(source, read_by(source, test), loop, scope)
+    check_modes(source, node, loop, node)
     said = "It is made once, before the loop."
     statement = statement_of(source, node)
     if not conditions and _can_move(source, statement, node, loop, scope):
@@ -70,6 +62,22 @@ def _moved(source: ModuleSource, node: ast.expr, loop: LoopStatement, sampling: 
     return MadeOnce(source.path, [made, in_place(source, node, name)], said)
 
 
+def check_modes(source: ModuleSource, place: ast.AST, outermost: ast.AST, made: ast.expr) -> None:
+    """No ``with`` between a place and what is around it makes another thing of what is made.
+
+    :raises DeclinedError: one may.
+    """
+    undisturbed_by = {"no_grad", "autocast"} if only_copies(made) else {"no_grad"}
+    for each in around(source, place, outermost):
+        if isinstance(each, ast.With | ast.AsyncWith) and not all(
+            isinstance(item.context_expr, ast.Call)
+            and last_name(item.context_expr.func) in undisturbed_by
+            and item.optional_vars is None
+            for item in each.items
+        ):
+            raise DeclinedError("It is made inside of a with statement")
+
+
 def _on_one_line(source: ModuleSource, node: ast.expr) -> str:
     code = source.code(node)
     return code if "\n" not in code else ast.unparse(node)
@@ -82,7 +90,7 @@ def _asked(source: ModuleSource, test: ast.expr, *, wanted: bool) -> str:
     return f"not {code}" if isinstance(test, ast.Name | ast.Attribute | ast.Call) else f"not ({code})"
 
 
-def _conditions(
+def conditions_in_loop(
     source: ModuleSource, node: ast.expr, loop: LoopStatement, sampling: list[LoopStatement]
 ) -> list[tuple[ast.expr, bool]]:
     """What is asked before the expression is evaluated, the innermost first, and which answer leads to it.

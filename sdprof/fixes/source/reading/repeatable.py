@@ -19,6 +19,8 @@ ones_like full_like new_zeros new_ones new_full rearrange tensor
 """
 MAKERS = (FACTORIES | COUNTS | COMPUTES | PURE | VIEWS | SIZES | frozenset(COPIES.split())) - {"empty"}
 NUMBERS = frozenset({"int", "float", "len", "range", "min", "max", "list", "tuple"})
+ASKS = frozenset({"isinstance", "hasattr"})
+"""Of types and attributes, as conditions do."""
 
 
 def check_repeatable(source: ModuleSource, node: ast.expr) -> None:
@@ -35,10 +37,10 @@ def check_repeatable(source: ModuleSource, node: ast.expr) -> None:
         if any(given.arg in ("out", "generator") for given in each.keywords):
             raise DeclinedError("The call writes to a tensor that it is given")
         of_torch = is_torch_call(source, each)
-        known = of_torch or _is_of_einops(source, name) or name in NUMBERS
+        known = of_torch or _is_of_einops(source, name) or name in NUMBERS | ASKS
         if isinstance(each.func, ast.Attribute) and not of_torch:
             known = dotted(each.func.value) not in ("self", "cls") and name not in _defined(source)
-        if not known or name not in MAKERS | NUMBERS:
+        if not known or name not in MAKERS | NUMBERS | ASKS:
             raise DeclinedError(f"It is not known whether {source.code(each.func)} gives the same the next time")
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.calls import given_as, is_plain
 from sdprof.fixes.source.reading.loops import LoopStatement, is_bound_before
 from sdprof.fixes.source.reading.names import (
     Function,
@@ -128,8 +130,35 @@ def libraries(source: ModuleSource) -> set[str]:
     return found
 
 
-def check_unchanging(source: ModuleSource, expression: ast.expr, loop: LoopStatement, scope: Scope) -> None:
-    """All that an expression reads is there before the loop, and after each iteration as it was.
+@dataclass(frozen=True)
+class Read:
+    """Something that decides the value of an expression, by the names of some function."""
+
+    code: str
+    trunk: str
+    """The dotted name that it takes its value from; empty for a constant."""
+    of_device: bool = False
+    """``x.device``: a tensor that is made anew stays where it is."""
+
+
+def read_by(source: ModuleSource, expression: ast.expr, names: Mapping[str, str] | None = None) -> list[Read]:
+    """What decides the value of an expression.
+
+    :param names: by which paths another function calls what its names stand for; a constant is no path.
+    """
+    found = []
+    for each in reads_of(source, expression):
+        code, trunk = source.code(each), _trunk(each)
+        root, dot, rest = trunk.partition(".")
+        called = (names or {}).get(root, root)
+        path = f"{called}{dot}{rest}" if called.replace(".", "").isidentifier() else ""
+        of_device = isinstance(each, ast.Attribute) and each.attr == "device" and path.count(".") == 0
+        found.append(Read(code if called == root else path or called, path, of_device))
+    return found
+
+
+def check_unchanging(source: ModuleSource, reads: Iterable[Read], loop: LoopStatement, scope: Scope) -> None:
+    """All that is read is there before the loop, and after each iteration as it was.
 
     That is told from the text alone: what had the same content in one run may be another thing in the next.
 
@@ -140,23 +169,36 @@ def check_unchanging(source: ModuleSource, expression: ast.expr, loop: LoopState
     region: list[ast.AST] = [loop, *(each for each in within(scope) if isinstance(each, Function))]
     rebound = {name for each in region for name in _rebound(each)}
     written = {name for each in region for name in _written_into(each)}
-    for each in reads_of(source, expression):
-        code, trunk = source.code(each), _trunk(each)
-        name = trunk.split(".")[0]
+    for each in reads:
+        name = each.trunk.split(".")[0]
         bound = bindings(scope, name)
         if bound and not is_bound_before(source, scope, name, loop):
             raise DeclinedError(f"{name} is not bound before the loop")
-        if isinstance(each, ast.Attribute) and each.attr == "device" and trunk == name:
-            continue  # a tensor that the loop makes anew stays where it is
-        if any(_overlap(trunk, other) for other in rebound):
-            raise DeclinedError(f"{name} is bound in the loop: {code} may be another one in the next step")
-        if any(_overlap(alias, other) for alias in _aliases(scope, trunk) for other in written):
-            raise DeclinedError(f"The loop writes to {code}")
+        if each.of_device:
+            continue
+        if any(_overlap(each.trunk, other) for other in rebound):
+            raise DeclinedError(f"{name} is bound in the loop: {each.code} may be another one in the next step")
+        if any(_overlap(alias, other) for alias in _aliases(scope, each.trunk) for other in written):
+            raise DeclinedError(f"The loop writes to {each.code}")
         if _is_bound_by_others(source, name):
             raise DeclinedError(f"{name} is bound by other functions as well")
-        attributes = set(trunk.split(".")[1:])
+        attributes = set(each.trunk.split(".")[1:])
         if attributes & _changed_by_calls(source, loop) or (attributes and _is_handed_on(source, loop, name)):
-            raise DeclinedError(f"A function that the loop calls may bind {code}, or computes it")
+            raise DeclinedError(f"A function that the loop calls may bind {each.code}, or computes it")
+
+
+def check_left_alone(source: ModuleSource, reads: Iterable[Read], function: Function) -> None:
+    """A function binds nothing of what is read, and writes to none of it.
+
+    :raises DeclinedError: it may.
+    """
+    rebound, written = {*_rebound(function)}, {*_written_into(function)}
+    for each in reads:
+        changed = any(_overlap(each.trunk, other) for other in rebound) or any(
+            _overlap(alias, other) for alias in _aliases(function, each.trunk) for other in written
+        )
+        if changed or _is_bound_by_others(source, each.trunk.split(".")[0]):
+            raise DeclinedError(f"{function.name} may bind {each.code}, or write to it")
 
 
 def _trunk(node: ast.AST) -> str:
@@ -271,16 +313,48 @@ def _is_handed_on(source: ModuleSource, loop: LoopStatement, name: str) -> bool:
     here = {each.name for each in ast.walk(source.tree) if isinstance(each, Function)}
     stored = (each for each in ast.walk(source.tree) if isinstance(each, ast.Attribute))
     here |= {each.attr for each in stored if isinstance(each.ctx, ast.Store)}  # an object that is kept, no method
-    for node in (loop, *(_called_by(source, loop) if name == "self" else ())):
-        for each in ast.walk(node):
-            if isinstance(each, ast.Call):
-                given = [*each.args, *(argument.value for argument in each.keywords)]
-                called_on = isinstance(each.func, ast.Attribute) and dotted(each.func.value) == name
-                if any(dotted(argument) == name for argument in given) or (
-                    called_on and last_name(each.func) not in here
-                ):
+    waiting: list[tuple[ast.AST, str]] = [(loop, name)]
+    waiting += [(each, name) for each in (_called_by(source, loop) if name == "self" else ())]
+    looked_at: set[tuple[ast.AST, str]] = set()
+    while waiting:
+        region, known_as = waiting.pop()
+        if (region, known_as) in looked_at:
+            continue
+        looked_at.add((region, known_as))
+        for each in ast.walk(region):
+            if not isinstance(each, ast.Call):
+                continue
+            if (
+                isinstance(each.func, ast.Attribute)
+                and dotted(each.func.value) == known_as
+                and last_name(each.func) not in here
+            ):
+                return True
+            given = [*each.args, *(argument.value for argument in each.keywords)]
+            if any(dotted(argument) == known_as for argument in given):
+                received = _received(source, each, known_as)
+                if received is None:
                     return True
+                waiting += received
     return False
+
+
+def _received(source: ModuleSource, call: ast.Call, name: str) -> list[tuple[ast.AST, str]] | None:
+    """The functions of this file that a call may mean, each with its name for what the call hands over."""
+    functions = [
+        each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name == last_name(call.func)
+    ]
+    found: list[tuple[ast.AST, str]] = []
+    for function in functions:
+        if not is_plain(call) or function.args.vararg is not None or function.args.kwarg is not None:
+            return None
+        order = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+        found += [
+            (function, each.arg)
+            for each in order
+            if (given := given_as(call, function, each.arg)) is not None and dotted(given) == name
+        ]
+    return found or None
 
 
 def _called_by(source: ModuleSource, loop: LoopStatement) -> list[Function]:

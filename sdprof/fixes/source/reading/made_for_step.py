@@ -1,0 +1,307 @@
+"""Make before the loop what a function makes again in each of its calls, and hand it over as one more argument."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from dataclasses import dataclass, field
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.edit import Replacement
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.added_parameter import takes_one_more, with_parameter
+from sdprof.fixes.source.reading.calls import LONGEST_ROW, calls_to, given_as, is_plain, with_argument
+from sdprof.fixes.source.reading.host_copy import in_place
+from sdprof.fixes.source.reading.loops import LoopStatement, loops_around, statements_before_loop
+from sdprof.fixes.source.reading.made_names import name_for
+from sdprof.fixes.source.reading.moved_before_loop import check_modes, conditions_in_loop
+from sdprof.fixes.source.reading.names import (
+    COMPREHENSIONS,
+    Function,
+    Scope,
+    around,
+    bindings,
+    dotted,
+    is_free,
+    read_in,
+    scope_of,
+    within,
+)
+from sdprof.fixes.source.reading.repeatable import check_repeatable
+from sdprof.fixes.source.reading.unchanging import Read, check_left_alone, check_unchanging, libraries, read_by
+from sdprof.fixes.source.reading.way_from_loop import Stage, way_from_loop
+from sdprof.fixes.source.reading.way_to_make_once import MadeOnce
+
+LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+OTHER_WAYS = (ast.For, ast.AsyncFor, ast.While, ast.Try, ast.Match, ast.Lambda, ast.ClassDef, *COMPREHENSIONS)
+NEEDS_NO_PARENTHESES = (ast.Assign, ast.AnnAssign, ast.Return, ast.keyword, ast.List, ast.Tuple)
+
+
+@dataclass
+class _Term:
+    """An expression of one function, and what its names are called further out."""
+
+    source: ModuleSource
+    node: ast.expr
+    wanted: bool = True
+    """Of a condition: the answer that leads to the expression."""
+    paths: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.paths = {name: name for name in read_in(self.node) - libraries(self.source)}
+
+    def reads(self) -> list[Read]:
+        return read_by(self.source, self.node, self.paths)
+
+    def tree(self) -> ast.expr:
+        """The expression by the names of the function that was reached."""
+        start, text = self.source.span(self.node)[0], self.source.code(self.node)
+        names = [each for each in ast.walk(self.node) if isinstance(each, ast.Name) and each.id in self.paths]
+        for each in sorted(names, key=self.source.span, reverse=True):
+            first, behind = (place - start for place in self.source.span(each))
+            text = f"{text[:first]}{self.paths[each.id]}{text[behind:]}"
+        return ast.parse(f"({text})", mode="eval").body
+
+
+def made_for_step(site: SiteEvidence, source: ModuleSource, node: ast.expr) -> MadeOnce:
+    """``step(x, c, uc)`` that joins ``[uc, c]`` gets ``uc_and_c=None``, made before the loop and given by it.
+
+    Functions on the way hand it on; where other callers give none, it is made as before.
+
+    :raises DeclinedError: the way from the loop cannot be followed, or the next step may need another one.
+    """
+    way = way_from_loop(site, source, node)
+    name = _name(source, node, [each.function for each in way])
+    terms = [_Term(source, node), *_conditions(source, node, way[0].function)]
+    changes = [_read_where_given(source, node, name)]
+    for inner, outer in itertools.pairwise(way):
+        function, call = inner.function, outer.place
+        assert isinstance(function, Function)
+        assert isinstance(call, ast.Call)
+        check_modes(source, inner.place, function, node)
+        _check_decorators(source, function, way[-1].function)
+        check_left_alone(source, [read for each in terms for read in each.reads()], function)
+        if not _sees_names_of(source, function, outer.function, terms):
+            calls = [call, *_alike(source, call, outer, function, terms, in_loop=outer is way[-1])]
+            for each in terms:
+                each.paths = _given(call, function, each, source)
+            changes += _with_parameter(source, function, name)
+            changes += [with_argument(source, each, f"{name}={name}") for each in calls]
+        if outer is not way[-1]:
+            terms += _conditions(source, call, outer.function)
+    loop, loop_function = way[-1].loop, way[-1].function
+    assert loop is not None
+    check_modes(source, way[-1].place, loop, node)
+    sampling = [*reversed(loops_around(source, loop, loop_function)), loop]
+    for test, wanted in conditions_in_loop(source, way[-1].place, loop, sampling):
+        terms.append(_Term(source, test, wanted))
+    for each in terms:
+        check_repeatable(source, each.node)
+        check_unchanging(source, each.reads(), loop, loop_function)
+    changes.append(_made_before(source, loop, name, terms))
+    said = "It is made once, before the loop, and handed to the function that uses it."
+    return MadeOnce(source.path, changes, said)
+
+
+def _name(source: ModuleSource, node: ast.expr, functions: list[Scope]) -> str:
+    """``c_in_once`` of what is assigned to ``c_in``; free in all the functions."""
+    parent = source.parents[node]
+    target = parent.targets[0] if isinstance(parent, ast.Assign) else None
+    name = f"{target.id}_once" if isinstance(target, ast.Name) else name_for(source, node, functions[0])
+    while not all(is_free(each, name) for each in functions):
+        name += "_once"
+    return name
+
+
+def _conditions(source: ModuleSource, place: ast.AST, function: Scope) -> list[_Term]:
+    """What is asked in a function before it comes to a place in it.
+
+    :raises DeclinedError: it may pass the place by in another way, or come there more than once.
+    """
+    found: list[_Term] = []
+    inner = place
+    for outer in around(source, place, function):
+        if isinstance(outer, OTHER_WAYS) or (isinstance(outer, ast.BoolOp) and inner is not outer.values[0]):
+            raise DeclinedError("It is made in a branch or a loop of the function")
+        if isinstance(outer, ast.If | ast.IfExp) and inner is not outer.test:
+            body = outer.body if isinstance(outer.body, list) else [outer.body]
+            found.append(_Term(source, outer.test, any(each is inner for each in body)))
+        for part in ("body", "orelse"):
+            block = getattr(outer, part, None)
+            if isinstance(block, list) and any(each is inner for each in block):
+                found += _ways_out(source, block[: [each is inner for each in block].index(True)])
+        inner = outer
+    return found
+
+
+def _ways_out(source: ModuleSource, before: list[ast.stmt]) -> list[_Term]:
+    """``if uc is None: return …`` before the place: it is come to where the answer is no."""
+    found: list[_Term] = []
+    for each in before:
+        leaves = [one for one in (each, *within(each)) if isinstance(one, LEAVES)]
+        if not leaves or isinstance(each, Function):
+            continue
+        if not (isinstance(each, ast.If) and leaves == [each.body[-1]]):
+            raise DeclinedError("The function may be left before it comes to the expression")
+        found.append(_Term(source, each.test, wanted=False))
+    return found
+
+
+def _check_decorators(source: ModuleSource, function: Function, outermost: Scope) -> None:
+    """A decorator may change modes, or what the function is given."""
+    around_loop = outermost.decorator_list if isinstance(outermost, Function) else []
+    known = {ast.dump(each) for each in around_loop}
+    if any(ast.dump(each) not in known for each in function.decorator_list):
+        raise DeclinedError(f"{function.name} is decorated otherwise than the function with the loop")
+    if isinstance(function, ast.AsyncFunctionDef) or any(
+        isinstance(each, ast.Yield | ast.YieldFrom) for each in within(function)
+    ):
+        raise DeclinedError(f"{function.name} hands over to others in between")
+
+
+def _binder(source: ModuleSource, scope: Scope, name: str) -> ast.AST:
+    """The function whose variable a name is, seen from a scope; the module for all others."""
+    for each in (scope, *around(source, scope, source.tree)):
+        if isinstance(each, Function | ast.Lambda) and bindings(each, name):
+            return each
+    return source.tree
+
+
+def _heads(terms: list[_Term]) -> set[str]:
+    return {path.partition(".")[0] for each in terms for path in each.paths.values()}
+
+
+def _sees_names_of(source: ModuleSource, function: Function, outer: Scope, terms: list[_Term]) -> bool:
+    """Whether a function inside of the next one reads the variables of that one: it will see the new one, too."""
+    inside = any(each is outer for each in around(source, function, source.tree)) and not isinstance(outer, ast.Module)
+    return inside and not any(bindings(function, name) for name in _heads(terms))
+
+
+def _given(call: ast.Call, function: Function, term: _Term, source: ModuleSource) -> dict[str, str]:
+    """By which paths the caller calls what an expression reads.
+
+    :raises DeclinedError: something is computed in the function, or in the call.
+    """
+    outer = scope_of(source, call)
+    found: dict[str, str] = {}
+    for root, path in term.paths.items():
+        head, dot, rest = path.partition(".")
+        if not head.isidentifier():
+            found[root] = path  # a constant
+            continue
+        kinds = [each.kind for each in bindings(function, head)]
+        if not kinds:
+            if _binder(source, function, head) is not _binder(source, outer, head):
+                raise DeclinedError(f"{head} means something else in the function that calls {function.name}")
+            found[root] = path
+            continue
+        text = _argument(call, function, head) if kinds == ["parameter"] else None
+        if text is None or (dot and not text.replace(".", "").isidentifier()):
+            raise DeclinedError(f"{head} is no name that {function.name} is given")
+        found[root] = f"{text}{dot}{rest}"
+    return found
+
+
+def _argument(call: ast.Call, function: Function, parameter: str) -> str | None:
+    """The path, or the constant, that a call gives as a parameter."""
+    order = [*function.args.posonlyargs, *function.args.args]
+    if parameter == order[0].arg and parameter in ("self", "cls"):
+        return dotted(call.func.value) if isinstance(call.func, ast.Attribute) else None
+    given = given_as(call, function, parameter)
+    if given is None:
+        from_end = (
+            len(order) - [each.arg for each in order].index(parameter)
+            if parameter in {each.arg for each in order}
+            else 0
+        )
+        given = function.args.defaults[-from_end] if 0 < from_end <= len(function.args.defaults) else None
+    if isinstance(given, ast.Constant):
+        return repr(given.value)
+    return None if given is None else dotted(given)
+
+
+def _alike(
+    source: ModuleSource, call: ast.Call, outer: Stage, function: Function, terms: list[_Term], *, in_loop: bool
+) -> list[ast.Call]:
+    """Other calls of the same function that hand over the very same."""
+    found: list[ast.Call] = []
+    for each in calls_to(source, function.name):
+        if each is call or scope_of(source, each) is not outer.function or not is_plain(each):
+            continue
+        if ast.dump(each.func) != ast.dump(call.func):
+            continue
+        if in_loop and not any(one is outer.loop for one in around(source, each, outer.function)):
+            continue  # before the loop, it is not made yet
+        try:
+            same = all(_given(each, function, term, source) == _given(call, function, term, source) for term in terms)
+        except DeclinedError:
+            continue
+        if same:
+            found.append(each)
+    return found
+
+
+def _with_parameter(source: ModuleSource, function: Function, name: str) -> list[Replacement]:
+    order = [each.arg for each in function.args.args]
+    if not order or not takes_one_more(source, function, order[-1], name):
+        raise DeclinedError(f"{function.name} takes no further argument by name")
+    typed = function.args.args[-1].annotation is not None and "torch" in libraries(source)
+    return with_parameter(source, function, f"{name}: torch.Tensor | None = None" if typed else f"{name}=None")
+
+
+def _read_where_given(source: ModuleSource, node: ast.expr, name: str) -> Replacement:
+    text = f"{source.code(node)} if {name} is None else {name}"
+    parent = source.parents[node]
+    plain = isinstance(parent, NEEDS_NO_PARENTHESES) or (isinstance(parent, ast.Call) and node in parent.args)
+    return in_place(source, node, text if plain else f"({text})")
+
+
+def _made_before(source: ModuleSource, loop: LoopStatement, name: str, terms: list[_Term]) -> Replacement:
+    made, *conditions = terms
+    text = ast.unparse(made.tree())
+    if not conditions:
+        return statements_before_loop(source, loop, [f"{name} = {text}"])
+    asked = list(dict.fromkeys(_asked(each) for each in reversed(conditions)))
+    line = f"{name} = {text} if {' and '.join(asked)} else None"
+    if len(line) + loop.col_offset <= LONGEST_ROW:
+        return statements_before_loop(source, loop, [line])
+    return statements_before_loop(
+        source, loop, [f"{name} = None", f"if {' and '.join(asked)}:", f"    {name} = {text}"]
+    )
+
+
+def _asked(condition: _Term) -> str:
+    """The text of a condition that holds where the expression is come to."""
+    tree = condition.tree()
+    if not condition.wanted:
+        tree = negated(tree)
+    text = ast.unparse(tree)
+    return (
+        f"({text})"
+        if isinstance(tree, ast.BoolOp | ast.IfExp) and not isinstance(getattr(tree, "op", None), ast.And)
+        else text
+    )
+
+
+OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+"""Not the orders: of a NaN neither holds."""
+
+
+def negated(test: ast.expr) -> ast.expr:
+    """``a is not None and b != 1`` of ``a is None or b == 1``."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return test.operand
+    if isinstance(test, ast.BoolOp):
+        other = ast.And() if isinstance(test.op, ast.Or) else ast.Or()
+        return ast.BoolOp(op=other, values=[negated(each) for each in test.values])
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and type(test.ops[0]) in OPPOSITES:
+        return ast.Compare(left=test.left, ops=[OPPOSITES[type(test.ops[0])]()], comparators=test.comparators)
+    return ast.UnaryOp(op=ast.Not(), operand=test)

@@ -1,0 +1,78 @@
+"""The calls that lead from the sampling loop to an expression, in one file."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.evidence import SiteEvidence
+from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.calls import is_plain
+from sdprof.fixes.source.reading.loops import LoopStatement, sampling_loop
+from sdprof.fixes.source.reading.names import Function, Scope, last_name, scope_of, statement_of, within
+from sdprof.model import FunctionSite
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A function on the way, and what in it leads on."""
+
+    function: Scope
+    place: ast.expr
+    """The expression itself, or the call of the next function."""
+    loop: LoopStatement | None = None
+    """The sampling loop, in the function that it stands in."""
+
+
+def way_from_loop(site: SiteEvidence, source: ModuleSource, node: ast.expr) -> list[Stage]:
+    """From the function that an expression stands in out to the one with the loop.
+
+    :raises DeclinedError: the loop is elsewhere, or its steps do not come here by plain calls.
+    """
+    seen = site.loop
+    if seen is None or seen.loop is None or seen.loop.file != source.path:
+        raise DeclinedError("The loop stands in another file")
+    function = scope_of(source, node)
+    above = [seen.loop]
+    for each in seen.chain:
+        if _function_of(source, each) is function:
+            break
+        above.append(each)
+    else:
+        raise DeclinedError("The function is not one of those by which the loop calls the model")
+    way = [Stage(function, node)]
+    for caller in reversed(above):
+        outer = _function_of(source, caller)
+        if outer is None:
+            raise DeclinedError("A function of another file lies between")
+        way.append(Stage(outer, _call(source, outer, way[-1].function, caller.call_line)))
+    last = way[-1]
+    loop = sampling_loop(source, last.place, source.path, seen.loop.qualname, seen)
+    if loop is None:
+        raise DeclinedError("The loop does not call the function itself")
+    way[-1] = Stage(last.function, last.place, loop)
+    return way
+
+
+def _function_of(source: ModuleSource, site: FunctionSite) -> Scope | None:
+    """The function that was seen running; its first line is that of its first decorator."""
+    if site.file != source.path:
+        return None
+    if site.qualname == "<module>":
+        return source.tree
+    for each in ast.walk(source.tree):
+        if isinstance(each, Function) and each.name == site.qualname.rpartition(".")[2]:
+            first = min(each.lineno, *(decorator.lineno for decorator in each.decorator_list), each.lineno)
+            if first == site.first_line:
+                return each
+    return None
+
+
+def _call(source: ModuleSource, outer: Scope, inner: Scope, line: int) -> ast.Call:
+    for each in within(outer):
+        if isinstance(each, ast.Call) and isinstance(inner, Function) and last_name(each.func) == inner.name:
+            statement = statement_of(source, each)
+            if statement.lineno <= line <= (statement.end_lineno or line) and is_plain(each):
+                return each
+    raise DeclinedError("The call that leads to it is not found by the name of the function")

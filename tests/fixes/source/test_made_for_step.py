@@ -1,0 +1,160 @@
+"""What a function below the loop makes again: made before the loop and handed down, or left where it is."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from sdprof.fixes.source.reading.made_for_step import negated
+from sdprof.model import FunctionSite, LoopMap
+from tests.fixes.source.by_hand import FILE, rewritten, site_at
+from tests.fixes.source.operators_cured import cure_operators
+from tests.fixes.source.workbench import module_of
+
+LOOPS = Path(__file__).parent / "loops" / "made_again"
+CAT = "torch.cat([uc, c])"
+STEP = """
+import torch
+
+{above}def step(model, x, t, c, uc{more}):
+    {body}
+    return model(x, t, {used})
+
+def sample(model, x, ts, c, uc, flag):
+    for t in ts:
+        {before}x = step(model, x, t, c, uc)
+    return x
+"""
+
+
+def after(body: str = "pass", used: str = CAT, more: str = "", above: str = "", before: str = "", **fields: Any) -> str:
+    text = STEP.format(body=body, used=used, more=more, above=above, before=before).lstrip("\n")
+    lines = text.split("\n")
+    call_line = next(number for number, line in enumerate(lines, 1) if "x = step(" in line)
+    first = next(number for number, line in enumerate(lines, 1) if line.startswith(("def step", "@")))
+    model_line = next(number for number, line in enumerate(lines, 1) if "model(x" in line)
+    start = next(number for number, line in enumerate(lines, 1) if line.startswith("def sample"))
+    site = FunctionSite(file=FILE, module="user", qualname="sample", first_line=start, call_line=call_line, user=True)
+    called = FunctionSite(file=FILE, module="user", qualname="step", first_line=first, call_line=model_line, user=True)
+    given = {
+        "op": "aten::cat",
+        "function": "step",
+        "identical_content": True,
+        "same_tensors": True,
+        "bytes": 4 << 20,
+        "count": 4,
+        "input_shapes": ((1, 77), (1, 77)),
+        "loop": LoopMap(hot_module="model", calls=4, loop=site, chain=(called,)),
+    }
+    evidence, sources = site_at(text, CAT, **{**given, **fields})
+    return rewritten("hoist-loop-invariant", evidence, sources)
+
+
+def test_it_is_made_before_the_loop_and_handed_to_the_step() -> None:
+    said = after()
+    assert "def step(model, x, t, c, uc, uc_and_c=None):\n" in said
+    assert f"model(x, t, {CAT} if uc_and_c is None else uc_and_c)" in said
+    assert f"    uc_and_c = {CAT}\n    for t in ts:\n        x = step(model, x, t, c, uc, uc_and_c=uc_and_c)\n" in said
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        ("if uc is None:\n        return model(x, t, c)", f"uc_and_c = {CAT} if uc is not None else None"),
+        ("if not isinstance(c, dict):\n        x = x * 2", f"uc_and_c = {CAT}"),
+        ("assert len(c) == 2", f"uc_and_c = {CAT}"),
+    ],
+)
+def test_what_the_step_asks_first_is_asked_before_the_loop(body: str, made: str) -> None:
+    assert f"    {made}\n    for t in ts:" in after(body)
+
+
+def test_a_condition_of_the_loop_is_asked_before_it() -> None:
+    said = after(before="if flag: x = x * 2\n        ")
+    assert f"    uc_and_c = {CAT}\n    for t in ts:" in said
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"body": "c = c * t"},
+        {"body": "c.mul_(t)"},
+        {"body": "uc[0] = t"},
+        {"body": "if t > 3:\n        return x"},
+        {"body": "for _ in range(2):\n        if uc is None:\n            return x"},
+        {"body": "if uc is None:\n        if x is None:\n            return x"},
+        {"above": "@torch.inference_mode()\n"},
+        {"more": ", *more"},
+        {"before": "c = c + 1\n        "},
+        {"before": "uc.add_(1)\n        "},
+        {"before": "if t > 3: continue\n        "},
+    ],
+    ids=str,
+)
+def test_where_the_next_step_may_need_another_one_a_helper_keeps_it(changed: dict[str, str]) -> None:
+    said = after(**changed)
+    assert "_made_once(torch.cat, [uc, c])" in said
+    assert "uc_and_c" not in said
+
+
+def test_a_function_that_yields_or_is_reached_otherwise_is_left_alone() -> None:
+    loop = LoopMap(hot_module="model", calls=4, loop=None, chain=())
+    assert "_made_once" in after(loop=loop)
+
+
+def _outputs(module: ModuleType) -> list[Any]:
+    torch.manual_seed(0)
+    model = module.Denoiser().requires_grad_(False)
+    x, positive, negative = torch.randn(2, 8), torch.randn(2, 600, 8), torch.randn(2, 600, 8)
+    times = torch.linspace(1, 0, 3)
+    guidances = [
+        module.Guidance(positive, negative, 3.0),
+        module.Guidance(negative, positive, 0.0),
+        module.Guidance(positive, negative, 1.0),
+        module.Guidance(positive),
+        module.Guidance(positive[:1].expand(2, -1, -1), torch.zeros(3, 1, 1), 1.0),
+    ]
+    made: list[Any] = [module.sample(model, x, times, each) for each in guidances]
+    made += [module.correct(model, x, times[:1], each) for each in guidances[:3]]
+    for wrong in (
+        module.Guidance({"c": positive}, {"c": negative}, 3.0),
+        module.Guidance(positive, negative[:, :5], 2.0),
+    ):
+        try:
+            module.sample(model, x, times, wrong)
+        except (TypeError, RuntimeError, AttributeError) as error:
+            made.append(str(error))
+    made.append(module.sample(model, x, times[:0], module.Guidance(positive, negative, 2.0)))
+    return made
+
+
+def test_other_guidance_other_callers_and_errors_come_out_as_before() -> None:
+    path = LOOPS / "guidance_handed_down.py"
+    text = cure_operators(path, "hoist-loop-invariant").text
+    assert "def correct(\n    model,\n    x,\n    t,\n    guidance,\n    both_once=None,\n):" in text
+    assert "predict(model, x - 0.1 * noise, t, guidance, both_once=both_once)" in text
+    before, then = _outputs(module_of(path)), _outputs(module_of(path, text))
+    assert len(before) == 11
+    assert all(
+        one == other if isinstance(one, str) else torch.equal(one, other)
+        for one, other in zip(before, then, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ("a is None or b == 1", "a is not None and b != 1"),
+        ("not a", "a"),
+        ("a < 1", "not a < 1"),
+        ("a in b and not c", "a not in b or c"),
+        ("f(a)", "not f(a)"),
+    ],
+)
+def test_a_test_is_turned_round(test: str, expected: str) -> None:
+    assert ast.unparse(negated(ast.parse(test, mode="eval").body)) == expected

@@ -26,12 +26,17 @@ def audit(facts: Facts) -> Iterator[Finding]:
     assert facts.modules is not None
     by_place: dict[tuple[str, int, str], list[ModuleCalls]] = {}
     for module in facts.modules.modules:
-        if module.leaf and module.distinct_inputs == 1 and module.calls > 1:
+        if module.leaf and module.distinct_inputs == 1 and module.calls > 1 and not _keeps_result(module):
             where = module.where
             key = (where.file, where.line, module.class_name) if where else ("", 0, module.class_name)
             by_place.setdefault(key, []).append(module)
     for same in by_place.values():
         yield _finding(same, facts.modules.steps)
+
+
+def _keeps_result(module: ModuleCalls) -> bool:
+    """Whether it computed in its first call, and in no other one."""
+    return module.flops > 0 and module.computing_calls == 1
 
 
 def _finding(same: list[ModuleCalls], steps: int) -> Finding:

@@ -32,6 +32,8 @@ class _Counts:
 
     calls: int = 0
     flops: int = 0
+    computing: set[int] = field(default_factory=set)
+    """Calls, by their number, in which an operator with FLOPs ran."""
     output_bytes: int = 0
     inputs: set[bytes] = field(default_factory=set)
     where: Location | None = None
@@ -84,7 +86,9 @@ class _FlopCount(TorchDispatchMode):  # type: ignore[no-untyped-call]
             flops = flops_of(func, args, kwargs, output)
             if flops:
                 for module in set(self._calls.running):
-                    self._counts[module].flops += flops
+                    counted = self._counts[module]
+                    counted.flops += flops
+                    counted.computing.add(counted.calls)
         return output
 
 
@@ -110,6 +114,7 @@ def collect(watched: WatchedRun) -> ModuleProfile:
                 parameters=sum(parameter.numel() for parameter in module.parameters()),
                 leaf=next(module.children(), None) is None,
                 distinct_inputs=len(counted.inputs),
+                computing_calls=len(counted.computing),
                 output_bytes=counted.output_bytes,
                 where=counted.where,
             )

@@ -141,6 +141,8 @@ class ModuleCalls(msgspec.Struct, frozen=True, kw_only=True):
     distinct_inputs: int
     """Number of different input contents over all calls: 1 means that every call recomputed the same thing."""
     output_bytes: int
+    computing_calls: int | None = None
+    """Calls in which an operator with FLOPs ran: fewer where a module keeps its results. None: not counted."""
     where: Location | None = None
     """The expression in the user's source that calls it."""
 

@@ -10,6 +10,7 @@ from sdprof.model import Finding, FixMeta, FixResult, FixRewrites
 from sdprof.stages.request import AuditRequest
 from sdprof.stages.rewrite import Rewritten
 
+NOTHING_OF_ITS_KIND = "No expression of the kind that it rewrites was seen in the loop."
 MOST_REASONS = 3
 
 
@@ -81,7 +82,7 @@ def _does_the_same_in_source(rewrite: FixMeta, fix: FixMeta, rewritten: Rewritte
 
 def _without_edits(fix: FixMeta, told: FixRewrites | None) -> FixResult:
     if told is None:
-        return not_tried(fix, "No expression of the kind that it rewrites was seen in the loop.")
+        return not_tried(fix, NOTHING_OF_ITS_KIND)
     reasons = list(dict.fromkeys(site.declined for site in told.sites))
     more = f" (and {len(reasons) - MOST_REASONS} other reasons)" if len(reasons) > MOST_REASONS else ""
     reason = "; ".join(reasons[:MOST_REASONS]).rstrip(".") + more + "."

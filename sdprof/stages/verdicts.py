@@ -8,6 +8,7 @@ from types import MappingProxyType
 import msgspec
 
 from sdprof.model import OUTSIDE, Cost, Finding, FindingStatus, FixResult
+from sdprof.stages.fixes_to_try import NOTHING_OF_ITS_KIND
 from sdprof.stages.source_results import as_seen_from, status_of_rewritten
 from sdprof.stages.source_results import cures as is_cure
 
@@ -104,7 +105,8 @@ def _status(
 
 
 def _each(fixes: list[FixResult], what: str = "") -> str:
-    """A sentence for each fix."""
+    """A sentence for each fix; those that rewrite other kinds of expressions say nothing where one has a reason."""
+    fixes = [fix for fix in fixes if fix.reason != NOTHING_OF_ITS_KIND] or fixes[:1]
     return " ".join(f"{fix.id}{what}: {fix.reason.rstrip('.')}." for fix in fixes)
 
 

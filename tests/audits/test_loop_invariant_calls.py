@@ -12,7 +12,7 @@ from tests.audits.census import place
 
 def calls(name: str, line: int = 10, **fields: Any) -> ModuleCalls:
     values = {"calls": 4, "seconds": 0.4, "distinct_inputs": 1, "leaf": True, "parameters": 64, **fields}
-    return ModuleCalls(name=name, class_name="Linear", flops=10**9, output_bytes=1, where=place(line), **values)
+    return ModuleCalls(name=name, class_name="Linear", output_bytes=1, where=place(line), **{"flops": 10**9, **values})
 
 
 def profile(*modules: ModuleCalls) -> Facts:
@@ -32,11 +32,18 @@ def test_the_first_call_of_each_has_to_be_made() -> None:
     assert finding.cost.predicted_ms_per_step == pytest.approx(1e3 * 0.4 * 3 / 4 / 4)
 
 
+@pytest.mark.parametrize(
+    "fields", [{"computing_calls": 4}, {"computing_calls": None}, {"computing_calls": 0, "flops": 0}]
+)
+def test_what_computes_each_time_or_counts_nothing_is_found(fields: dict[str, Any]) -> None:
+    assert len(list(audit(profile(calls("unet.a.to_k", **fields))))) == 1
+
+
 def test_a_module_without_weights_matters_less() -> None:
     (finding,) = audit(profile(calls("unet.a.act", parameters=0)))
     assert finding.severity == "low"
 
 
-@pytest.mark.parametrize("fields", [{"distinct_inputs": 2}, {"leaf": False}, {"calls": 1}])
+@pytest.mark.parametrize("fields", [{"distinct_inputs": 2}, {"leaf": False}, {"calls": 1}, {"computing_calls": 1}])
 def test_others_are_left_alone(fields: dict[str, object]) -> None:
     assert not list(audit(profile(calls("unet.a.to_k", **fields))))

@@ -70,6 +70,24 @@ def test_same_inputs_are_told_from_different_ones(guided):
     assert found["net.block"].distinct_inputs == 3
 
 
+def test_a_module_that_keeps_its_result_computes_once(watch, guided):
+    watched, found = guided
+    assert found["net.block.keys"].computing_calls == found["net.block.keys"].calls == 3
+    assert found["net.mix.1"].computing_calls == 0  # an operator without FLOPs
+    keys = watched.hot_modules["net"].block.keys
+    forward, kept = keys.forward, []
+
+    def once(context):
+        kept.extend([] if kept else [forward(context)])
+        return kept[0]
+
+    keys.forward = once
+    again = {module.name: module for module in modules.collect(watched).modules}["net.block.keys"]
+    del keys.forward
+    assert again.calls == 3
+    assert again.computing_calls == 0  # what was kept in the timed run, nobody computes in the counted one
+
+
 def test_expression_that_calls_a_module(guided, line_of):
     watched, found = guided
 

@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from sdprof.model import Cost, FindingStatus, FixResult
+from sdprof.stages.fixes_to_try import NOTHING_OF_ITS_KIND
 from sdprof.stages.verdicts import AFTER_UNSEEN, settled_findings
 from tests.stages.made import finding, fix_result
 
@@ -62,6 +63,17 @@ def test_a_fix_that_was_left_out_has_declined_nothing() -> None:
     (settled,) = settled_findings((finding("slow"),), (left_out,), 1, None, frozenset({"late"}))
     assert settled.status == "open"
     assert settled.reason.startswith("Not tried. late: ")
+
+
+def test_of_many_rewrites_those_speak_that_looked_at_the_expression() -> None:
+    others = [msgspec.structs.replace(fix_result(each), reason=NOTHING_OF_ITS_KIND) for each in ("silu", "hoist")]
+    told = msgspec.structs.replace(fix_result("read-once"), reason="It happens in the first step alone.")
+    slow = finding("slow", fixes=("silu", "hoist", "read-once"))
+    not_tried = frozenset({"silu", "hoist", "read-once"})
+    (settled,) = settled_findings((slow,), (*others, told), 1, None, not_tried)
+    assert settled.reason == "Not tried. read-once: It happens in the first step alone."
+    (settled,) = settled_findings((slow,), tuple(others), 1, None, not_tried)
+    assert settled.reason == f"Not tried. silu: {NOTHING_OF_ITS_KIND}"
 
 
 def test_what_fixes_gained_as_one_is_obtained_by_none_of_them() -> None:

@@ -14,6 +14,7 @@ from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.guards import table_unless_none
 from sdprof.fixes.source.reading.host_copy import copy_name, in_place
 from sdprof.fixes.source.reading.iteration import element_of, item_of
+from sdprof.fixes.source.reading.left_alone import is_left_alone
 from sdprof.fixes.source.reading.loops import before_loop, is_invariant
 from sdprof.fixes.source.reading.names import COMPREHENSIONS, around, dotted, last_name, read_in, scope_of, stored_names
 from sdprof.fixes.source.reading.seen import is_tensor
@@ -106,6 +107,8 @@ def _same_in_each_pass(frame: Frame, node: ast.Call, owner: ast.expr) -> list[Re
     if dotted(whole) is None or loop is None or last_name(node.func) != "cpu" or node not in _parts(loop):
         return None
     if is_tensor(whole, frame.values, "cuda") is not True or not is_invariant(whole, loop):
+        return None
+    if not is_left_alone(source, whole, loop, scope):
         return None
     name, copy = copy_name(scope, whole), table_unless_none(source, whole, loop, scope)
     if name is None or copy is None:

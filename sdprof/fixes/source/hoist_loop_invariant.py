@@ -16,6 +16,7 @@ from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.guards import known_before, unless_none
 from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.host_trees import FACTORIES, PURE, RANDOM
+from sdprof.fixes.source.reading.left_alone import is_left_alone
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop
 from sdprof.fixes.source.reading.made_once import made_once
 from sdprof.fixes.source.reading.moved_before_loop import outdented
@@ -64,7 +65,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     _refuse_random(node)
     edits: list[Edit] = []
     loop = frame.loop_around(node)
-    if loop is not None and known_before(source, node, loop, scope_of(source, node)) and _is_repeatable(source, node):
+    if loop is not None and _stays(source, node, loop) and _is_repeatable(source, node):
         edits += _hoisted(site, source, node, loop)
     if last_name(node.func) in ("to", "cuda", "type_as"):
         move = move_of(source, node, frame.values)
@@ -109,6 +110,12 @@ def _refuse_random(node: ast.expr) -> None:
     for each in ast.walk(node):
         if isinstance(each, ast.Call) and last_name(each.func) in RANDOM:
             raise DeclinedError("Random numbers are drawn on the host: keeping them would change the random stream")
+
+
+def _stays(source: ModuleSource, node: ast.Call, loop: LoopStatement) -> bool:
+    """Whether what is copied is there before the loop, and the same in each step."""
+    scope = scope_of(source, node)
+    return known_before(source, node, loop, scope) and is_left_alone(source, node, loop, scope)
 
 
 def _is_repeatable(source: ModuleSource, node: ast.expr) -> bool:

@@ -8,6 +8,7 @@ from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, copy_name
 from sdprof.fixes.source.reading.iteration import Element, element_of, flipped, is_table
+from sdprof.fixes.source.reading.left_alone import is_left_alone
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
 from sdprof.fixes.source.reading.names import Scope, is_free, written_in
 from sdprof.fixes.source.reading.seen import is_tensor
@@ -22,6 +23,8 @@ def of_loop_variable(frame: Frame, name: str, loop: LoopStatement, scope: Scope)
         return None
     table = element.iterable
     if is_tensor(table, frame.values) is False:
+        return None
+    if not is_left_alone(frame.source, flipped(table) or table, loop, scope, taken_once=True):
         return None
     if element.index is not None and element.index.split()[0] not in _written_in_body(loop):
         return _by_index(frame, element, element.index, loop, scope)

@@ -12,6 +12,7 @@ from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.guards import known_before, table_unless_none
 from sdprof.fixes.source.reading.host_copy import copy_name, in_place
 from sdprof.fixes.source.reading.host_trees import CASTS, REARRANGES, call_moves
+from sdprof.fixes.source.reading.left_alone import is_left_alone
 from sdprof.fixes.source.reading.loops import before_loop, is_invariant
 from sdprof.fixes.source.reading.moves import Move
 from sdprof.fixes.source.reading.names import dotted, last_name, scope_of
@@ -47,6 +48,8 @@ def table_along(frame: Frame, move: Move, *, hoisted: bool) -> TableAlong:
     loop = frame.loop_around(move.call)
     if loop is None or not is_invariant(table, loop) or not known_before(source, move.device, loop, scope):
         raise DeclinedError("The table may change in the loop, or the device is not known before it")
+    if not is_left_alone(source, table, loop, scope):
+        raise DeclinedError("The loop, or what it calls, may write to the table, or put another one in its place")
     name = copy_name(scope, table, "on_device")
     copy = table_unless_none(source, table, loop, scope, f".to({move.device_text})")
     if name is None or copy is None:

@@ -12,6 +12,7 @@ import math
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.guards import table_unless_none
 from sdprof.fixes.source.reading.host_copy import HostCopy, copy_name
+from sdprof.fixes.source.reading.left_alone import is_left_alone
 from sdprof.fixes.source.reading.loop_variables import of_loop_variable
 from sdprof.fixes.source.reading.loops import (
     LoopStatement,
@@ -54,6 +55,8 @@ def _of_table(frame: Frame, node: ast.expr, loop: LoopStatement, scope: Scope) -
     if seen is not None and (seen.kind != "tensor" or math.prod(seen.shape) > MOST_ELEMENTS):
         return None
     if not is_invariant(node, loop) or not _comes_from_this_frame(frame, node, scope):
+        return None
+    if not is_left_alone(frame.source, node, loop, scope):
         return None
     if changes_around(frame.source, node, loop, scope):
         return None  # the copy would be made in each pass of a loop around, where nobody counts it

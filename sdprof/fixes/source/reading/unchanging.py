@@ -148,7 +148,7 @@ def read_by(source: ModuleSource, expression: ast.expr, names: Mapping[str, str]
     """
     found = []
     for each in reads_of(source, expression):
-        code, trunk = source.code(each), _trunk(each)
+        code, trunk = source.code(each), trunk_of(each)
         root, dot, rest = trunk.partition(".")
         called = (names or {}).get(root, root)
         path = f"{called}{dot}{rest}" if called.replace(".", "").isidentifier() else ""
@@ -167,8 +167,8 @@ def check_unchanging(source: ModuleSource, reads: Iterable[Read], loop: LoopStat
     if any(isinstance(each, ast.Yield | ast.YieldFrom | ast.Await) for each in ast.walk(loop)):
         raise DeclinedError("The loop hands over to others in between, who may write to it")
     region: list[ast.AST] = [loop, *(each for each in within(scope) if isinstance(each, Function))]
-    rebound = {name for each in region for name in _rebound(each)}
-    written = {name for each in region for name in _written_into(each)}
+    bound_there = {name for each in region for name in rebound(each)}
+    written = {name for each in region for name in written_into(each)}
     for each in reads:
         name = each.trunk.split(".")[0]
         bound = bindings(scope, name)
@@ -176,14 +176,14 @@ def check_unchanging(source: ModuleSource, reads: Iterable[Read], loop: LoopStat
             raise DeclinedError(f"{name} is not bound before the loop")
         if each.of_device:
             continue
-        if any(_overlap(each.trunk, other) for other in rebound):
+        if any(overlap(each.trunk, other) for other in bound_there):
             raise DeclinedError(f"{name} is bound in the loop: {each.code} may be another one in the next step")
-        if any(_overlap(alias, other) for alias in _aliases(scope, each.trunk) for other in written):
+        if any(overlap(alias, other) for alias in aliases(scope, each.trunk) for other in written):
             raise DeclinedError(f"The loop writes to {each.code}")
-        if _is_bound_by_others(source, name):
+        if is_bound_by_others(source, name):
             raise DeclinedError(f"{name} is bound by other functions as well")
         attributes = set(each.trunk.split(".")[1:])
-        if attributes & _changed_by_calls(source, loop) or (attributes and _is_handed_on(source, loop, name)):
+        if attributes & changed_by_calls(source, loop) or (attributes and is_handed_on(source, loop, name)):
             raise DeclinedError(f"A function that the loop calls may bind {each.code}, or computes it")
 
 
@@ -192,46 +192,47 @@ def check_left_alone(source: ModuleSource, reads: Iterable[Read], function: Func
 
     :raises DeclinedError: it may.
     """
-    rebound, written = {*_rebound(function)}, {*_written_into(function)}
+    bound_there, written = {*rebound(function)}, {*written_into(function)}
     for each in reads:
-        changed = any(_overlap(each.trunk, other) for other in rebound) or any(
-            _overlap(alias, other) for alias in _aliases(function, each.trunk) for other in written
+        changed = any(overlap(each.trunk, other) for other in bound_there) or any(
+            overlap(alias, other) for alias in aliases(function, each.trunk) for other in written
         )
-        if changed or _is_bound_by_others(source, each.trunk.split(".")[0]):
+        if changed or is_bound_by_others(source, each.trunk.split(".")[0]):
             raise DeclinedError(f"{function.name} may bind {each.code}, or write to it")
 
 
-def _trunk(node: ast.AST) -> str:
+def trunk_of(node: ast.AST) -> str:
     """The dotted name that an expression takes its value from: ``c.x`` of ``c.x[0].view(-1)``; empty without any."""
     name = dotted(node)
     if name is not None:
         owner, _, last = name.rpartition(".")
         return owner if owner and last in OF_SIZE | VIEWS else name
     if isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
-        return _trunk(node.value)
+        return trunk_of(node.value)
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute) and dotted(node.func.value) not in ("torch", "th", "F"):
-            return _trunk(node.func.value)
-        return _trunk(node.args[0]) if node.args else ""
+            return trunk_of(node.func.value)
+        return trunk_of(node.args[0]) if node.args else ""
     return ""
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """Whether two dotted names are the same, or one is part of the other."""
     return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
 
 
-def _rebound(node: ast.AST) -> Iterator[str]:
+def rebound(node: ast.AST) -> Iterator[str]:
     """Dotted names that something under ``node`` binds, without what lies in them."""
     for each in ast.walk(node):
         if isinstance(each, ast.Name | ast.Attribute) and isinstance(each.ctx, ast.Store | ast.Del):
-            yield dotted(each) or _trunk(each)
+            yield dotted(each) or trunk_of(each)
         elif isinstance(each, ast.Global | ast.Nonlocal):
             yield from each.names
         elif isinstance(each, ast.Call) and last_name(each.func) in ("setattr", "delattr") and each.args:
-            yield _trunk(each.args[0])
+            yield trunk_of(each.args[0])
 
 
-def _written_into(node: ast.AST) -> Iterator[str]:
+def written_into(node: ast.AST) -> Iterator[str]:
     """Dotted names whose content something under ``node`` changes: ``x[0] =``, ``x += 1``, ``x.view(-1).add_(1)``."""
     for each in ast.walk(node):
         changed: list[ast.expr] = []
@@ -242,7 +243,7 @@ def _written_into(node: ast.AST) -> Iterator[str]:
         elif isinstance(each, ast.Call):
             changed = _changed_by(each)
         for part in changed:
-            yield from filter(None, map(_trunk, part.elts if isinstance(part, ast.List | ast.Tuple) else [part]))
+            yield from filter(None, map(trunk_of, part.elts if isinstance(part, ast.List | ast.Tuple) else [part]))
 
 
 def _changed_by(call: ast.Call) -> list[ast.expr]:
@@ -252,11 +253,12 @@ def _changed_by(call: ast.Call) -> list[ast.expr]:
     if any(each.arg == "inplace" and getattr(each.value, "value", True) for each in call.keywords):
         changed += call.args
     if is_in_place(name) or name in CHANGING:
-        changed += [*call.args, *([owner] if owner is not None else [])]
+        changed += call.args if is_in_place(name) or owner is None else []  # what a list takes in stays as it is
+        changed += [owner] if owner is not None else []
     return changed
 
 
-def _aliases(scope: Scope, trunk: str) -> set[str]:
+def aliases(scope: Scope, trunk: str) -> set[str]:
     """Names that may stand for the same memory: ``m`` and ``mask`` after ``m = mask[0]`` or ``for m in mask``."""
     found = {trunk}
     while True:
@@ -270,8 +272,8 @@ def _aliases(scope: Scope, trunk: str) -> set[str]:
             else:
                 continue
             shared = {*_shared_by(value)}
-            names = {name for target in targets for name in stored_names(target) or {_trunk(target)}}
-            if any(_overlap(one, known) for one in shared | names for known in found) and shared:
+            names = {name for target in targets for name in stored_names(target) or {trunk_of(target)}}
+            if any(overlap(one, known) for one in shared | names for known in found) and shared:
                 more |= shared | names
         if more <= found:
             return found
@@ -293,28 +295,28 @@ def _shared_by(value: ast.expr) -> Iterator[str]:
     elif isinstance(value, ast.IfExp):
         yield from (each for part in (value.body, value.orelse) for each in _shared_by(part))
     elif isinstance(value, ast.Name | ast.Attribute | ast.Subscript | ast.Starred):
-        yield _trunk(value)
+        yield trunk_of(value)
 
 
-def _is_bound_by_others(source: ModuleSource, name: str) -> bool:
+def is_bound_by_others(source: ModuleSource, name: str) -> bool:
     """Whether a function of the file declares a name of those around it as one that it binds."""
     return any(isinstance(each, ast.Global | ast.Nonlocal) and name in each.names for each in ast.walk(source.tree))
 
 
-def _changed_by_calls(source: ModuleSource, loop: LoopStatement) -> set[str]:
+def changed_by_calls(source: ModuleSource, loop: LoopStatement) -> set[str]:
     """Attributes that functions of this file bind or write into, or are, which the loop calls, directly or not."""
     properties = {each.name for each in ast.walk(source.tree) if isinstance(each, Function) and each.decorator_list}
-    names = {name for each in _called_by(source, loop) for name in (*_rebound(each), *_written_into(each))}
+    names = {name for each in called_by(source, loop) for name in (*rebound(each), *written_into(each))}
     return properties | {name.rpartition(".")[2] for name in names if "." in name}
 
 
-def _is_handed_on(source: ModuleSource, loop: LoopStatement, name: str) -> bool:
+def is_handed_on(source: ModuleSource, loop: LoopStatement, name: str) -> bool:
     """Whether a function that cannot be read here gets hold of an object, and may bind its attributes."""
     here = {each.name for each in ast.walk(source.tree) if isinstance(each, Function)}
     stored = (each for each in ast.walk(source.tree) if isinstance(each, ast.Attribute))
     here |= {each.attr for each in stored if isinstance(each.ctx, ast.Store)}  # an object that is kept, no method
     waiting: list[tuple[ast.AST, str]] = [(loop, name)]
-    waiting += [(each, name) for each in (_called_by(source, loop) if name == "self" else ())]
+    waiting += [(each, name) for each in (called_by(source, loop) if name == "self" else ())]
     looked_at: set[tuple[ast.AST, str]] = set()
     while waiting:
         region, known_as = waiting.pop()
@@ -357,7 +359,7 @@ def _received(source: ModuleSource, call: ast.Call, name: str) -> list[tuple[ast
     return found or None
 
 
-def _called_by(source: ModuleSource, loop: LoopStatement) -> list[Function]:
+def called_by(source: ModuleSource, loop: LoopStatement) -> list[Function]:
     """The functions of this file that the loop calls, directly or not, by their names."""
     functions = [each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name != "__init__"]
     called, waiting = set[str](), _called_in(loop)

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sdprof.fixes.source.edit import Declined, Edit, Replacement
+from sdprof.fixes.source.edit import Declined, Edit, FileChange, Replacement
 from sdprof.fixes.source.registry import Proposals
 from sdprof.model import Location
 
@@ -44,7 +44,7 @@ class Choice:
     declined: tuple[Declined, ...]
 
 
-_Change = tuple[str, tuple[Replacement, ...]]
+_Change = tuple[str, tuple[Replacement, ...], tuple[FileChange, ...]]
 TryEdits = Callable[[tuple[Edit, ...]], Trial]
 NO_TIME = "It was not tried, for want of time: give it more with --budget"
 
@@ -159,4 +159,4 @@ class _Search:
 
 def _change(edit: Edit) -> _Change:
     """What an edit does to the text, whatever site it was proposed for."""
-    return edit.file, edit.replacements
+    return edit.file, edit.replacements, edit.elsewhere

@@ -16,7 +16,7 @@ from sdprof.comparison.parity import Outputs, coarsest, compare_outputs
 from sdprof.facts.next_setup import with_next_setup
 from sdprof.facts.relocate import Relocation
 from sdprof.facts.transfer_change import loop_transfers, moved, place_of, staying
-from sdprof.fixes.source.compose import compose
+from sdprof.fixes.source.compose import compose_files
 from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.module_source import Sources
 from sdprof.model import Location, LoopMap, Parity, RewriteProof, RewrittenFile, TransferProfile
@@ -213,10 +213,7 @@ class EditTrials:
 
     def _run(self, edits: tuple[Edit, ...], steps: int, times: TimeSheet) -> EditRun:
         folder = self._folder()
-        composed = {
-            file: compose(self._sources.of(file), [edit for edit in edits if edit.file == file])
-            for file in dict.fromkeys(edit.file for edit in edits)
-        }
+        composed = compose_files(self._sources.of, edits)
         conflicts = {conflict.edit: conflict.reason for each in composed.values() for conflict in each.conflicts}
         overlay = write_overlay(folder / "overlay", {file: each.text for file, each in composed.items()})
         outputs = folder / "outputs.safetensors"

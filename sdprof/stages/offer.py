@@ -91,7 +91,7 @@ class PatchMaker:
 
     def to_blame(self, fixes: tuple[str, ...], added: AddedBreak) -> str:
         """The fix whose rewrite is nearest above what broke a graph, in the same file; else the last one."""
-        edits = [edit for edit in self.rewritten.rewrites.of(fixes) if edit.file == added.where.file]
+        edits = [edit for edit in self.rewritten.rewrites.of(fixes) if added.where.file in edit.files]
         above = [edit for edit in edits if edit.where.line <= (added.where.end_line or added.where.line)]
         nearest = max(above, key=lambda edit: edit.where.line, default=None)
         return nearest.fix if nearest is not None else edits[-1].fix if edits else fixes[-1]

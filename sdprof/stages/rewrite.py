@@ -127,7 +127,7 @@ class Rewriter:
             proof = self._trials.proof(own)
             if proof is not None:
                 proofs[fix] = proof
-        files = sorted({edit.file for edit in edits})
+        files = sorted({file for edit in edits for file in edit.files})
         audited = tuple(audited_file(self._sources.of(file)) for file in files)
         return _told(Rewrites(edits=edits, declined=declined, files=audited), proofs)
 

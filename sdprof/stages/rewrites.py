@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from sdprof.comparison.plan_structs import BASELINE
-from sdprof.fixes.source.compose import compose
+from sdprof.fixes.source.compose import compose_files
 from sdprof.fixes.source.edit import Declined, Edit
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.model import AuditedFile
@@ -39,13 +39,8 @@ def rewritten_texts(edits: Iterable[Edit], audited_texts: Mapping[str, str]) -> 
 
     :param audited_texts: the text of each file as it was audited, by path.
     """
-    by_file: dict[str, list[Edit]] = {}
-    for edit in edits:
-        by_file.setdefault(edit.file, []).append(edit)
-    return {
-        file: (audited_texts[file], compose(ModuleSource(file, audited_texts[file]), its_edits).text)
-        for file, its_edits in by_file.items()
-    }
+    composed = compose_files(lambda file: ModuleSource(file, audited_texts[file]), edits)
+    return {file: (audited_texts[file], each.text) for file, each in composed.items()}
 
 
 def keep_text(folder: RunFolder, audited: AuditedFile, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -50,6 +50,23 @@ class Composed(msgspec.Struct, frozen=True, kw_only=True):
         return offset - shift
 
 
+def compose_files(source_of: Callable[[str], ModuleSource], edits: Iterable[Edit]) -> dict[str, Composed]:
+    """Apply edits to all the files that they change, by path; one that clashes in a file is left out of all."""
+    left, torn = list(edits), list[Conflict]()
+    while True:
+        files = dict.fromkeys(file for edit in left for file in edit.files)
+        made = {file: compose(source_of(file), [edit for edit in left if file in edit.files]) for file in files}
+        found = [each for composed in made.values() for each in composed.conflicts if each.edit.elsewhere]
+        if not found:
+            break
+        torn += found
+        left = [edit for edit in left if all(edit != each.edit for each in found)]
+    for each in torn:
+        composed = made.get(each.edit.file) or compose(source_of(each.edit.file), [])
+        made[each.edit.file] = msgspec.structs.replace(composed, conflicts=(*composed.conflicts, each))
+    return made
+
+
 def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
     """Apply edits in the order given; the earlier one wins where two change the same text in different ways.
 
@@ -60,15 +77,20 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
     conflicts: list[Conflict] = []
     taken: list[Replacement] = []
     for edit in edits:
-        new = [replacement for replacement in dict.fromkeys(edit.replacements) if replacement not in taken]
-        reason = _clash(new, taken) or _taken_names(source, edit) or _broken(source, [*taken, *new])
+        new = [replacement for replacement in dict.fromkeys(edit.changes_in(source.path)) if replacement not in taken]
+        reason = (
+            _clash(new, taken)
+            or (_taken_names(source, edit) if edit.file == source.path else "")
+            or _broken(source, [*taken, *new])
+        )
         if reason:
             conflicts.append(Conflict(edit=edit, reason=reason))
         else:
             taken += new
             applied.append(edit)
-    taken += _imports(source, _unique(name for edit in applied for name in edit.imports))
-    taken += _helpers(source, applied)
+    own = [edit for edit in applied if edit.file == source.path]
+    taken += _imports(source, _unique(name for edit in own for name in edit.imports))
+    taken += _helpers(source, own)
     return Composed(
         text=_replaced(source.text, taken),
         applied=tuple(applied),

@@ -17,8 +17,15 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class FileChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What an edit changes in a further file."""
+
+    file: str
+    replacements: tuple[Replacement, ...]
+
+
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
-    """One cure of one site in one file."""
+    """One cure of one site, in one file or in several of one folder: all of it or nothing."""
 
     fix: str
     """Id of the fix."""
@@ -27,6 +34,8 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     where: Location
     """The site that is to be cured."""
     replacements: tuple[Replacement, ...]
+    elsewhere: tuple[FileChange, ...] = ()
+    """The other files of the same folder that change with it: a function's, and that of its caller."""
     helpers: tuple[str, ...] = ()
     """Names of functions to add to the file, of those in ``inserted_helpers``."""
     imports: tuple[str, ...] = ()
@@ -38,6 +47,17 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     device or kernel computes, so a run on a GPU has to confirm it."""
     description: str
     """What was done, in one sentence."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files that change."""
+        return (self.file, *(each.file for each in self.elsewhere))
+
+    def changes_in(self, file: str) -> tuple[Replacement, ...]:
+        """What changes in one of them."""
+        if file == self.file:
+            return self.replacements
+        return next((each.replacements for each in self.elsewhere if each.file == file), ())
 
 
 class Declined(msgspec.Struct, frozen=True, kw_only=True):

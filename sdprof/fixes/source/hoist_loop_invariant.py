@@ -103,7 +103,8 @@ def _edit(
 
 
 def _made_once(site: SiteEvidence, sources: Sources, way: MadeOnce) -> Edit:
-    return _edit(site, sources.of(way.file), way.replacements, way.said, way.helpers, way.imports)
+    edit = _edit(site, sources.of(way.file), way.replacements, way.said, way.helpers, way.imports)
+    return replace(edit, elsewhere=way.elsewhere)
 
 
 def _refuse_random(node: ast.expr) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdprof.fixes.source.compose import compose
-from sdprof.fixes.source.edit import Edit, Replacement
+from sdprof.fixes.source.compose import compose, compose_files
+from sdprof.fixes.source.edit import Edit, FileChange, Replacement
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.model import Location
 
@@ -43,6 +43,41 @@ def test_edits_in_any_order_give_the_same_text() -> None:
     edits = [edit(("one", "1")), edit(("four", "4")), edit(("three", "333"))]
     texts = {compose(source(), order).text for order in (edits, edits[::-1])}
     assert texts == {TEXT.replace("one", "1").replace("four", "4").replace("three", "333")}
+
+
+def in_both(one: Edit, *changes: tuple[str, str]) -> Edit:
+    return msgspec.structs.replace(one, elsewhere=(FileChange(file="y.py", replacements=edit(*changes).replacements),))
+
+
+def both(path: str) -> ModuleSource:
+    return ModuleSource(path, TEXT)
+
+
+def test_an_edit_of_two_files_changes_both() -> None:
+    made = compose_files(both, [in_both(edit(("one", "1")), ("four", "4")), edit(("two", "2"))])
+    assert {file: each.text for file, each in made.items()} == {
+        "x.py": TEXT.replace("one + two", "1 + 2"),
+        "y.py": TEXT.replace("four", "4"),
+    }
+    assert [len(each.applied) for each in made.values()] == [2, 1]
+
+
+def test_an_edit_that_clashes_in_one_file_is_left_out_of_all() -> None:
+    there = msgspec.structs.replace(edit(("three * four", "12")), file="y.py")
+    torn = in_both(edit(("one", "1"), helpers=("_on_host",)), ("four", "4"))
+    made = compose_files(both, [there, torn])
+    assert made["x.py"].text == TEXT
+    assert made["y.py"].text == TEXT.replace("three * four", "12")
+    assert [each.edit for each in made["x.py"].conflicts] == [torn]
+
+
+def test_helpers_and_imports_go_to_the_file_of_the_expression() -> None:
+    made = compose_files(
+        both, [in_both(edit(("one", "_on_host(one)"), helpers=("_on_host",), imports=("import torch",)), ("four", "4"))]
+    )
+    assert "def _on_host" in made["x.py"].text
+    assert "import torch\n" in made["x.py"].text
+    assert made["y.py"].text == TEXT.replace("four", "4")
 
 
 def test_the_same_replacement_is_shared_and_an_overlap_is_a_conflict() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,11 +11,16 @@ from typing import Any
 import pytest
 import torch
 
+from sdprof.fixes.source.compose import compose_files
+from sdprof.fixes.source.edit import Edit
+from sdprof.fixes.source.evidence import evidence_of
+from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.reading.made_for_step import negated
+from sdprof.fixes.source.registry import propose
 from sdprof.model import FunctionSite, LoopMap
 from tests.fixes.source.by_hand import FILE, rewritten, site_at
-from tests.fixes.source.operators_cured import cure_operators
-from tests.fixes.source.workbench import module_of
+from tests.fixes.source.operators_cured import census_of, cure_operators
+from tests.fixes.source.workbench import module_of, served
 
 LOOPS = Path(__file__).parent / "loops" / "made_again"
 CAT = "torch.cat([uc, c])"
@@ -158,3 +164,74 @@ def test_other_guidance_other_callers_and_errors_come_out_as_before() -> None:
 )
 def test_a_test_is_turned_round(test: str, expected: str) -> None:
     assert ast.unparse(negated(ast.parse(test, mode="eval").body)) == expected
+
+
+MODEL_CALL = """
+import torch as {torch}
+
+def predict(model, x, t, c, uc):
+    if uc is None:
+        return model(x, t, c)
+    without, prompted = model({torch}.cat([x] * 2), t, {torch}.cat([uc, c])).chunk(2)
+    return without + 2 * (prompted - without)
+"""
+LOOP_OF_IT = """
+import torch
+from torch import nn
+from parts.predicting import predict
+
+class Denoiser(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix = nn.Linear(8, 8)
+
+    def forward(self, x, t, context):
+        return self.mix(x) + context.mean(dim=1) * t
+
+@torch.no_grad()
+def sample(model, x, times, c, uc=None):
+    for t in times:
+        x = x - 0.1 * predict(model, x, t, c, uc)
+    return x
+
+def build(device, steps):
+    torch.manual_seed(0)
+    x, c, uc = (torch.randn(shape, device=device) for shape in ((2, 8), (2, 500, 8), (2, 500, 8)))
+    model = Denoiser().to(device)
+    return model, lambda: sample(model, x, torch.linspace(1, 0, steps, device=device), c, uc)
+"""
+
+
+def _edit_of_two_files(folder: Path, **names: str) -> tuple[Sources, tuple[Edit, ...]]:
+    (folder / "parts").mkdir(exist_ok=True)
+    (folder / "parts" / "predicting.py").write_text(MODEL_CALL.format(**names))
+    (folder / "parts" / "looping.py").write_text(LOOP_OF_IT)
+    with served({}, ("parts",), folder):
+        census, found, _ = census_of(import_module("parts.looping").build, 3, (folder,))
+    sources = Sources()
+    proposals = [propose(site, sources, {"hoist-loop-invariant"}) for site in evidence_of(None, census, found)]
+    return sources, tuple(each.edits[0] for each in proposals if each.edits)
+
+
+def test_a_function_and_its_caller_in_two_files_change_together(tmp_path: Path) -> None:
+    sources, (edit,) = _edit_of_two_files(tmp_path, torch="torch")
+    assert not edit.helpers
+    texts = {file: each.text for file, each in compose_files(sources.of, [edit]).items()}
+    step, loop = texts[str(tmp_path / "parts" / "predicting.py")], texts[str(tmp_path / "parts" / "looping.py")]
+    assert "def predict(model, x, t, c, uc, uc_and_c=None):" in step
+    assert "    uc_and_c = torch.cat([uc, c]) if uc is not None else None\n    for t in times:" in loop
+    assert "predict(model, x, t, c, uc, uc_and_c=uc_and_c)" in loop
+    outputs = []
+    for served_texts in ({}, texts):
+        with served(served_texts, ("parts",), tmp_path):
+            module = import_module("parts.looping")
+            model, run = module.build("cpu", 3)
+            alone = module.sample(model, torch.ones(2, 8), torch.ones(2), torch.ones(2, 5, 8))
+            outputs.append((run(), alone))
+    assert all(map(torch.equal, *outputs))
+
+
+def test_another_name_of_the_library_there_leaves_it_to_a_helper(tmp_path: Path) -> None:
+    _, (edit,) = _edit_of_two_files(tmp_path, torch="th")
+    assert edit.helpers == ("_made_once",)
+    assert not edit.elsewhere

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sdprof import BuildOptions
-from sdprof.fixes.source.compose import compose
+from sdprof.fixes.source.compose import compose_files
 from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.evidence import evidence_of
 from sdprof.fixes.source.module_source import Sources
@@ -71,10 +71,7 @@ def composed_with(edits: tuple[Edit, ...], sampler: str) -> dict[str, str]:
     """The texts that have these edits beside those that take copies and waits out of the loop."""
     sources = Sources()
     every = (*cured_loop(sampler).applied, *edits)
-    made = {
-        file: compose(sources.of(file), [edit for edit in every if edit.file == file])
-        for file in {e.file for e in every}
-    }
+    made = compose_files(sources.of, every)
     assert not [conflict for each in made.values() for conflict in each.conflicts]
     return {file: each.text for file, each in made.items()}
 
@@ -91,9 +88,12 @@ def test_the_contexts_of_guidance_are_joined_once(sampler: str) -> None:
     edits = tuple(proposal.edits[0] for proposal in proposals if proposal.edits)
     assert [edit.where for edit in edits] == [joined.where]
     texts = composed_with(edits, sampler)
-    assert any(
-        "_made_once(torch.cat, [guidance.unconditional, guidance.conditioning])" in text for text in texts.values()
-    )
+    made = "torch.cat([guidance.unconditional, guidance.conditioning])"
+    step = next(text for text in texts.values() if "def get_model_output" in text)
+    assert f"{made}\n            if unconditional_joined is None\n" in step
+    (loop_text,) = [text for text in texts.values() if f"            unconditional_joined = {made}\n" in text]
+    assert "        if guidance.scale != 1.0 and guidance.unconditional is not None:\n" in loop_text
+    assert not any("_made_once" in text for text in texts.values())
     with served(texts, MODULES, TARGET):
         after, _, output = census_of(build, STEPS, (TARGET,))
         graphs = graphs_by_step(build, 50, (TARGET,), SAMPLERS[sampler])

@@ -26,7 +26,7 @@ from sdprof.collectors.loop_watch import LoopWatch
 from sdprof.collectors.visibility import FileVisibility, Visibility
 from sdprof.collectors.watched_run import WatchedRun
 from sdprof.device import Recorder, current, simulate, to_host
-from sdprof.fixes.source.compose import Composed, compose
+from sdprof.fixes.source.compose import Composed, compose_files
 from sdprof.fixes.source.edit import Declined, Edit
 from sdprof.fixes.source.evidence import SiteEvidence, odd_tables
 from sdprof.fixes.source.inserted_helpers import HELPERS
@@ -166,7 +166,7 @@ class Cured:
 
     @property
     def applied(self) -> list[Edit]:
-        return [edit for composed in self.composed.values() for edit in composed.applied]
+        return list(dict.fromkeys(edit for composed in self.composed.values() for edit in composed.applied))
 
     @property
     def same_bits(self) -> bool:
@@ -202,8 +202,7 @@ def cure(
     proposals = [propose(site, sources, fix_ids) for site in everywhere]
 
     def composed(edits: tuple[Edit, ...]) -> dict[str, Composed]:
-        files = dict.fromkeys(edit.file for edit in edits)
-        return {file: compose(sources.of(file), [edit for edit in edits if edit.file == file]) for file in files}
+        return compose_files(sources.of, edits)
 
     def run(edits: tuple[Edit, ...]) -> tuple[dict[str, Composed], Observed]:
         made = composed(edits)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import itertools
 from dataclasses import dataclass, field
 
 from sdprof.fixes.declined import DeclinedError
-from sdprof.fixes.source.edit import Replacement
+from sdprof.fixes.source.edit import FileChange, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
-from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.added_parameter import takes_one_more, with_parameter
 from sdprof.fixes.source.reading.calls import LONGEST_ROW, calls_to, given_as, is_plain, with_argument
 from sdprof.fixes.source.reading.host_copy import in_place
@@ -24,6 +25,7 @@ from sdprof.fixes.source.reading.names import (
     bindings,
     dotted,
     is_free,
+    last_name,
     read_in,
     scope_of,
     within,
@@ -35,7 +37,9 @@ from sdprof.fixes.source.reading.way_to_make_once import MadeOnce
 
 LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 OTHER_WAYS = (ast.For, ast.AsyncFor, ast.While, ast.Try, ast.Match, ast.Lambda, ast.ClassDef, *COMPREHENSIONS)
-NEEDS_NO_PARENTHESES = (ast.Assign, ast.AnnAssign, ast.Return, ast.keyword, ast.List, ast.Tuple)
+NEEDS_NO_PARENTHESES = (ast.Assign, ast.AnnAssign, ast.Return, ast.keyword)
+LONGEST_LINE = 120
+"""Columns beyond which a line is broken."""
 
 
 @dataclass
@@ -64,44 +68,55 @@ class _Term:
         return ast.parse(f"({text})", mode="eval").body
 
 
-def made_for_step(site: SiteEvidence, source: ModuleSource, node: ast.expr) -> MadeOnce:
+def made_for_step(site: SiteEvidence, sources: Sources, source: ModuleSource, node: ast.expr) -> MadeOnce:
     """``step(x, c, uc)`` that joins ``[uc, c]`` gets ``uc_and_c=None``, made before the loop and given by it.
 
     Functions on the way hand it on; where other callers give none, it is made as before.
 
     :raises DeclinedError: the way from the loop cannot be followed, or the next step may need another one.
     """
-    way = way_from_loop(site, source, node)
+    way = way_from_loop(site, sources, source, node)
+    last = way[-1]
     name = _name(source, node, [each.function for each in way])
-    terms = [_Term(source, node), *_conditions(source, node, way[0].function)]
-    changes = [_read_where_given(source, node, name)]
+    terms = [_Term(source, node), *_conditions(way[0])]
+    changes: dict[str, list[Replacement]] = {source.path: [_read_where_given(source, node, name)]}
     for inner, outer in itertools.pairwise(way):
         function, call = inner.function, outer.place
         assert isinstance(function, Function)
         assert isinstance(call, ast.Call)
-        check_modes(source, inner.place, function, node)
-        _check_decorators(source, function, way[-1].function)
-        check_left_alone(source, [read for each in terms for read in each.reads()], function)
-        if not _sees_names_of(source, function, outer.function, terms):
-            calls = [call, *_alike(source, call, outer, function, terms, in_loop=outer is way[-1])]
+        check_modes(inner.source, inner.place, function, node)
+        _check_decorators(function, last.function)
+        check_left_alone(inner.source, [read for each in terms for read in each.reads()], function)
+        if not _sees_names_of(inner, outer, terms):
+            calls = [call, *_alike(call, inner, outer, terms)]
             for each in terms:
-                each.paths = _given(call, function, each, source)
-            changes += _with_parameter(source, function, name)
-            changes += [with_argument(source, each, f"{name}={name}") for each in calls]
-        if outer is not way[-1]:
-            terms += _conditions(source, call, outer.function)
-    loop, loop_function = way[-1].loop, way[-1].function
-    assert loop is not None
-    check_modes(source, way[-1].place, loop, node)
-    sampling = [*reversed(loops_around(source, loop, loop_function)), loop]
-    for test, wanted in conditions_in_loop(source, way[-1].place, loop, sampling):
-        terms.append(_Term(source, test, wanted))
+                each.paths = _given(call, inner, outer, each)
+            changes.setdefault(inner.source.path, []).extend(_with_parameter(inner.source, function, name))
+            given = [with_argument(outer.source, each, f"{name}={name}") for each in calls]
+            changes.setdefault(outer.source.path, []).extend(given)
+        if outer is not last:
+            terms += _conditions(outer)
+    assert last.loop is not None
+    check_modes(last.source, last.place, last.loop, node)
+    sampling = [*reversed(loops_around(last.source, last.loop, last.function)), last.loop]
+    for test, wanted in conditions_in_loop(last.source, last.place, last.loop, sampling):
+        terms.append(_Term(last.source, test, wanted))
+    others = [each for each in dict.fromkeys(stage.source for stage in way) if each is not last.source]
     for each in terms:
-        check_repeatable(source, each.node)
-        check_unchanging(source, each.reads(), loop, loop_function)
-    changes.append(_made_before(source, loop, name, terms))
+        check_repeatable(each.source, each.node)
+        check_unchanging(last.source, each.reads(), last.loop, last.function, others)
+        if not _libraries_of(each) <= libraries(last.source):
+            raise DeclinedError("The file with the loop calls the libraries by other names")
+    changes.setdefault(last.source.path, []).append(_made_before(last.source, last.loop, name, terms))
     said = "It is made once, before the loop, and handed to the function that uses it."
-    return MadeOnce(source.path, changes, said)
+    elsewhere = tuple(
+        FileChange(file=file, replacements=tuple(made)) for file, made in changes.items() if file != source.path
+    )
+    return MadeOnce(source.path, changes[source.path], said, elsewhere=elsewhere)
+
+
+def _libraries_of(term: _Term) -> set[str]:
+    return read_in(term.node) & libraries(term.source)
 
 
 def _name(source: ModuleSource, node: ast.expr, functions: list[Scope]) -> str:
@@ -114,14 +129,15 @@ def _name(source: ModuleSource, node: ast.expr, functions: list[Scope]) -> str:
     return name
 
 
-def _conditions(source: ModuleSource, place: ast.AST, function: Scope) -> list[_Term]:
-    """What is asked in a function before it comes to a place in it.
+def _conditions(stage: Stage) -> list[_Term]:
+    """What is asked in a function before it comes to the place in it that leads on.
 
     :raises DeclinedError: it may pass the place by in another way, or come there more than once.
     """
     found: list[_Term] = []
-    inner = place
-    for outer in around(source, place, function):
+    inner: ast.AST
+    source, inner = stage.source, stage.place
+    for outer in around(source, inner, stage.function):
         if isinstance(outer, OTHER_WAYS) or (isinstance(outer, ast.BoolOp) and inner is not outer.values[0]):
             raise DeclinedError("It is made in a branch or a loop of the function")
         if isinstance(outer, ast.If | ast.IfExp) and inner is not outer.test:
@@ -148,7 +164,7 @@ def _ways_out(source: ModuleSource, before: list[ast.stmt]) -> list[_Term]:
     return found
 
 
-def _check_decorators(source: ModuleSource, function: Function, outermost: Scope) -> None:
+def _check_decorators(function: Function, outermost: Scope) -> None:
     """A decorator may change modes, or what the function is given."""
     around_loop = outermost.decorator_list if isinstance(outermost, Function) else []
     known = {ast.dump(each) for each in around_loop}
@@ -172,18 +188,20 @@ def _heads(terms: list[_Term]) -> set[str]:
     return {path.partition(".")[0] for each in terms for path in each.paths.values()}
 
 
-def _sees_names_of(source: ModuleSource, function: Function, outer: Scope, terms: list[_Term]) -> bool:
+def _sees_names_of(inner: Stage, outer: Stage, terms: list[_Term]) -> bool:
     """Whether a function inside of the next one reads the variables of that one: it will see the new one, too."""
-    inside = any(each is outer for each in around(source, function, source.tree)) and not isinstance(outer, ast.Module)
-    return inside and not any(bindings(function, name) for name in _heads(terms))
+    inside = any(each is outer.function for each in around(inner.source, inner.function, inner.source.tree))
+    nested = inside and not isinstance(outer.function, ast.Module)
+    return nested and not any(bindings(inner.function, name) for name in _heads(terms))
 
 
-def _given(call: ast.Call, function: Function, term: _Term, source: ModuleSource) -> dict[str, str]:
+def _given(call: ast.Call, inner: Stage, outer: Stage, term: _Term) -> dict[str, str]:
     """By which paths the caller calls what an expression reads.
 
     :raises DeclinedError: something is computed in the function, or in the call.
     """
-    outer = scope_of(source, call)
+    function = inner.function
+    assert isinstance(function, Function)
     found: dict[str, str] = {}
     for root, path in term.paths.items():
         head, dot, rest = path.partition(".")
@@ -192,7 +210,7 @@ def _given(call: ast.Call, function: Function, term: _Term, source: ModuleSource
             continue
         kinds = [each.kind for each in bindings(function, head)]
         if not kinds:
-            if _binder(source, function, head) is not _binder(source, outer, head):
+            if not _means_the_same(head, inner, outer):
                 raise DeclinedError(f"{head} means something else in the function that calls {function.name}")
             found[root] = path
             continue
@@ -201,6 +219,15 @@ def _given(call: ast.Call, function: Function, term: _Term, source: ModuleSource
             raise DeclinedError(f"{head} is no name that {function.name} is given")
         found[root] = f"{text}{dot}{rest}"
     return found
+
+
+def _means_the_same(name: str, inner: Stage, outer: Stage) -> bool:
+    """Whether a name that a function does not bind is that of the same variable in its caller, or that of a builtin."""
+    binder, there = (_binder(each.source, each.function, name) for each in (inner, outer))
+    if binder is there:
+        return True
+    unbound = all(isinstance(each, ast.Module) and not bindings(each, name) for each in (binder, there))
+    return unbound and hasattr(builtins, name)
 
 
 def _argument(call: ast.Call, function: Function, parameter: str) -> str | None:
@@ -221,20 +248,18 @@ def _argument(call: ast.Call, function: Function, parameter: str) -> str | None:
     return None if given is None else dotted(given)
 
 
-def _alike(
-    source: ModuleSource, call: ast.Call, outer: Stage, function: Function, terms: list[_Term], *, in_loop: bool
-) -> list[ast.Call]:
+def _alike(call: ast.Call, inner: Stage, outer: Stage, terms: list[_Term]) -> list[ast.Call]:
     """Other calls of the same function that hand over the very same."""
     found: list[ast.Call] = []
-    for each in calls_to(source, function.name):
-        if each is call or scope_of(source, each) is not outer.function or not is_plain(each):
+    for each in calls_to(outer.source, last_name(call.func)):
+        if each is call or scope_of(outer.source, each) is not outer.function or not is_plain(each):
             continue
         if ast.dump(each.func) != ast.dump(call.func):
             continue
-        if in_loop and not any(one is outer.loop for one in around(source, each, outer.function)):
+        if outer.loop is not None and all(one is not outer.loop for one in around(outer.source, each, outer.function)):
             continue  # before the loop, it is not made yet
         try:
-            same = all(_given(each, function, term, source) == _given(call, function, term, source) for term in terms)
+            same = all(_given(each, inner, outer, term) == _given(call, inner, outer, term) for term in terms)
         except DeclinedError:
             continue
         if same:
@@ -253,7 +278,14 @@ def _with_parameter(source: ModuleSource, function: Function, name: str) -> list
 def _read_where_given(source: ModuleSource, node: ast.expr, name: str) -> Replacement:
     text = f"{source.code(node)} if {name} is None else {name}"
     parent = source.parents[node]
-    plain = isinstance(parent, NEEDS_NO_PARENTHESES) or (isinstance(parent, ast.Call) and node in parent.args)
+    inside = isinstance(parent, ast.List | ast.Tuple) or (isinstance(parent, ast.Call) and node in parent.args)
+    plain = inside or isinstance(parent, NEEDS_NO_PARENTHESES)
+    start = source.line_start(node.lineno)
+    before = source.text[start : source.span(node)[0]]
+    if len(before) + len(text) > LONGEST_LINE and (inside or isinstance(parent, ast.Assign)):
+        indent = before[: len(before) - len(before.lstrip())] + ("" if inside and not before.strip() else "    ")
+        text = f"\n{indent}".join([source.code(node), f"if {name} is None", f"else {name}"])
+        return in_place(source, node, text if inside else f"(\n{indent}{text}\n{indent[:-4]})")
     return in_place(source, node, text if plain else f"({text})")
 
 

@@ -12,6 +12,7 @@ from sdprof.fixes.source.reading.repeatable import MAKERS
 from sdprof.fixes.source.reading.unchanging import OF_SIZE, is_path, reads_of
 
 JOINS = frozenset({"cat", "concat", "concatenate", "stack"})
+LONGEST_NAME = 24
 LIKE = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
 
 
@@ -41,7 +42,8 @@ def _wish(source: ModuleSource, node: ast.expr) -> str:
     tensors = [word for each in reads if (word := _word(each)) not in OF_SIZE]
     called = [last_name(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)]
     if JOINS & set(called) and len(tensors) == 2:
-        return "_and_".join(tensors) if tensors[0] != tensors[1] else f"{tensors[0]}_joined"
+        both = "_and_".join(tensors)
+        return both if tensors[0] != tensors[1] and len(both) <= LONGEST_NAME else f"{tensors[0]}_joined"
     constants = [each for each in called if each in FACTORIES | LIKE]
     if constants:
         return constants[0].removeprefix("new_").removesuffix("_like")

@@ -49,7 +49,7 @@ def made_once(site: SiteEvidence, sources: Sources) -> list[MadeOnce]:
             reason = str(declined)
     if not ways:
         with contextlib.suppress(DeclinedError):
-            ways.append(made_for_step(site, source, node))
+            ways.append(made_for_step(site, sources, source, node))
     try:
         ways.append(kept_result(site, source, node))
     except DeclinedError as declined:

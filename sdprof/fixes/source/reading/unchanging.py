@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sdprof.fixes.declined import DeclinedError
@@ -157,11 +157,18 @@ def read_by(source: ModuleSource, expression: ast.expr, names: Mapping[str, str]
     return found
 
 
-def check_unchanging(source: ModuleSource, reads: Iterable[Read], loop: LoopStatement, scope: Scope) -> None:
+def check_unchanging(
+    source: ModuleSource,
+    reads: Iterable[Read],
+    loop: LoopStatement,
+    scope: Scope,
+    others: Sequence[ModuleSource] = (),
+) -> None:
     """All that is read is there before the loop, and after each iteration as it was.
 
     That is told from the text alone: what had the same content in one run may be another thing in the next.
 
+    :param others: further files whose functions the loop calls.
     :raises DeclinedError: something is not.
     """
     if any(isinstance(each, ast.Yield | ast.YieldFrom | ast.Await) for each in ast.walk(loop)):
@@ -183,7 +190,9 @@ def check_unchanging(source: ModuleSource, reads: Iterable[Read], loop: LoopStat
         if is_bound_by_others(source, name):
             raise DeclinedError(f"{name} is bound by other functions as well")
         attributes = set(each.trunk.split(".")[1:])
-        if attributes & changed_by_calls(source, loop) or (attributes and is_handed_on(source, loop, name)):
+        if attributes & changed_by_calls(source, loop, others) or (
+            attributes and is_handed_on(source, loop, name, others)
+        ):
             raise DeclinedError(f"A function that the loop calls may bind {each.code}, or computes it")
 
 
@@ -303,20 +312,21 @@ def is_bound_by_others(source: ModuleSource, name: str) -> bool:
     return any(isinstance(each, ast.Global | ast.Nonlocal) and name in each.names for each in ast.walk(source.tree))
 
 
-def changed_by_calls(source: ModuleSource, loop: LoopStatement) -> set[str]:
-    """Attributes that functions of this file bind or write into, or are, which the loop calls, directly or not."""
-    properties = {each.name for each in ast.walk(source.tree) if isinstance(each, Function) and each.decorator_list}
-    names = {name for each in called_by(source, loop) for name in (*rebound(each), *written_into(each))}
+def changed_by_calls(source: ModuleSource, loop: LoopStatement, others: Sequence[ModuleSource] = ()) -> set[str]:
+    """Attributes that functions of these files bind or write into, or are, which the loop calls, directly or not."""
+    properties = {each.name for each in _functions((source, *others)) if each.decorator_list}
+    names = {name for each in called_by(source, loop, others) for name in (*rebound(each), *written_into(each))}
     return properties | {name.rpartition(".")[2] for name in names if "." in name}
 
 
-def is_handed_on(source: ModuleSource, loop: LoopStatement, name: str) -> bool:
+def is_handed_on(source: ModuleSource, loop: LoopStatement, name: str, others: Sequence[ModuleSource] = ()) -> bool:
     """Whether a function that cannot be read here gets hold of an object, and may bind its attributes."""
-    here = {each.name for each in ast.walk(source.tree) if isinstance(each, Function)}
-    stored = (each for each in ast.walk(source.tree) if isinstance(each, ast.Attribute))
+    sources = (source, *others)
+    here = {each.name for each in _functions(sources)}
+    stored = (each for one in sources for each in ast.walk(one.tree) if isinstance(each, ast.Attribute))
     here |= {each.attr for each in stored if isinstance(each.ctx, ast.Store)}  # an object that is kept, no method
     waiting: list[tuple[ast.AST, str]] = [(loop, name)]
-    waiting += [(each, name) for each in (called_by(source, loop) if name == "self" else ())]
+    waiting += [(each, name) for each in (called_by(source, loop, others) if name == "self" else ())]
     looked_at: set[tuple[ast.AST, str]] = set()
     while waiting:
         region, known_as = waiting.pop()
@@ -334,20 +344,19 @@ def is_handed_on(source: ModuleSource, loop: LoopStatement, name: str) -> bool:
                 return True
             given = [*each.args, *(argument.value for argument in each.keywords)]
             if any(dotted(argument) == known_as for argument in given):
-                received = _received(source, each, known_as)
+                received = _received(_functions(sources), each, known_as)
                 if received is None:
                     return True
                 waiting += received
     return False
 
 
-def _received(source: ModuleSource, call: ast.Call, name: str) -> list[tuple[ast.AST, str]] | None:
-    """The functions of this file that a call may mean, each with its name for what the call hands over."""
-    functions = [
-        each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name == last_name(call.func)
-    ]
+def _received(functions: list[Function], call: ast.Call, name: str) -> list[tuple[ast.AST, str]] | None:
+    """Those of some functions that a call may mean, each with its name for what the call hands over."""
     found: list[tuple[ast.AST, str]] = []
     for function in functions:
+        if function.name != last_name(call.func):
+            continue
         if not is_plain(call) or function.args.vararg is not None or function.args.kwarg is not None:
             return None
         order = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
@@ -359,14 +368,18 @@ def _received(source: ModuleSource, call: ast.Call, name: str) -> list[tuple[ast
     return found or None
 
 
-def called_by(source: ModuleSource, loop: LoopStatement) -> list[Function]:
-    """The functions of this file that the loop calls, directly or not, by their names."""
-    functions = [each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name != "__init__"]
+def called_by(source: ModuleSource, loop: LoopStatement, others: Sequence[ModuleSource] = ()) -> list[Function]:
+    """The functions of these files that the loop calls, directly or not, by their names."""
+    functions = [each for each in _functions((source, *others)) if each.name != "__init__"]
     called, waiting = set[str](), _called_in(loop)
     while waiting:
         called |= waiting
         waiting = {name for each in functions if each.name in waiting for name in _called_in(each)} - called
     return [each for each in functions if each.name in called]
+
+
+def _functions(sources: Sequence[ModuleSource]) -> list[Function]:
+    return [each for source in sources for each in ast.walk(source.tree) if isinstance(each, Function)]
 
 
 def _called_in(node: ast.AST) -> set[str]:

@@ -1,13 +1,14 @@
-"""The calls that lead from the sampling loop to an expression, in one file."""
+"""The calls that lead from the sampling loop to an expression, in files of one folder."""
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.evidence import SiteEvidence
-from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import is_plain
 from sdprof.fixes.source.reading.loops import LoopStatement, sampling_loop
 from sdprof.fixes.source.reading.names import Function, Scope, last_name, scope_of, statement_of, within
@@ -18,6 +19,7 @@ from sdprof.model import FunctionSite
 class Stage:
     """A function on the way, and what in it leads on."""
 
+    source: ModuleSource
     function: Scope
     place: ast.expr
     """The expression itself, or the call of the next function."""
@@ -25,40 +27,41 @@ class Stage:
     """The sampling loop, in the function that it stands in."""
 
 
-def way_from_loop(site: SiteEvidence, source: ModuleSource, node: ast.expr) -> list[Stage]:
+def way_from_loop(site: SiteEvidence, sources: Sources, source: ModuleSource, node: ast.expr) -> list[Stage]:
     """From the function that an expression stands in out to the one with the loop.
 
     :raises DeclinedError: the loop is elsewhere, or its steps do not come here by plain calls.
     """
     seen = site.loop
-    if seen is None or seen.loop is None or seen.loop.file != source.path:
-        raise DeclinedError("The loop stands in another file")
+    if seen is None or seen.loop is None:
+        raise DeclinedError("It is not known where the loop is")
     function = scope_of(source, node)
     above = [seen.loop]
     for each in seen.chain:
-        if _function_of(source, each) is function:
+        if each.file == source.path and _function_of(source, each) is function:
             break
         above.append(each)
     else:
         raise DeclinedError("The function is not one of those by which the loop calls the model")
-    way = [Stage(function, node)]
+    way = [Stage(source, function, node)]
     for caller in reversed(above):
-        outer = _function_of(source, caller)
+        if Path(caller.file).parent != Path(source.path).parent:
+            raise DeclinedError("A function of another folder lies between")  # a patch is applied folder by folder
+        its_source = sources.of(caller.file)
+        outer = _function_of(its_source, caller)
         if outer is None:
-            raise DeclinedError("A function of another file lies between")
-        way.append(Stage(outer, _call(source, outer, way[-1].function, caller.call_line)))
+            raise DeclinedError("A function lies between that is not found in its file")
+        way.append(Stage(its_source, outer, _call(its_source, outer, way[-1].function, caller.call_line)))
     last = way[-1]
-    loop = sampling_loop(source, last.place, source.path, seen.loop.qualname, seen)
+    loop = sampling_loop(last.source, last.place, last.source.path, seen.loop.qualname, seen)
     if loop is None:
         raise DeclinedError("The loop does not call the function itself")
-    way[-1] = Stage(last.function, last.place, loop)
+    way[-1] = replace(last, loop=loop)
     return way
 
 
 def _function_of(source: ModuleSource, site: FunctionSite) -> Scope | None:
     """The function that was seen running; its first line is that of its first decorator."""
-    if site.file != source.path:
-        return None
     if site.qualname == "<module>":
         return source.tree
     for each in ast.walk(source.tree):

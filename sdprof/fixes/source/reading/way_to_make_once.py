@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sdprof.fixes.source.edit import Replacement
+from sdprof.fixes.source.edit import FileChange, Replacement
 
 
 @dataclass(frozen=True)
@@ -16,3 +16,4 @@ class MadeOnce:
     said: str
     helpers: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
+    elsewhere: tuple[FileChange, ...] = ()

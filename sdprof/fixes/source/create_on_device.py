@@ -75,7 +75,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         held = held_numbers(source, node, values, site.dtype, anywhere=True)
         if held is not None and not (len(held.numbers) > 1 and site.identical_content):
             return (_edit(site, source, held.on_device(source, _device_text(source, node)), FILLED),)
-        return (_number_to_full(site, source, node, keyword(node, "device")),)
+        return (_number_to_full(site, source, node, _device_text(source, node)),)
     if isinstance(node.func, ast.Attribute) and node.func.attr == "new_tensor":
         return (_number_to_new_full(site, source, node, node.func.value),)
     move = move_of(source, node, values)
@@ -176,7 +176,7 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
     """``table[i].to(d)`` with a table on the host: the number goes along with the kernel that fills."""
     host = move.host
     if isinstance(host, ast.Call) and last_name(host.func) in ("tensor", "as_tensor") and not move.converts:
-        return _number_to_full(site, source, host, move.device, whole=move.call)
+        return _number_to_full(site, source, host, move.device_text, whole=move.call)
     if (
         isinstance(host, ast.Call)
         and last_name(host.func) in TYPED
@@ -209,10 +209,8 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
 
 
 def _number_to_full(
-    site: SiteEvidence, source: ModuleSource, call: ast.Call, device: ast.expr | None, whole: ast.Call | None = None
+    site: SiteEvidence, source: ModuleSource, call: ast.Call, device: str, whole: ast.Call | None = None
 ) -> Edit:
-    if device is None:
-        raise DeclinedError("Data, device or shape of the tensor were not seen")
     shape, number = _one_number(site, source, call)
     torch = torch_of(call)
     dtype = keyword(call, "dtype")
@@ -221,7 +219,7 @@ def _number_to_full(
         arguments.append(f"dtype={source.code(dtype)}")
     elif site.dtype not in PLAIN_DTYPES:
         arguments.append(f"dtype={torch}.{site.dtype}")
-    arguments.append(f"device={source.code(device)}")
+    arguments.append(f"device={device}")
     start, end = source.span(whole or call)
     return _edit(
         site, source, [Replacement(start=start, end=end, text=f"{torch}.full({', '.join(arguments)})")], FILLED

@@ -16,6 +16,7 @@ from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.held_numbers import PLAIN_DTYPES, TYPED, held_list, held_numbers
 from sdprof.fixes.source.reading.host_copy import in_place
+from sdprof.fixes.source.reading.host_numbers import is_number as known_number
 from sdprof.fixes.source.reading.host_trees import (
     check_known_before,
     check_names_stay_inside,
@@ -24,6 +25,7 @@ from sdprof.fixes.source.reading.host_trees import (
 from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import dotted, last_name, statement_of
 from sdprof.fixes.source.reading.seen import Values, is_tensor
+from sdprof.fixes.source.reading.selected_entries import selected_entry
 from sdprof.fixes.source.reading.stacking import stacked, stacked_list
 from sdprof.fixes.source.reading.straight_line import without
 from sdprof.fixes.source.reading.table_along import table_along
@@ -267,6 +269,10 @@ def _filled_in_place(site: SiteEvidence, source: ModuleSource, target: ast.Subsc
     if not (isinstance(statement, ast.Assign) and len(statement.targets) == 1):
         raise DeclinedError("The tensor is written to together with others")
     number = statement.value
+    if selected_entry(target.slice) is not None:
+        raise DeclinedError("A mask selects what is written to: select-by-mask is the fix for it")
+    if _is_made_mask(target.slice):
+        return _mask_made_there(site, source, target, number, values)
     is_number = isinstance(number, ast.Constant) or (
         isinstance(number, ast.UnaryOp) and isinstance(number.operand, ast.Constant)
     )
@@ -279,7 +285,27 @@ def _filled_in_place(site: SiteEvidence, source: ModuleSource, target: ast.Subsc
         torch, imports = torch_name(source)
         text = f"{torch}.full((), {source.code(number)}, dtype={owner}.dtype, device={owner}.device)"
         return replace(_edit(site, source, [in_place(source, number, text)], FILLED), imports=imports)
-    if any(is_tensor(each, values) or isinstance(each, ast.List) for each in parts):
-        raise DeclinedError("The place is chosen by a tensor or a list on the host")
+    if not all(isinstance(each, ast.Slice | ast.Constant) or known_number(source, each, values) for each in parts):
+        raise DeclinedError("The place is chosen by more than numbers of the host")
     text = f"{source.code(target)}.fill_({source.code(number)})"
     return _edit(site, source, [Replacement(start=start, end=end, text=text)], "The number is filled in on the device.")
+
+
+def _is_made_mask(index: ast.expr) -> bool:
+    return isinstance(index, ast.Call) and isinstance(index.func, ast.Attribute) and index.func.attr == "bool"
+
+
+def _mask_made_there(
+    site: SiteEvidence, source: ModuleSource, target: ast.Subscript, number: ast.expr, values: Values
+) -> Edit:
+    """``x[torch.eye(n).bool()] = 0.5`` → ``x[torch.eye(n, device=x.device).bool()] = 0.5``, through local names."""
+    if is_tensor(target.value, values, "cuda") is not True or not known_number(source, number, values):
+        raise DeclinedError("It was not seen that a number is written to a tensor on the device")
+    device = ast.Attribute(target.value, "device", ast.Load())
+    tree = read_tree(source, target.slice, values, target.slice)
+    if tree.computes:
+        raise DeclinedError("The mask is computed on the host")
+    check_names_stay_inside(source, tree, target.slice)
+    check_known_before(source, device, tree)
+    said = "The mask is made on the device, where nothing of it has to be counted or copied."
+    return _edit(site, source, tree.on_device(source, f"{source.code(target.value)}.device"), said)

@@ -28,7 +28,7 @@ RANDOM = frozenset(
 _METHODS = """
 exp log sqrt rsqrt sin cos tanh sigmoid abs neg square pow reciprocal add sub mul div float double half long int flip
 reshape view unsqueeze squeeze repeat expand flatten clone contiguous t transpose permute clamp cumsum cumprod type to
-log2 log1p expm1 mean sum tril triu
+log2 log1p expm1 mean sum tril triu bool
 """
 PURE = frozenset(_METHODS.split())
 REARRANGES = frozenset(
@@ -49,7 +49,7 @@ REARRANGES = frozenset(
     }
 )
 SCALARS = (ast.Name, ast.Attribute, ast.Subscript)
-CASTS = frozenset({"float", "double", "half", "long", "int", "to", "type"})
+CASTS = frozenset({"float", "double", "half", "long", "int", "bool", "to", "type"})
 TO_WHOLE = ("int", "uint", "long")
 EXACT_AMONG_INTEGERS = (ast.Add, ast.Sub, ast.Mult)
 DTYPE_BEGINNINGS = ("float", "int", "uint", "bool", "long", "half", "double", "bfloat")

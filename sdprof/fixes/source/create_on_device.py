@@ -24,6 +24,7 @@ from sdprof.fixes.source.reading.host_trees import (
 )
 from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import dotted, last_name, statement_of
+from sdprof.fixes.source.reading.number_of_host import number_of_host
 from sdprof.fixes.source.reading.seen import Values, is_tensor
 from sdprof.fixes.source.reading.selected_entries import selected_entry
 from sdprof.fixes.source.reading.stacking import stacked, stacked_list
@@ -192,6 +193,13 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
         return _edit(site, source, [Replacement(start=start, end=end, text=text)], FILLED)
     if site.shape is None or any(size != 1 for size in site.shape):
         raise DeclinedError("More than one number is copied")
+    computed = number_of_host(source, host, site, values)
+    if computed is not None:
+        shape, number, dtype = computed
+        torch, imports = torch_name(source)
+        text = f"{torch}.full({shape}, {number}.item(), dtype={dtype}, device={move.device_text})"
+        start, end = source.span(move.call)
+        return replace(_edit(site, source, [Replacement(start=start, end=end, text=text)], FILLED), imports=imports)
     owner = host.value if isinstance(host, ast.Subscript) else host
     if (
         site.shape == ()

@@ -22,6 +22,7 @@ from sdprof.fixes.source.reading.host_trees import (
     check_names_stay_inside,
     read_tree,
 )
+from sdprof.fixes.source.reading.index_tensors import index_there
 from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import dotted, last_name, statement_of
 from sdprof.fixes.source.reading.number_of_host import number_of_host
@@ -63,6 +64,9 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     node = source.node_at(site.where)
     frame = Frame(site, sources, 0)
     values = frame.values
+    there = index_there(source, node, values) if isinstance(node, ast.Subscript) else None
+    if there is not None:
+        return (_edit(site, source, there, "The device counts for itself, where the numbers are used."),)
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
         return (_filled_in_place(site, source, node, values),)
     if isinstance(node, ast.Subscript):

@@ -9,11 +9,12 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
+from sdprof.fixes.source.reading.carried_entries import CarriedEntries, carried_entries
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.names import dotted, is_free, scope_of, statement_of
 from sdprof.fixes.source.reading.seen import Values, value_of
 from sdprof.fixes.source.reading.selected_entries import selected_entry
-from sdprof.fixes.source.reading.straight_line import stands_alone
+from sdprof.fixes.source.reading.straight_line import stands_alone, without
 from sdprof.model import FixMeta, SeenValue
 
 META = FixMeta(
@@ -41,11 +42,16 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     ``y[mask]`` may stand in sums and products with numbers and with other entries of the same mask; a scalar on the
     device may be written, too. A mask of fewer dimensions selects along the first ones.
 
+    ``kept = y[mask]``, and then ``x[mask] = kept``, become ``x.copy_(torch.where(mask, y, x))`` at the second place.
+
     ``x[mask, y[mask]] = 0`` → ``entries = torch.where(mask, y, 0).unsqueeze(-1)`` and ``x.scatter_(-1, entries, …)``.
     An index out of range is an assertion of the device instead of an ``IndexError``, and so is a negative one.
     """
     source, values = sources.of(site.where.file), site.stack[0].values
     statement = statement_of(source, source.node_at(site.where))
+    carried = carried_entries(source, statement)
+    if carried is not None and statement is carried.put:
+        return (_carried_over(site, source, carried, values),)
     target = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
     if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ELEMENTWISE):
         target = statement.target
@@ -81,6 +87,30 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             proof="data",
             description="Every element is chosen on the device; how many the mask selects is never asked.",
         ),
+    )
+
+
+def _carried_over(site: SiteEvidence, source: ModuleSource, carried: CarriedEntries, values: Values) -> Edit:
+    """``kept = y[mask]``, then ``x[mask] = kept`` → ``x.copy_(torch.where(mask, y, x))``."""
+    y, mask = value_of(carried.giver, values), value_of(carried.target.slice, values)
+    x = value_of(carried.target.value, values)
+    if x is None or y is None or mask is None or {x.device, y.device, mask.device} != {"cuda"} or mask.dtype != "bool":
+        raise DeclinedError("It was not seen that a mask on the device selects from a tensor there")
+    if not mask.shape == y.shape == x.shape or x.dtype != y.dtype:
+        raise DeclinedError("What the mask selects from and what is written to have not the same shape and type")
+    torch, imports = torch_name(source)
+    written, of = source.code(carried.target.value), source.code(carried.giver)
+    start, end = source.span(carried.put)
+    text = f"{written}.copy_({torch}.where({source.code(carried.target.slice)}, {of}, {written}))"
+    return Edit(
+        fix=META.id,
+        file=source.path,
+        where=site.where,
+        replacements=(*without(source, [carried.taken]), Replacement(start=start, end=end, text=text)),
+        imports=imports,
+        numerics="exact",
+        proof="data",
+        description="Every element is chosen on the device; how many the mask selects is never asked.",
     )
 
 

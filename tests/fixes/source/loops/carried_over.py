@@ -23,11 +23,20 @@ def carried_over(logits, x, mask):
     return logits
 
 
+def posterior(shares, x, mask, later):
+    known = (x != mask)[..., None].expand_as(shares)
+    certain = shares[known]
+    mixed = (1 - later) * shares
+    mixed[..., mask] = later
+    mixed[known] = certain
+    return mixed
+
+
 @torch.no_grad()
 def sample(net, x, steps, mask):
     for i in range(steps):
         logits = carried_over(net(x), x, mask)
-        best = logits.argmax(dim=-1)
+        best = posterior(logits.softmax(dim=-1), x, mask, 1 - i / steps).argmax(dim=-1)
         sure = logits.amax(dim=-1)
         x = torch.where(sure > sure.median() - i / steps, best, x)
     return x

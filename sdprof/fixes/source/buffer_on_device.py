@@ -12,7 +12,7 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_trees import MOVES_DATA, with_device
 from sdprof.fixes.source.reading.loops import LoopStatement, after_statement
-from sdprof.fixes.source.reading.names import bindings, last_name, scope_of, within
+from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of, within
 from sdprof.fixes.source.reading.seen import Values
 from sdprof.fixes.source.reading.straight_line import block_of
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword
@@ -103,6 +103,10 @@ def _check_only_filled(source: ModuleSource, name: str, made: ast.Assign, loop: 
     if any(isinstance(each, ast.Return | ast.Yield | ast.YieldFrom) for each in ast.walk(loop)):
         raise DeclinedError("The function may hand the buffer over before the loop is done")
     scope = scope_of(source, loop)
+    for tried in ast.walk(scope):
+        caught = [*tried.handlers, *tried.finalbody] if isinstance(tried, ast.Try) else []
+        if any(name in read_in(each) for each in caught):
+            raise DeclinedError(f"{name} is looked at where the loop fails")
     own = list(within(scope))
     for each in ast.walk(scope):
         if not (isinstance(each, ast.Name) and each.id == name) or each is made.targets[0]:

@@ -49,6 +49,7 @@ def test_it_is_made_there_and_copied_once() -> None:
         ({"loop": f"kept = frames\n    {LOOP}"}, "looked at"),
         ({"loop": f"{LOOP}\n        if i > n:\n            return frames"}, "hand the buffer over"),
         ({"then": "return lambda: frames"}, "nested function"),
+        ({"then": "try:\n        net.end()\n    finally:\n        net.show(frames)"}, "fails"),
         ({"frames": SeenValue(kind="tensor", device="cpu", dtype="uint8", shape=(5, 3))}, "converted"),
         ({"frames": SeenValue(kind="tensor", device="cpu", dtype="float32", shape=(2**20, 2**10))}, "memory"),
         ({"x": tensor("cpu")}, "No tensor on the device"),

@@ -15,7 +15,7 @@ from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.names import Scope, bindings, dotted, last_name, read_in, scope_of, statement_of
 from sdprof.fixes.source.reading.number_types import number_type
-from sdprof.fixes.source.reading.seen import Values, is_tensor
+from sdprof.fixes.source.reading.seen import SAME_DEVICE_METHODS, Values, is_tensor
 from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, number_read
 from sdprof.model import FixMeta
@@ -33,11 +33,13 @@ ARITHMETIC_ALONE = (ast.BinOp, ast.UnaryOp, ast.Constant, ast.operator, ast.unar
 ARITHMETIC = (*ARITHMETIC_ALONE, ast.Name, ast.expr_context)
 READ_FOR_MORE = "The number is read for more than an assertion"
 TO_ONE = frozenset({"all", "any"})
+GIVES_TENSORS = SAME_DEVICE_METHODS | {"isnan", "isinf", "isfinite", "isclose"}
 
 
 def concerns(site: SiteEvidence) -> bool:
-    """Whether the host read one number."""
-    return site.kind == "SYNC" and site.shape == () and site.op == "aten::_local_scalar_dense"
+    """Whether the host read one number, or asked whether two tensors are close."""
+    one_number = site.shape == () and site.op == "aten::_local_scalar_dense"
+    return site.kind == "SYNC" and (one_number or site.op == "aten::allclose")
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
@@ -45,7 +47,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
 
     Also where numbers get a name first: ``error = x.sum().item()``, then ``assert error / n < 1e-3``, if nothing but
     assertions comes of them. The check is the same and stops the program as before, at the next wait for the device. Of
-    a message that is made of the numbers nothing is left.
+    a message that is made of the numbers nothing is left. ``assert torch.allclose(a, b)`` asks
+    ``torch.isclose(a, b).all()``.
     """
     source, values = sources.of(site.where.file), values_at(site, 0)
     node = source.node_at(site.where)
@@ -54,7 +57,12 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if isinstance(statement, ast.Assert):
         tests = _together(statement.test)
         known = len(tests) > 1 and [each for each in tests if _host_knows(source, each, values)]
-        there = {each: _on_device(source, each, values) for each in tests if not known or each not in known}
+        waited = node if site.dtype == "bool" else None
+        there = {
+            each: (each is waited and _seen_there(source, each, values)) or _on_device(source, each, values)
+            for each in tests
+            if not known or each not in known
+        }
         changes = [_checked(source, statement, torch, [(each, there.get(each)) for each in tests])]
     else:
         changes = _through_names(source, statement, torch, values)
@@ -171,6 +179,26 @@ def _comparison(source: ModuleSource, test: ast.expr, names: Collection[str | No
     return source.code(test)
 
 
+def _seen_there(source: ModuleSource, test: ast.expr, values: Values) -> str:
+    """The text of a comparison whose truth was awaited, so that it lies on the device; empty where it need not."""
+    if not (isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ORDERS)):
+        return ""
+    sides = (test.left, test.comparators[0])
+    tensors = [each for each in sides if _gives_tensor(source, each, values)]
+    others = [each for each in sides if each not in tensors]
+    numbers = all(number_type(source, each, values) is not None and number_read(each) is None for each in others)
+    return source.code(test) if tensors and numbers else ""
+
+
+def _gives_tensor(source: ModuleSource, node: ast.expr, values: Values) -> bool:
+    """``torch.isnan(x).sum()``: a tensor, whatever it is computed from."""
+    if not isinstance(node, ast.Call) or last_name(node.func) not in GIVES_TENSORS:
+        return False
+    owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+    of_tensor = owner is not None and (is_tensor(owner, values) is True or _gives_tensor(source, owner, values))
+    return is_torch_call(source, node) or of_tensor
+
+
 def _on_device(source: ModuleSource, test: ast.expr, values: Values) -> str:
     """The text of a truth value on the device that says the same as a test on the host.
 
@@ -190,6 +218,9 @@ def _on_device(source: ModuleSource, test: ast.expr, values: Values) -> str:
         plain = not test.keywords and len(test.args) == (1 if is_torch_call(source, test) else 0)
         if plain and (is_torch_call(source, test) or isinstance(test.func, ast.Attribute)):
             return source.code(test)
+    if isinstance(test, ast.Call) and last_name(test.func) == "allclose" and isinstance(test.func, ast.Attribute):
+        (start, end), behind = source.span(test.func.value), source.span(test.func)[1]
+        return f"{source.text[start:end]}.isclose{source.text[behind : source.span(test)[1]]}.all()"
     raise DeclinedError("What is asserted is more than one comparison of what lies on the device")
 
 

@@ -16,14 +16,18 @@ from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.held_numbers import PLAIN_DTYPES, TYPED, held_list, held_numbers
 from sdprof.fixes.source.reading.host_copy import in_place
+from sdprof.fixes.source.reading.host_numbers import is_number as known_number
 from sdprof.fixes.source.reading.host_trees import (
     check_known_before,
     check_names_stay_inside,
     read_tree,
 )
+from sdprof.fixes.source.reading.index_tensors import index_there
 from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import dotted, last_name, statement_of
+from sdprof.fixes.source.reading.number_of_host import number_of_host
 from sdprof.fixes.source.reading.seen import Values, is_tensor
+from sdprof.fixes.source.reading.selected_entries import selected_entry
 from sdprof.fixes.source.reading.stacking import stacked, stacked_list
 from sdprof.fixes.source.reading.straight_line import without
 from sdprof.fixes.source.reading.table_along import table_along
@@ -60,6 +64,9 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     node = source.node_at(site.where)
     frame = Frame(site, sources, 0)
     values = frame.values
+    there = index_there(source, node, values) if isinstance(node, ast.Subscript) else None
+    if there is not None:
+        return (_edit(site, source, there, "The device counts for itself, where the numbers are used."),)
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
         return (_filled_in_place(site, source, node, values),)
     if isinstance(node, ast.Subscript):
@@ -75,7 +82,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         held = held_numbers(source, node, values, site.dtype, anywhere=True)
         if held is not None and not (len(held.numbers) > 1 and site.identical_content):
             return (_edit(site, source, held.on_device(source, _device_text(source, node)), FILLED),)
-        return (_number_to_full(site, source, node, keyword(node, "device")),)
+        return (_number_to_full(site, source, node, _device_text(source, node)),)
     if isinstance(node.func, ast.Attribute) and node.func.attr == "new_tensor":
         return (_number_to_new_full(site, source, node, node.func.value),)
     move = move_of(source, node, values)
@@ -176,7 +183,7 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
     """``table[i].to(d)`` with a table on the host: the number goes along with the kernel that fills."""
     host = move.host
     if isinstance(host, ast.Call) and last_name(host.func) in ("tensor", "as_tensor") and not move.converts:
-        return _number_to_full(site, source, host, move.device, whole=move.call)
+        return _number_to_full(site, source, host, move.device_text, whole=move.call)
     if (
         isinstance(host, ast.Call)
         and last_name(host.func) in TYPED
@@ -190,6 +197,13 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
         return _edit(site, source, [Replacement(start=start, end=end, text=text)], FILLED)
     if site.shape is None or any(size != 1 for size in site.shape):
         raise DeclinedError("More than one number is copied")
+    computed = number_of_host(source, host, site, values)
+    if computed is not None:
+        shape, number, dtype = computed
+        torch, imports = torch_name(source)
+        text = f"{torch}.full({shape}, {number}.item(), dtype={dtype}, device={move.device_text})"
+        start, end = source.span(move.call)
+        return replace(_edit(site, source, [Replacement(start=start, end=end, text=text)], FILLED), imports=imports)
     owner = host.value if isinstance(host, ast.Subscript) else host
     if (
         site.shape == ()
@@ -209,10 +223,8 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
 
 
 def _number_to_full(
-    site: SiteEvidence, source: ModuleSource, call: ast.Call, device: ast.expr | None, whole: ast.Call | None = None
+    site: SiteEvidence, source: ModuleSource, call: ast.Call, device: str, whole: ast.Call | None = None
 ) -> Edit:
-    if device is None:
-        raise DeclinedError("Data, device or shape of the tensor were not seen")
     shape, number = _one_number(site, source, call)
     torch = torch_of(call)
     dtype = keyword(call, "dtype")
@@ -221,7 +233,7 @@ def _number_to_full(
         arguments.append(f"dtype={source.code(dtype)}")
     elif site.dtype not in PLAIN_DTYPES:
         arguments.append(f"dtype={torch}.{site.dtype}")
-    arguments.append(f"device={source.code(device)}")
+    arguments.append(f"device={device}")
     start, end = source.span(whole or call)
     return _edit(
         site, source, [Replacement(start=start, end=end, text=f"{torch}.full({', '.join(arguments)})")], FILLED
@@ -269,6 +281,10 @@ def _filled_in_place(site: SiteEvidence, source: ModuleSource, target: ast.Subsc
     if not (isinstance(statement, ast.Assign) and len(statement.targets) == 1):
         raise DeclinedError("The tensor is written to together with others")
     number = statement.value
+    if selected_entry(target.slice) is not None:
+        raise DeclinedError("A mask selects what is written to: select-by-mask is the fix for it")
+    if _is_made_mask(target.slice):
+        return _mask_made_there(site, source, target, number, values)
     is_number = isinstance(number, ast.Constant) or (
         isinstance(number, ast.UnaryOp) and isinstance(number.operand, ast.Constant)
     )
@@ -281,7 +297,27 @@ def _filled_in_place(site: SiteEvidence, source: ModuleSource, target: ast.Subsc
         torch, imports = torch_name(source)
         text = f"{torch}.full((), {source.code(number)}, dtype={owner}.dtype, device={owner}.device)"
         return replace(_edit(site, source, [in_place(source, number, text)], FILLED), imports=imports)
-    if any(is_tensor(each, values) or isinstance(each, ast.List) for each in parts):
-        raise DeclinedError("The place is chosen by a tensor or a list on the host")
+    if not all(isinstance(each, ast.Slice | ast.Constant) or known_number(source, each, values) for each in parts):
+        raise DeclinedError("The place is chosen by more than numbers of the host")
     text = f"{source.code(target)}.fill_({source.code(number)})"
     return _edit(site, source, [Replacement(start=start, end=end, text=text)], "The number is filled in on the device.")
+
+
+def _is_made_mask(index: ast.expr) -> bool:
+    return isinstance(index, ast.Call) and isinstance(index.func, ast.Attribute) and index.func.attr == "bool"
+
+
+def _mask_made_there(
+    site: SiteEvidence, source: ModuleSource, target: ast.Subscript, number: ast.expr, values: Values
+) -> Edit:
+    """``x[torch.eye(n).bool()] = 0.5`` → ``x[torch.eye(n, device=x.device).bool()] = 0.5``, through local names."""
+    if is_tensor(target.value, values, "cuda") is not True or not known_number(source, number, values):
+        raise DeclinedError("It was not seen that a number is written to a tensor on the device")
+    device = ast.Attribute(target.value, "device", ast.Load())
+    tree = read_tree(source, target.slice, values, target.slice)
+    if tree.computes:
+        raise DeclinedError("The mask is computed on the host")
+    check_names_stay_inside(source, tree, target.slice)
+    check_known_before(source, device, tree)
+    said = "The mask is made on the device, where nothing of it has to be counted or copied."
+    return _edit(site, source, tree.on_device(source, f"{source.code(target.value)}.device"), said)

@@ -39,7 +39,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     node = source.node_at(site.where)
     if not isinstance(node, ast.Call):
         raise DeclinedError("No distribution is made or asked in this expression")
-    made = _distribution(source, node)
+    made = distribution_made_by(source, node)
     if made is None and isinstance(node.func, ast.Attribute):
         made = made_distribution(source, node.func.value)
     if made is None:
@@ -64,10 +64,11 @@ def made_distribution(source: ModuleSource, owner: ast.expr) -> ast.Call | None:
     if isinstance(owner, ast.Name):
         bound = bindings(scope_of(source, owner), owner.id)
         owner = bound[0].value if len(bound) == 1 and bound[0].value is not None else owner
-    return _distribution(source, owner)
+    return distribution_made_by(source, owner)
 
 
-def _distribution(source: ModuleSource, call: ast.expr) -> ast.Call | None:
+def distribution_made_by(source: ModuleSource, call: ast.AST) -> ast.Call | None:
+    """The call itself, if it makes a distribution of torch.distributions."""
     name = dotted(call.func) if isinstance(call, ast.Call) else None
     if name is None or not isinstance(call, ast.Call):
         return None

@@ -30,7 +30,7 @@ KNOWN = frozenset({"input", "num_samples", "replacement", "generator"})
 
 def concerns(site: SiteEvidence) -> bool:
     """Whether the host waited for a draw."""
-    return site.kind == "SYNC" and site.op.startswith("aten::multinomial")
+    return site.kind == "SYNC" and site.op.startswith(("aten::multinomial", "aten::normal"))
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
@@ -39,13 +39,18 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     That is what ``multinomial`` computes for one number a row, from the same random numbers, when it has asked the
     device whether all is finite and no row is zero. ``Categorical(probs=p).sample()`` draws so, too. What is no
     probability gives some index instead of an error.
+
+    ``Normal(mean, std).sample()`` → ``Normal(mean, std).rsample().detach()``, which scales and shifts the same random
+    numbers without asking whether a deviation is negative.
     """
     source = sources.of(site.where.file)
     node = source.node_at(site.where)
     if not isinstance(node, ast.Call):
         raise DeclinedError("The draw is not called in this expression")
     torch, imports = torch_name(source)
-    if last_name(node.func) == "multinomial":
+    if site.op.startswith("aten::normal"):
+        changes, imports = _of_normal(source, node), ()
+    elif last_name(node.func) == "multinomial":
         changes = _of_multinomial(source, node, torch)
     else:
         changes = _of_categorical(source, node, torch, site.stack[0].values)
@@ -83,6 +88,22 @@ def _of_multinomial(source: ModuleSource, node: ast.Call, torch: str) -> list[Re
             end=end,
             text=f"{'' if given else ')'}{_chosen(torch, name, drawn)}.argmax(dim=-1, keepdim=True)",
         ),
+    ]
+
+
+def _of_normal(source: ModuleSource, node: ast.Call) -> list[Replacement]:
+    function = node.func
+    made = made_distribution(source, function.value) if isinstance(function, ast.Attribute) else None
+    if not isinstance(function, ast.Attribute) or function.attr != "sample" or made is None:
+        raise DeclinedError("No sample of a Normal of torch.distributions is drawn in this expression")
+    if last_name(made.func) != "Normal":
+        raise DeclinedError("No sample of a Normal of torch.distributions is drawn in this expression")
+    behind, end = source.span(function.value)[1], source.span(function)[1]
+    closes = source.text[behind:end].partition(".")[0]
+    called = source.span(node)[1]
+    return [
+        Replacement(start=behind, end=end, text=f"{closes}.rsample"),
+        Replacement(start=called, end=called, text=".detach()"),
     ]
 
 

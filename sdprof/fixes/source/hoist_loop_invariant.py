@@ -298,17 +298,18 @@ def _index_kept(site: SiteEvidence, frame: Frame, node: ast.Subscript) -> tuple[
     torch, imports = torch_name(source)
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     moved = [each for each in parts if _is_index_on_host(source, each, frame)]
-    if len(moved) != 1:
+    ranges = [each for each in moved if isinstance(each, ast.Call) and last_name(each.func) == "range"]
+    if len(moved) != max(1, len(ranges)):
         raise DeclinedError("The index that is copied is not a single list of numbers, range or host tensor")
-    (index,) = moved
     owner = in_parentheses(source, node.value)
     if dotted(node.value) is None:
         raise DeclinedError("What is indexed is computed in the same expression")
-    if isinstance(index, ast.Call) and last_name(index.func) == "range":
-        given = ", ".join(source.code(each) for each in index.args)
-        text = f"{torch}.arange({given}, device={owner}.device)"
-        said = "The device counts for itself."
-        return (_edit(site, source, [in_place(source, index, text)], said, imports=imports),)
+    if ranges:
+        counted = [", ".join(source.code(given) for given in each.args) for each in ranges]
+        texts = [f"{torch}.arange({given}, device={owner}.device)" for given in counted]
+        changes = [in_place(source, each, text) for each, text in zip(ranges, texts, strict=True)]
+        return (_edit(site, source, changes, "The device counts for itself.", imports=imports),)
+    (index,) = moved
     host, needs = (f"{torch}.tensor({source.code(index)})", imports) if isinstance(index, ast.List) else ("", ())
     edits: list[Edit] = []
     loop, scope = frame.loop_around(node), scope_of(source, node)

@@ -13,7 +13,7 @@ from sdprof.fixes.source.reading.frames import values_at
 from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import last_name
 from sdprof.fixes.source.reading.seen import Values, device_of, is_tensor, value_of
-from sdprof.fixes.source.reading.stacking import stacked, stacked_list
+from sdprof.fixes.source.reading.stacking import stacked, stacked_list, stacked_typed
 from sdprof.fixes.source.reading.tensor_calls import (
     DEFAULT_DTYPE,
     cast_text,
@@ -69,6 +69,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         together = stacked(site, source, node, values) or stacked_list(source, node, values, move)
         texts, said = (together, STACKED) if together else _copied(source, node, site.dtype, values, move)
     else:
+        texts, said = stacked_typed(site, source, node, move), STACKED
+    if not texts:
         raise DeclinedError("The number is not read by a call that fills or compares")
     start, end = source.span(node if move is None else move.call)
     return tuple(

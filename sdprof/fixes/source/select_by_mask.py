@@ -9,9 +9,12 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
+from sdprof.fixes.source.reading.carried_entries import CarriedEntries, carried_entries
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.names import dotted, statement_of
+from sdprof.fixes.source.reading.names import dotted, is_free, scope_of, statement_of
 from sdprof.fixes.source.reading.seen import Values, value_of
+from sdprof.fixes.source.reading.selected_entries import selected_entry
+from sdprof.fixes.source.reading.straight_line import stands_alone, without
 from sdprof.model import FixMeta, SeenValue
 
 META = FixMeta(
@@ -25,6 +28,8 @@ META = FixMeta(
 ELEMENTWISE = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 """Rounded one by one as IEEE 754 says: an element's result does not depend on where in the tensor it stands."""
 
+ENTRIES = ("entries", "chosen_entries", "entry_of_each")
+
 
 def concerns(site: SiteEvidence) -> bool:
     """Whether the host asked for the number of elements that a mask selects."""
@@ -36,15 +41,25 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
 
     ``y[mask]`` may stand in sums and products with numbers and with other entries of the same mask; a scalar on the
     device may be written, too. A mask of fewer dimensions selects along the first ones.
+
+    ``kept = y[mask]``, and then ``x[mask] = kept``, become ``x.copy_(torch.where(mask, y, x))`` at the second place.
+
+    ``x[mask, y[mask]] = 0`` → ``entries = torch.where(mask, y, 0).unsqueeze(-1)`` and ``x.scatter_(-1, entries, …)``.
+    An index out of range is an assertion of the device instead of an ``IndexError``, and so is a negative one.
     """
     source, values = sources.of(site.where.file), site.stack[0].values
     statement = statement_of(source, source.node_at(site.where))
+    carried = carried_entries(source, statement)
+    if carried is not None and statement is carried.put:
+        return (_carried_over(site, source, carried, values),)
     target = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
     if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ELEMENTWISE):
         target = statement.target
     if not isinstance(target, ast.Subscript) or dotted(target.value) is None:
         raise DeclinedError("The elements that a mask selects are used by themselves: how many they are matters")
     assert isinstance(statement, ast.Assign | ast.AugAssign)
+    if isinstance(target.slice, ast.Tuple) and isinstance(statement, ast.Assign):
+        return (_one_of_each_row(site, source, statement, target, values),)
     written, mask = value_of(target.value, values), _mask_that_waited(site, target.slice, statement)
     if written is None or mask is None or written.device != "cuda" or mask.device != "cuda":
         raise DeclinedError("It was not seen that a mask on the device selects from a tensor there")
@@ -72,6 +87,64 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             proof="data",
             description="Every element is chosen on the device; how many the mask selects is never asked.",
         ),
+    )
+
+
+def _carried_over(site: SiteEvidence, source: ModuleSource, carried: CarriedEntries, values: Values) -> Edit:
+    """``kept = y[mask]``, then ``x[mask] = kept`` → ``x.copy_(torch.where(mask, y, x))``."""
+    y, mask = value_of(carried.giver, values), value_of(carried.target.slice, values)
+    x = value_of(carried.target.value, values)
+    if x is None or y is None or mask is None or {x.device, y.device, mask.device} != {"cuda"} or mask.dtype != "bool":
+        raise DeclinedError("It was not seen that a mask on the device selects from a tensor there")
+    if not mask.shape == y.shape == x.shape or x.dtype != y.dtype:
+        raise DeclinedError("What the mask selects from and what is written to have not the same shape and type")
+    torch, imports = torch_name(source)
+    written, of = source.code(carried.target.value), source.code(carried.giver)
+    start, end = source.span(carried.put)
+    text = f"{written}.copy_({torch}.where({source.code(carried.target.slice)}, {of}, {written}))"
+    return Edit(
+        fix=META.id,
+        file=source.path,
+        where=site.where,
+        replacements=(*without(source, [carried.taken]), Replacement(start=start, end=end, text=text)),
+        imports=imports,
+        numerics="exact",
+        proof="data",
+        description="Every element is chosen on the device; how many the mask selects is never asked.",
+    )
+
+
+def _one_of_each_row(
+    site: SiteEvidence, source: ModuleSource, statement: ast.Assign, target: ast.Subscript, values: Values
+) -> Edit:
+    """``x[mask, y[mask]] = 0``: in the rows that the mask selects, the entry whose number another tensor holds."""
+    chosen = selected_entry(target.slice)
+    if chosen is None or dotted(chosen[0]) is None or not _is_number(statement.value, values):
+        raise DeclinedError("No number is written to one entry of each row that a mask selects")
+    mask, entry = (value_of(each, values) for each in chosen)
+    written = value_of(target.value, values)
+    if mask is None or entry is None or written is None or {mask.device, entry.device, written.device} != {"cuda"}:
+        raise DeclinedError("It was not seen that a mask on the device selects from a tensor there")
+    if (mask.dtype, entry.dtype) != ("bool", "int64") or not mask.shape == entry.shape == written.shape[:-1]:
+        raise DeclinedError("Mask and entries have not the shape of the rows of what is written to")
+    name = next((each for each in ENTRIES if is_free(scope_of(source, statement), each)), None)
+    if name is None or not stands_alone(source, statement):
+        raise DeclinedError("No name is left for the entries, or the statement shares its line with another one")
+    torch, imports = torch_name(source)
+    x, selects, of = source.code(target.value), source.code(chosen[0]), source.code(chosen[1])
+    start, end = source.span(statement)
+    indent = source.text[source.line_start(statement.lineno) : start]
+    fresh = f"{x}.gather(-1, {name}).masked_fill({selects}.unsqueeze(-1), {source.code(statement.value)})"
+    text = f"{name} = {torch}.where({selects}, {of}, 0).unsqueeze(-1)\n{indent}{x}.scatter_(-1, {name}, {fresh})"
+    return Edit(
+        fix=META.id,
+        file=source.path,
+        where=site.where,
+        replacements=(Replacement(start=start, end=end, text=text),),
+        imports=imports,
+        numerics="exact",
+        proof="data",
+        description="One entry of each row is written, as it was where the mask selects none; nothing is counted.",
     )
 
 

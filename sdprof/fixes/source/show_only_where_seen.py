@@ -31,7 +31,7 @@ LEVELS = {
 ON_BAR = frozenset({"set_postfix", "set_postfix_str", "set_description", "set_description_str"})
 _PURE = """
 item float int bool str format round len abs min max mean sum norm std var amin amax cpu numpy tolist detach sqrt exp
-log square keys values items join dict list tuple zip sorted
+log square keys values items join dict list tuple zip sorted numel size dim
 """
 PURE = frozenset(_PURE.split())
 ABSL = "absl.logging"
@@ -64,8 +64,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if not all(_has_no_effect(source, each, call) for each in statements):
         raise DeclinedError("What is shown is made by calls that may have an effect of their own")
     for each in statements:
-        if not stands_alone(source, each) or (len(statements) == 1 and each.lineno != each.end_lineno):
-            raise DeclinedError("The statement does not stand on one line of its own")
+        if not stands_alone(source, each) or any(map(_is_text_of_lines, ast.walk(each))):
+            raise DeclinedError("The statement does not stand on lines of its own that can be indented")
     start = source.span(statements[0])[0]
     indent = source.text[source.line_start(statements[0].lineno) : start]
     changes = [Replacement(start=start, end=start, text=f"if {condition}:\n{indent}    ")]
@@ -85,6 +85,12 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             description="The number is read only where it is shown.",
         ),
     )
+
+
+def _is_text_of_lines(node: ast.AST) -> bool:
+    """Whether a text may have line breaks in its literal, which an indentation would get into."""
+    text = isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes))
+    return text and isinstance(node, ast.expr) and node.lineno != node.end_lineno
 
 
 def _enabled(source: ModuleSource, owner: ast.expr, level: str) -> tuple[str, tuple[str, ...]]:

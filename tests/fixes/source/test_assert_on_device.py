@@ -37,6 +37,28 @@ def test_the_device_checks_itself(body: str, read: str, expected: str) -> None:
     assert f"    {expected}\n" in after(body, read)
 
 
+@pytest.mark.parametrize(
+    ("test", "event", "expected"),
+    [
+        ("torch.isnan(x).int().sum() == 0", {"dtype": "bool"}, "torch._assert_async(torch.isnan(x).int().sum() == 0)"),
+        ("x.max() < n", {"dtype": "bool"}, "torch._assert_async(x.max() < n)"),
+        (
+            "torch.allclose(x, y, atol=1e-4)",
+            {"op": "aten::allclose"},
+            "torch._assert_async(torch.isclose(x, y, atol=1e-4).all())",
+        ),
+        ("things(x) < n", {"dtype": "bool"}, "declined: "),
+        ("x.max() < things", {"dtype": "bool"}, "declined: "),
+        ("torch.isnan(x).int().sum() == 0", {}, "declined: "),
+    ],
+)
+def test_a_truth_that_was_awaited_lies_on_the_device(test: str, event: dict[str, str], expected: str) -> None:
+    text = f"import torch\n\ndef f(x, y, n, things):\n    assert {test}\n    return x\n"
+    fields: dict[str, object] = {"op": "aten::_local_scalar_dense", **event}
+    site, sources = site_at(text, test, kind="SYNC", shape=(), values=VALUES, **fields)
+    assert expected in rewritten("assert-on-device", site, sources)
+
+
 @pytest.mark.parametrize("read", ["x.min().item()", "x.max().item()"])
 def test_what_is_joined_is_checked_one_after_the_other(read: str) -> None:
     changed = after("assert x.min().item() >= 0 and n > 3 and x.max().item() < n, 'far'", read)

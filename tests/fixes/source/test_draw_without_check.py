@@ -59,3 +59,31 @@ def test_other_draws_are_left_alone(body: str, reason: str) -> None:
     text = after(body, body)
     assert text.startswith("declined: ")
     assert reason in text
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["torch.distributions.Normal(p, 0.5).sample()", "(torch.distributions.Normal(p, p + 1)).sample((2,))"],
+)
+@pytest.mark.parametrize("layout", ["as it is", "transposed"])
+def test_a_normal_draws_the_same(body: str, layout: str) -> None:
+    text = f"import torch\n\ndef f(p):\n    return {body}\n"
+    site, sources = site_at(text, body, kind="SYNC", op="aten::normal")
+    changed = rewritten("draw-without-check", site, sources)
+    assert ".rsample(" in changed
+    p = torch.rand(3, 4, 5) if layout == "as it is" else torch.rand(5, 4, 3).transpose(0, 2)
+    results = []
+    for each in (text, changed):
+        space: dict[str, object] = {}
+        exec(each, space)
+        torch.manual_seed(0)
+        results.append(space["f"](p.requires_grad_()))
+    assert torch.equal(results[0], results[1])
+    assert not results[1].requires_grad
+
+
+@pytest.mark.parametrize("body", ["torch.normal(p, p)", "torch.distributions.Gamma(p, p).sample()", "mine(p).sample()"])
+def test_what_is_no_normal_is_left_alone(body: str) -> None:
+    text = f"import torch\n\ndef f(p):\n    return {body}\n"
+    site, sources = site_at(text, body, kind="SYNC", op="aten::normal")
+    assert rewritten("draw-without-check", site, sources).startswith("declined: ")

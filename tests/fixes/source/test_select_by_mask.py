@@ -61,3 +61,57 @@ def test_what_cannot_be_shown_stays(statement: str, expression: str, reason: str
     said = after(statement, expression)
     assert said.startswith("declined")
     assert reason in said
+
+
+def block(*lines: str, expression: str, occurrence: int = 0) -> str:
+    body = "".join(f"    {line}\n" for line in lines)
+    text = f"import torch\n\ndef f(x, y, h, m, row, levels, tokens, known):\n{body}    return x\n"
+    values = {**VALUES, "tokens": tensor("cuda", "int64", 2, 3), "known": tensor("cuda", "bool", 2, 3)}
+    site, sources = site_at(text, expression, occurrence, kind="SYNC", op="aten::index_put_", values=values)
+    return rewritten("select-by-mask", site, sources)
+
+
+@pytest.mark.parametrize("expression", ["tokens[known]", "x[known, tokens[known]]"])
+def test_one_entry_of_each_row_is_written(expression: str) -> None:
+    said = block("x[known, tokens[known]] = -1.0", expression=expression)
+    assert "    entries = torch.where(known, tokens, 0).unsqueeze(-1)\n" in said
+    fresh = "x.gather(-1, entries).masked_fill(known.unsqueeze(-1), -1.0)"
+    assert f"    x.scatter_(-1, entries, {fresh})\n    return x\n" in said
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("x[known, tokens[known]] = y[known, tokens[known]]", "No number"),
+        ("x[known, tokens[row]] = 0", "No number"),
+        ("x[m, tokens[m]] = 0", "the shape of the rows"),
+        ("x[known, levels[known]] = 0", "the shape of the rows"),
+    ],
+)
+def test_other_entries_stay(statement: str, reason: str) -> None:
+    said = block(statement, expression=statement.partition(" = ")[0])
+    assert said.startswith("declined")
+    assert reason in said
+
+
+def test_what_a_name_carries_is_chosen_where_it_is_put() -> None:
+    said = block("kept = y[m]", "x = 2 * y", "x[m] = kept", expression="x[m]")
+    assert said.endswith("    x = 2 * y\n    x.copy_(torch.where(m, y, x))\n    return x\n")
+    assert "kept" not in said
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("kept = y[m]", "x = y", "x[m] = kept"),
+        ("kept = y[m]", "x = 2 * y", "y += 1", "x[m] = kept"),
+        ("kept = y[m]", "x = 2 * y", "m = ~m", "x[m] = kept"),
+        ("kept = y[m]", "x = 2 * y", "x[m] = kept", "x = x + kept.sum()"),
+        ("kept = y[m]", "x = 2 * y", "if len(kept):", "    x[m] = kept"),
+        ("kept = h[m]", "x = 2 * y", "x[m] = kept"),
+        ("kept = y[row]", "x = 2 * y", "x[row] = kept"),
+    ],
+)
+def test_what_may_have_changed_on_the_way_stays(lines: tuple[str, ...]) -> None:
+    put = next(line.strip() for line in lines if line.strip().startswith("x["))
+    assert block(*lines, expression=put.partition(" = ")[0]).startswith("declined")

@@ -44,13 +44,20 @@ def test_what_nobody_sees_is_not_read(body: str, condition: str) -> None:
         ("y = x.mean().item()", "more than a log"),
         ("logger.info(count(x.mean().item()))", "effect"),
         ("logger.info([i := 3, x.mean().item()])", "effect"),
-        ("logger.info(x.mean().item()); i = 3", "line of its own"),
+        ("logger.info(x.mean().item()); i = 3", "lines of its own"),
+        ('logger.info("""of\n%s""", x.mean().item())', "lines of its own"),
     ],
 )
 def test_what_may_matter_elsewhere_is_done_as_before(body: str, reason: str) -> None:
     said = after(body)
     assert said.startswith("declined: ")
     assert reason in said
+
+
+def test_a_call_over_several_lines_is_indented() -> None:
+    body = "logging.info(\n    told(x.mean().item()),\n    x.numel(),\n)"
+    indented = "".join(f"            {line}\n" for line in body.splitlines())
+    assert f"        if logging.getLogger().isEnabledFor(logging.INFO):\n{indented}" in after(body)
 
 
 def test_what_is_made_for_the_log_alone_goes_with_it() -> None:

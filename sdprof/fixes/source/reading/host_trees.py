@@ -28,7 +28,7 @@ RANDOM = frozenset(
 _METHODS = """
 exp log sqrt rsqrt sin cos tanh sigmoid abs neg square pow reciprocal add sub mul div float double half long int flip
 reshape view unsqueeze squeeze repeat expand flatten clone contiguous t transpose permute clamp cumsum cumprod type to
-log2 log1p expm1 mean sum tril triu
+log2 log1p expm1 mean sum tril triu bool
 """
 PURE = frozenset(_METHODS.split())
 REARRANGES = frozenset(
@@ -49,8 +49,8 @@ REARRANGES = frozenset(
     }
 )
 SCALARS = (ast.Name, ast.Attribute, ast.Subscript)
-CASTS = frozenset({"float", "double", "half", "long", "int", "to", "type"})
-TO_WHOLE = ("int", "uint", "long")
+CASTS = frozenset({"float", "double", "half", "long", "int", "bool", "to", "type"})
+TO_WHOLE = ("int", "uint", "long", "bool")
 EXACT_AMONG_INTEGERS = (ast.Add, ast.Sub, ast.Mult)
 DTYPE_BEGINNINGS = ("float", "int", "uint", "bool", "long", "half", "double", "bfloat")
 
@@ -292,7 +292,8 @@ def with_device(source: ModuleSource, factory: ast.Call, device: str) -> Replace
 def _makes_whole(call: ast.Call) -> bool:
     given = [last_name(each) for each in (*call.args, *(each.value for each in call.keywords))]
     name = last_name(call.func)
-    return name in ("long", "int") or (name in ("to", "type") and any(each.startswith(TO_WHOLE) for each in given))
+    whole = name in ("to", "type") and any(each.startswith(TO_WHOLE) for each in given)
+    return name in ("long", "int", "bool") or whole
 
 
 def _is_dtype(node: ast.expr) -> bool:

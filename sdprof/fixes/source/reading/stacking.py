@@ -7,14 +7,16 @@ import ast
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import argument, separators
+from sdprof.fixes.source.reading.held_numbers import TYPED
 from sdprof.fixes.source.reading.moves import Move
 from sdprof.fixes.source.reading.names import is_free, last_name, scope_of
 from sdprof.fixes.source.reading.number_types import number_type
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
-from sdprof.fixes.source.reading.tensor_calls import FLOATS, cast_text, keyword, number_read, torch_of
+from sdprof.fixes.source.reading.tensor_calls import FLOATS, cast_text, is_torch_call, keyword, number_read, torch_of
 
 OF_PYTHON = {"int": "int64", "float": "float32", "bool": "bool"}
 """The dtype that ``torch.tensor`` gives to a Python number."""
+ITEMS = ("each", "item", "number", "one_of_them")
 MOST_ITEMS = 16
 """One kernel an item: for a longer list a copy is cheaper."""
 
@@ -35,7 +37,7 @@ def stacked(site: SiteEvidence, source: ModuleSource, call: ast.Call, values: Va
         return ()
     if site.identical_content and seen.device == "cpu":
         return ()  # one copy before the loop is less than a kernel for each number in each step
-    item = next(name for name in ("each", "item", "number", "one_of_them") if is_free(scope_of(source, call), name))
+    item = next(name for name in ITEMS if is_free(scope_of(source, call), name))
     torch, dtype = torch_of(call), keyword(call, "dtype")
     wanted = f"{torch}.{site.dtype}" if dtype is None else source.code(dtype)
     made = f"{torch}.full((), {item}, dtype={wanted}, device={source.code(device)})"
@@ -51,6 +53,26 @@ def stacked(site: SiteEvidence, source: ModuleSource, call: ast.Call, values: Va
     choices = (item, f"{item}.reshape(())")
     there = [of_items(f"{tensor} if {torch}.is_tensor({item}) else {made}") for tensor in choices]
     return (*there, of_items(made))
+
+
+def stacked_typed(site: SiteEvidence, source: ModuleSource, call: ast.Call, move: Move | None) -> tuple[str, ...]:
+    """``torch.FloatTensor(numbers).to(d)``, whatever gives the numbers, as a stack of what lies on the device.
+
+    An item on the device is stacked as it is, and a plain number makes a tensor there.
+
+    :returns: one text, or none where the items that were read are of another dtype.
+    """
+    name = last_name(call.func)
+    if name not in TYPED or not is_torch_call(source, call) or move is None or len(call.args) != 1 or call.keywords:
+        return ()
+    if site.dtype != TYPED[name] or site.count > MOST_ITEMS * max(1, len(site.steps)):
+        return ()
+    item = next((each for each in ITEMS if is_free(scope_of(source, call), each)), None)
+    if item is None or isinstance(call.args[0], ast.Starred):
+        return ()
+    torch = torch_of(call)
+    made = f"{torch}.as_tensor({item}, dtype={torch}.{TYPED[name]}, device={move.device_text})"
+    return (f"{torch}.stack([{made} for {item} in {source.code(call.args[0])}])",)
 
 
 def stacked_list(source: ModuleSource, call: ast.Call, values: Values, move: Move | None = None) -> tuple[str, ...]:

@@ -13,8 +13,13 @@ class Net(nn.Module):
         return self.conv(x) + t[:, None, None, None] * 1e-3
 
 
+def latest(items, count):
+    return items[-count:]
+
+
 @torch.no_grad()
 def sample(net, x, sigmas, table, order, device):
+    passed = []
     for i in range(len(sigmas) - 1):
         sigma, following = sigmas[i], sigmas[i + 1]
         pair = torch.tensor([sigma, following], device=device)
@@ -22,7 +27,15 @@ def sample(net, x, sigmas, table, order, device):
         single = torch.tensor([float(following)]).to(x.device)
         picked = torch.stack([table[k] for k in order])
         weights = [float(s) for s in sigmas]
-        x = x - net(x, picked) * (pair[0] - pair[1]) + weights[i] * moved[0] * 1e-3 + single + moved.sum() * 1e-4
+        passed.append(sigma)
+        history = torch.FloatTensor(latest(passed, 2)).to(device)
+        x = (
+            x
+            - net(x, picked) * (pair[0] - pair[1])
+            + weights[i] * moved[0] * 1e-3
+            + single
+            + (moved.sum() + history.sum()) * 1e-4
+        )
     return x
 
 

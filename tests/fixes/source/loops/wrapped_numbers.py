@@ -39,9 +39,12 @@ def sample(net, x, times, levels, host_sigmas, device):
         steps = steps.to(device)
         counted = torch.arange(b).add(i).to(device=device, dtype=torch.float32)
         line = torch.linspace(0, 1, b).to(x)
+        placed = torch.tensor(time / 40).cuda()
+        shown = torch.cos(torch.tensor(time / 40))
+        hidden = (b * shown).floor().unsqueeze(0).to(device)
         noise = net(x, t.float() + typed)
         columns = whole + steps + share + filled[:, 0] + scaled + listed + entry + part[0] + counted + line
-        row = named + legacy + of_array + of_number + other + single + nested[0] + both.sum()
+        row = named + legacy + of_array + of_number + other + single + nested[0] + both.sum() + placed + hidden
         x = x - noise * 0.1 + columns[:, None, None, None] * 1e-4 + row * 1e-5
     return x
 

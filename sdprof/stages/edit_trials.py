@@ -24,6 +24,7 @@ from sdprof.stages.choose_edits import Trial
 from sdprof.stages.counted_run import CountedRun, outputs_files
 from sdprof.stages.overlay_folder import write_overlay
 from sdprof.stages.own_time import TimeSheet
+from sdprof.stages.rewrites import by_file
 from sdprof.stages.variants import STARTED_AT_ONCE, VariantStarter
 from sdprof.worker.client import Worker, WorkerError
 from sdprof.worker.protocol import Collect, Collected, NotCollected
@@ -213,10 +214,7 @@ class EditTrials:
 
     def _run(self, edits: tuple[Edit, ...], steps: int, times: TimeSheet) -> EditRun:
         folder = self._folder()
-        composed = {
-            file: compose(self._sources.of(file), [edit for edit in edits if edit.file == file])
-            for file in dict.fromkeys(edit.file for edit in edits)
-        }
+        composed = {file: compose(self._sources.of(file), its_edits) for file, its_edits in by_file(edits).items()}
         conflicts = {conflict.edit: conflict.reason for each in composed.values() for conflict in each.conflicts}
         overlay = write_overlay(folder / "overlay", {file: each.text for file, each in composed.items()})
         outputs = folder / "outputs.safetensors"

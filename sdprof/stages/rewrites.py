@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -39,13 +40,17 @@ def rewritten_texts(edits: Iterable[Edit], audited_texts: Mapping[str, str]) -> 
 
     :param audited_texts: the text of each file as it was audited, by path.
     """
-    by_file: dict[str, list[Edit]] = {}
-    for edit in edits:
-        by_file.setdefault(edit.file, []).append(edit)
     return {
         file: (audited_texts[file], compose(ModuleSource(file, audited_texts[file]), its_edits).text)
-        for file, its_edits in by_file.items()
+        for file, its_edits in by_file(edits).items()
     }
+
+
+def by_file(edits: Iterable[Edit]) -> dict[str, list[Edit]]:
+    """The edits of each file, in their order; under each of its names, where a file has several, those of all."""
+    edits = tuple(edits)
+    real = {file: os.path.realpath(file) for file in dict.fromkeys(edit.file for edit in edits)}
+    return {file: [edit for edit in edits if real[edit.file] == itself] for file, itself in real.items()}
 
 
 def keep_text(folder: RunFolder, audited: AuditedFile, text: str) -> None:

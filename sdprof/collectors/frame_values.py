@@ -24,7 +24,7 @@ DEPTH = 2
 
 
 def seen_values(frame: FrameType) -> dict[str, SeenValue]:
-    """Local variables of a frame, and those attributes of theirs that its code names.
+    """Local variables of a frame, and those attributes of theirs that its code names; tables of the module.
 
     No property is asked and no code of the user runs: attributes are looked up in ``__dict__``, in a module's buffers,
     parameters and children, and in the fields of named tuples.
@@ -36,7 +36,17 @@ def seen_values(frame: FrameType) -> dict[str, SeenValue]:
             if len(seen) >= MOST_NAMES:
                 return seen
             seen[dotted] = found
+    for name, found in _globals(frame):
+        if len(seen) < MOST_NAMES:
+            seen.setdefault(name, found)
     return seen
+
+
+def _globals(frame: FrameType) -> Iterator[tuple[str, SeenValue]]:
+    """Tensors, arrays and numbers of the module that the code names: ``BETAS`` of ``BETAS[t]``."""
+    for name in frame.f_code.co_names:
+        if name in frame.f_globals and (found := describe(frame.f_globals[name])).kind != "other":
+            yield name, found
 
 
 def _named(name: str, value: Any, attributes: set[str], depth: int) -> Iterator[tuple[str, SeenValue]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sdprof.model import OUTSIDE, Location, LoopTransfers, TransferProfile, TransferSite
 
@@ -28,6 +28,16 @@ def repeats(site: TransferSite) -> bool:
     return site.in_loop and any(step > 0 for step in site.steps)
 
 
+def _repeats_as(where: Location, before: TransferProfile) -> Callable[[TransferSite], bool]:
+    """What counts as happening again at a place: of what many steps did, not what one step alone does.
+
+    A step function that is one of several in turn comes first in a later step than the first one of the loop, and a
+    table that is kept is copied then.
+    """
+    steps = {step for site in before.sites if place_of(site) == where for step in site.steps}
+    return (lambda site: repeats(site) and len(site.steps) > 1) if len(steps) > 1 else repeats
+
+
 def recurs_outside(site: TransferSite) -> bool:
     """Whether a site was seen several times before the loop or behind it; not what the first run alone did, once."""
     count = site.count if site.count_in_next_run is None else site.count_in_next_run
@@ -47,7 +57,7 @@ def staying(cured: Iterable[Location], before: TransferProfile, after: TransferP
     stays: list[Location] = []
     for where in cured:
         # What is copied behind the loop instead of in it may be copied there several times.
-        again = recurs_outside if where in outside else repeats
+        again = recurs_outside if where in outside else _repeats_as(where, before)
         lines = _lines(where)
         expected = sum(
             site.count

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sdprof.model import AuditedFile
+from sdprof.stages.rewrites import patch_root
 
 NO_NEWLINE = "\\ No newline at end of file"
 
@@ -21,11 +22,26 @@ def patches(texts: Mapping[str, tuple[str, str]], files: Iterable[AuditedFile]) 
     """
     roots = {each.file: each.root for each in files}
     found: dict[str, str] = {}
+    seen: set[Path] = set()
     for file in sorted(texts):
-        root = roots[file]
+        real = Path(file).resolve()
+        if real in seen:
+            continue  # another name of the same file, whose text is the same
+        seen.add(real)
+        root, path = _place_of(Path(file), real, roots[file])
         head = f"Apply in {root}: git apply PATCH\n"
-        found[root] = found.get(root, head) + _of_file(Path(file).relative_to(root), *texts[file])
+        found[root] = found.get(root, head) + _of_file(path, *texts[file])
     return found
+
+
+def _place_of(file: Path, real: Path, root: str) -> tuple[str, Path]:
+    """Where a file is patched: git changes a file, not a symbolic link to one."""
+    if real.is_relative_to(Path(root).resolve()):
+        return root, real.relative_to(Path(root).resolve())
+    if not file.is_symlink():
+        return root, file.relative_to(root)
+    other = patch_root(real)
+    return str(other), real.relative_to(other)
 
 
 def _of_file(path: Path, before: str, after: str) -> str:

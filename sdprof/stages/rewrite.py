@@ -23,6 +23,7 @@ from sdprof.stages.edit_trials import EditTrials
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress
 from sdprof.stages.rewrites import Rewrites, audited_file, keep_text
+from sdprof.stages.unbroken_first import unbroken_first
 from sdprof.stages.variants import VariantStarter
 from sdprof.worker.client import WorkerError
 
@@ -135,7 +136,8 @@ class Rewriter:
         facts = self._before.facts
         with self._times.spent_on("rewriting the source", overhead=True):
             sites = evidence_of(facts.transfers, facts.operators, facts.loop, facts.graphs)
-            return [propose(site, self._sources, wanted) for site in sites]
+            proposals = [propose(site, self._sources, wanted) for site in sites]
+            return unbroken_first(proposals, facts.graphs, self._sources)
 
     def _try(self, edits: tuple[Edit, ...]) -> Trial:
         self._progress.advance(f"trial {next(self._numbers)}: {len(edits)} edits")

@@ -38,6 +38,13 @@ def test_a_site_whose_events_are_gone_or_left_in_the_first_step_alone_does_not_s
     assert staying([where(5)], before, profile(site(5, column=None))) == (where(5),)
 
 
+def test_a_table_that_is_copied_once_in_a_later_step_does_not_stay() -> None:
+    """One of several step functions in turn: its first step is not the first one of the loop."""
+    once = msgspec.structs.replace(site(5, count=1, column=None), steps=(1,))
+    assert staying([where(5)], profile(site(5)), profile(once)) == ()
+    assert staying([where(5)], profile(msgspec.structs.replace(once, where=where(5))), profile(once)) == (where(5),)
+
+
 def test_another_site_on_the_same_line_is_not_taken_for_it() -> None:
     before = profile(site(5, column=4), site(5, column=30))
     assert staying([where(5, 4)], before, profile(site(5, column=None))) == ()

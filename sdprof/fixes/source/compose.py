@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from sdprof.fixes.source.edit import Edit, Replacement
+from sdprof.fixes.source.edit import Edit, Replacement, same_file
 from sdprof.fixes.source.inserted_helpers import HELPERS
 from sdprof.fixes.source.module_source import ModuleSource
 
@@ -51,11 +51,14 @@ class Composed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compose_files(source_of: Callable[[str], ModuleSource], edits: Iterable[Edit]) -> dict[str, Composed]:
-    """Apply edits to all the files that they change, by path; one that clashes in a file is left out of all."""
+    """Apply edits to all the files that they change, by path; one that clashes in a file is left out of all.
+
+    Under each of its names, where a file has several, those of all.
+    """
     left, torn = list(edits), list[Conflict]()
     while True:
         files = dict.fromkeys(file for edit in left for file in edit.files)
-        made = {file: compose(source_of(file), [edit for edit in left if file in edit.files]) for file in files}
+        made = {file: compose(source_of(file), [edit for edit in left if _changes(edit, file)]) for file in files}
         found = [each for composed in made.values() for each in composed.conflicts if each.edit.elsewhere]
         if not found:
             break
@@ -65,6 +68,10 @@ def compose_files(source_of: Callable[[str], ModuleSource], edits: Iterable[Edit
         composed = made.get(each.edit.file) or compose(source_of(each.edit.file), [])
         made[each.edit.file] = msgspec.structs.replace(composed, conflicts=(*composed.conflicts, each))
     return made
+
+
+def _changes(edit: Edit, file: str) -> bool:
+    return any(same_file(each, file) for each in edit.files)
 
 
 def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
@@ -80,7 +87,7 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
         new = [replacement for replacement in dict.fromkeys(edit.changes_in(source.path)) if replacement not in taken]
         reason = (
             _clash(new, taken)
-            or (_taken_names(source, edit) if edit.file == source.path else "")
+            or (_taken_names(source, edit) if same_file(edit.file, source.path) else "")
             or _broken(source, [*taken, *new])
         )
         if reason:
@@ -88,7 +95,7 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
         else:
             taken += new
             applied.append(edit)
-    own = [edit for edit in applied if edit.file == source.path]
+    own = [edit for edit in applied if same_file(edit.file, source.path)]
     taken += _imports(source, _unique(name for edit in own for name in edit.imports))
     taken += _helpers(source, own)
     return Composed(

@@ -9,7 +9,13 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
-from sdprof.fixes.source.reading.collected import Collected, collected_in, length_before, taken_back
+from sdprof.fixes.source.reading.collected import (
+    Collected,
+    collected_in,
+    length_before,
+    outermost,
+    taken_back,
+)
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.host_copy import in_place
@@ -55,6 +61,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     collected = collected_in(source, node, loop) if loop is not None else None
     if loop is None or collected is None:
         raise DeclinedError("What is copied is not collected in a list: the host may look at it in this very step")
+    loop = outermost(source, loop, collected.name)
+    collected = collected_in(source, node, loop)
+    if collected is None:
+        raise DeclinedError("What is made of the copy depends on what a loop around this one changes")
     plain = collected.value is node and collected.into == "list" and collected.within is None
     if site.kind == "SYNC" and not plain:
         raise DeclinedError("The number that is read is not collected as it is")

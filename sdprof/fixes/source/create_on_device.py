@@ -195,6 +195,10 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
         start, end = source.span(move.call)
         text = f"{torch_of(host)}.full({shape}, {number}, dtype={dtype}, device={move.device_text})"
         return _edit(site, source, [Replacement(start=start, end=end, text=text)], FILLED)
+    single = _made_float(source, host, values) if site.shape == () and not move.converts else None
+    if single is not None:
+        text = f"{torch_of(single)}.full((), {source.code(single.args[0])}, dtype={torch_of(single)}.float32, "
+        return _edit(site, source, [in_place(source, move.call, f"{text}device={move.device_text})")], FILLED)
     if site.shape is None or any(size != 1 for size in site.shape):
         raise DeclinedError("More than one number is copied")
     computed = number_of_host(source, host, site, values)
@@ -220,6 +224,22 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
     text = f"torch.full({shape}, {in_parentheses(source, host)}.item(), dtype={dtype}, device={move.device_text})"
     start, end = source.span(move.call)
     return _edit(site, source, [Replacement(start=start, end=end, text=text)], FILLED)
+
+
+def _made_float(source: ModuleSource, host: ast.expr, values: Values) -> ast.Call | None:
+    """``torch.tensor(number)`` of ``torch.tensor(number).float()``: NumPy's or Python's, it is rounded to float32 once.
+
+    No other cast: a number of Python's would be rounded to float32 before it.
+    """
+    if not (isinstance(host, ast.Call) and isinstance(host.func, ast.Attribute) and host.func.attr == "float"):
+        return None
+    made = host.func.value
+    if host.args or not isinstance(made, ast.Call) or last_name(made.func) not in ("tensor", "as_tensor"):
+        return None
+    if not is_torch_call(source, made) or len(made.args) != 1 or made.keywords:
+        return None
+    number = made.args[0]
+    return None if isinstance(number, ast.List | ast.Tuple) or is_tensor(number, values, "cuda") else made
 
 
 def _number_to_full(

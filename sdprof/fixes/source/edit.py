@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import msgspec
@@ -54,10 +55,15 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
         return (self.file, *(each.file for each in self.elsewhere))
 
     def changes_in(self, file: str) -> tuple[Replacement, ...]:
-        """What changes in one of them."""
-        if file == self.file:
+        """What changes in one of them, by whatever name."""
+        if same_file(file, self.file):
             return self.replacements
-        return next((each.replacements for each in self.elsewhere if each.file == file), ())
+        return next((each.replacements for each in self.elsewhere if same_file(file, each.file)), ())
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two paths are names of one file: a module may be imported through a link, too."""
+    return one == other or os.path.realpath(one) == os.path.realpath(other)
 
 
 class Declined(msgspec.Struct, frozen=True, kw_only=True):

@@ -137,7 +137,7 @@ def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> E
     if of_array is not None:
         return of_array
     table = _indexed_table(source, fetched)
-    if is_tensor(table, frame.values, "cpu") is not True:
+    if is_tensor(table, frame.values, "cpu") is not True and not _is_moved_on(site, frame, table):
         raise DeclinedError("It was not seen that the table is a tensor on the host")
     index = in_parentheses(source, function.value)
     start, end = source.span(table)
@@ -158,8 +158,26 @@ def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> E
     )
 
 
-def _indexed_table(source: ModuleSource, index: ast.Call) -> ast.expr:
-    """``table`` of ``table[index]``, ``table.gather(0, index)`` and ``torch.gather(table, 0, index=index)``."""
+def _is_moved_on(site: SiteEvidence, frame: Frame, table: ast.expr) -> bool:
+    """``getattr(self, name)[i.cpu()].to(d)``: of what several indices take entries that can be moved is a tensor."""
+    entries = frame.source.parents[table]
+    moved = frame.source.parents[entries]
+    several = isinstance(entries, ast.Subscript) and entries.value is table and len(site.shape or ()) > 0
+    return several and isinstance(moved, ast.Attribute) and moved.attr in ("to", "cuda", "type_as")
+
+
+def _indexed_table(source: ModuleSource, fetched: ast.Call) -> ast.expr:
+    """``table`` of ``table[index]``, ``table.gather(0, index)`` and ``torch.gather(table, 0, index=index)``.
+
+    The index may be what was fetched and a whole number: ``table[i.cpu() - 1]``.
+    """
+    index: ast.expr = fetched
+    while isinstance(sum_of := source.parents[index], ast.BinOp):
+        other = sum_of.right if sum_of.left is index else sum_of.left
+        whole = isinstance(other, ast.Constant) and isinstance(other.value, int)
+        if not whole or not isinstance(sum_of.op, ast.Add | ast.Sub | ast.Mult):
+            break
+        index = sum_of
     parent = source.parents[index]
     if isinstance(parent, ast.Subscript) and parent.slice is index:
         return parent.value

@@ -123,7 +123,7 @@ class ModuleSource:
             return False
 
     def _check_unchanged(self, where: Location) -> None:
-        recorded = where.code.splitlines()
+        recorded = [line.rstrip("\r\n") for line in _lines_of(where.code)]
         present = [line.rstrip("\r\n") for line in self._lines[where.line - 1 : where.line - 1 + len(recorded)]]
         if recorded and present != recorded:
             raise DeclinedError(f"{self.path} has changed since it was audited: run the audit again")

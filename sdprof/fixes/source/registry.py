@@ -74,6 +74,8 @@ def propose(site: SiteEvidence, sources: Sources, fix_ids: Iterable[str] | None 
             edits += [edit for edit in module.rewrite(site, sources) if of_use or not edit.helpers]
         except DeclinedError as error:
             declined.append(Declined(fix=meta.id, where=site.where, reason=str(error)))
+    if site.kind == "H2D":  # plain code before a helper, whichever rewrite proposes it
+        edits.sort(key=lambda edit: bool(edit.helpers))
     return Proposals(site=site, edits=tuple(edits), declined=tuple(declined))
 
 

@@ -127,3 +127,9 @@ def test_a_refusal_is_remembered(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(DeclinedError):
             sources.of(str(tmp_path / "none.py"))
+
+
+def test_a_form_feed_in_a_line_is_no_change_of_the_file() -> None:
+    text = "a = f(x)  # one \f page\n"
+    where = Location(file="x.py", line=1, column=4, end_line=1, end_column=8, code=text)
+    assert ast.unparse(ModuleSource("x.py", text).node_at(where)) == "f(x)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,7 +12,7 @@ from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import with_argument
 from sdprof.fixes.source.reading.imports import imported
-from sdprof.fixes.source.reading.loops import LoopStatement
+from sdprof.fixes.source.reading.loops import LoopStatement, loops_around
 from sdprof.fixes.source.reading.names import (
     bindings,
     dotted,
@@ -24,6 +24,7 @@ from sdprof.fixes.source.reading.names import (
     within,
     written_in,
 )
+from sdprof.fixes.source.reading.straight_line import block_of
 from sdprof.fixes.source.reading.tensor_calls import keyword
 
 LIBRARIES = frozenset({"numpy", "torch", "einops", "PIL", "torchvision"})
@@ -178,7 +179,32 @@ def length_before(source: ModuleSource, loop: LoopStatement, collected: Collecte
         raise DeclinedError(f"It is not seen that {collected.container} is a list that this function makes")
     if getattr(bound[0].node, "lineno", loop.lineno) >= loop.lineno:
         raise DeclinedError(f"{name} is made anew in the loop")
-    return len(made.elts) if isinstance(made, ast.List) else 0
+    before = len(list(filled_before(source, loop, collected, bound[0].node)))
+    return before + (len(made.elts) if isinstance(made, ast.List) else 0)
+
+
+def filled_before(
+    source: ModuleSource, loop: LoopStatement, collected: Collected, bound: ast.AST
+) -> Iterator[ast.stmt]:
+    """Each entry that is put into the list between its making and the loop, in the block of both."""
+    block = block_of(source, loop)
+    between = block[block.index(bound) + 1 : block.index(loop)] if bound in block else []
+    for each in between:
+        call = each.value if isinstance(each, ast.Expr) else None
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "append"):
+            continue
+        if source.code(call.func.value) == collected.container and not isinstance(call.args[0], ast.Starred):
+            yield each
+
+
+def outermost(source: ModuleSource, loop: LoopStatement, name: str) -> LoopStatement:
+    """The loop behind which all is collected: of those around one, the last that the collection is not made in."""
+    scope = scope_of(source, loop)
+    for outer in loops_around(source, loop, scope):
+        if any(each.node in ast.walk(outer) for each in bindings(scope, name) if each.kind != "other"):
+            break
+        loop = outer
+    return loop
 
 
 def taken_back(
@@ -194,6 +220,8 @@ def taken_back(
     """
     scope, changes = scope_of(source, loop), list[Replacement]()
     own = list(within(scope))
+    made = [each.node for each in bindings(scope, collected.name) if not isinstance(each.node, ast.AugAssign)]
+    before = {id(part) for each in filled_before(source, loop, collected, made[0]) for part in ast.walk(each)}
     for each in ast.walk(scope):
         if not (isinstance(each, ast.Name) and each.id == collected.name) or isinstance(each.ctx, ast.Del):
             continue
@@ -201,7 +229,7 @@ def taken_back(
             continue
         if each not in own:
             raise DeclinedError(f"A nested function may look at {collected.name}")
-        if each.lineno > (loop.end_lineno or loop.lineno):
+        if each.lineno > (loop.end_lineno or loop.lineno) or id(each) in before:
             continue
         filled = _fill(source, each, collected)
         if filled is None:

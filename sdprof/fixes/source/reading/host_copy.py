@@ -41,6 +41,7 @@ def copy_name(scope: Scope, table: ast.expr, where: str = "on_host") -> str | No
     last = full.rpartition(".")[2].lstrip("_")
     rivals = {dotted(each) for each in ast.walk(scope) if dotted(each) and last_name(each).lstrip("_") == last}
     wished = f"{last}_{where}" if rivals <= {full} else f"{full.replace('.', '_')}_{where}"
+    wished = wished.lower() if last.isupper() else wished  # a constant of the module; its copy is a local name
     return wished if is_free(scope, wished) else None
 
 

@@ -12,7 +12,17 @@ from sdprof.fixes.source.reading.calls import with_argument
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.held_numbers import HeldNumbers, held_numbers
 from sdprof.fixes.source.reading.host_numbers import NUMBER_MODULES, is_number
-from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of, statement_of, within
+from sdprof.fixes.source.reading.loops import LoopStatement, is_bound_before
+from sdprof.fixes.source.reading.names import (
+    Scope,
+    around,
+    bindings,
+    last_name,
+    read_in,
+    scope_of,
+    statement_of,
+    within,
+)
 from sdprof.fixes.source.reading.number_types import INT, number_type
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.straight_line import block_of, definitions_before, loads_after
@@ -258,16 +268,22 @@ def check_known_before(source: ModuleSource, device: ast.expr, tree: HostTree) -
     """
     if not tree.definitions:
         return
-    first = min((each.lineno for each in (*tree.makers, *tree.scalars)), default=0)
+    makers = sorted((*tree.makers, *tree.scalars), key=lambda each: each.lineno)
     scope = scope_of(source, device)
     stays = isinstance(device, ast.Attribute) and device.attr == "device"
     for name in read_in(device):
         found = bindings(scope, name)
-        if stays and any(each.kind == "parameter" for each in found):
+        if stays and (any(each.kind == "parameter" for each in found) or _has_value(source, scope, name, makers)):
             continue  # another tensor under this name lies where the first one did
         for bound in found:
-            if bound.kind != "parameter" and getattr(bound.node, "lineno", 0) >= first:
+            if bound.kind != "parameter" and makers and getattr(bound.node, "lineno", 0) >= makers[0].lineno:
                 raise DeclinedError(f"{name}, which names the device, is bound after the tensor is made")
+
+
+def _has_value(source: ModuleSource, scope: Scope, name: str, makers: list[ast.expr]) -> bool:
+    """Whether a name that the loop around the first factory binds anew has a value in front of that loop."""
+    loops = (each for maker in makers[:1] for each in around(source, maker, scope) if isinstance(each, LoopStatement))
+    return any(is_bound_before(source, scope, name, loop) for loop in loops)
 
 
 def call_moves(call: ast.Call) -> bool:

@@ -13,7 +13,8 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import given_as
 from sdprof.fixes.source.reading.loops import LoopStatement
-from sdprof.fixes.source.reading.names import Function, Scope, dotted, last_name, within
+from sdprof.fixes.source.reading.names import Function, Scope, bindings, dotted, last_name, within
+from sdprof.fixes.source.reading.repeatable import MAKERS
 from sdprof.fixes.source.reading.shared_result import VIEWS
 from sdprof.fixes.source.reading.unchanging import (
     aliases,
@@ -34,6 +35,8 @@ len range enumerate zip list tuple reversed float int bool str print min max sum
 getattr hasattr type id repr
 """
 ONLY_READS = frozenset(_BUILTINS.split())
+SAME_MEMORY = VIEWS - {"to", "type", "type_as", "float", "half", "double", "bfloat16", "contiguous"}
+"""What hands out the table itself; a conversion may, but who is given one has no use for writing to it."""
 DEEPEST = 4
 """Calls that a table is followed through."""
 
@@ -66,6 +69,8 @@ def _is_left_alone(
     whole = _whole_names(scope, trunk)
     if any(_may_write(source, each, whole) for part in (*loop.body, *nested) for each in ast.walk(part)):
         return False
+    if not bindings(scope, name) and _is_changed_elsewhere(source, name):
+        return False
     if taken_once:
         last = attributes.rpartition(".")[2]
         return not any(last and last == written.rpartition(".")[2] for written in _written_by_called(source, loop))
@@ -76,6 +81,20 @@ def _is_left_alone(
     hands_over = any(isinstance(each, ast.Yield | ast.YieldFrom | ast.Await) for each in ast.walk(loop))
     changed = {*attributes.split(".")} & changed_by_calls(source, loop)
     return not (hands_over or changed or is_handed_on(source, loop, name))
+
+
+def _is_changed_elsewhere(source: ModuleSource, name: str) -> bool:
+    """Whether a name of the functions around, or of the module, may be changed by what the loop calls.
+
+    A table of the module counts as one that stays where the file makes it in one place, and no function writes to it.
+    """
+    if name in libraries(source):
+        return False
+    of_module = bindings(source.tree, name)
+    if of_module and [each.kind for each in of_module] != ["assignment"]:
+        return True
+    users = [each for each in ast.walk(source.tree) if isinstance(each, Function) and not bindings(each, name)]
+    return any(overlap(name, other) for each in users for other in written_into(each))
 
 
 def _bound_in(loop: LoopStatement, nested: list[Function]) -> Iterator[str]:
@@ -99,6 +118,8 @@ def _may_write(source: ModuleSource, node: ast.AST, names: set[str], depth: int 
         return False  # a method of the tensor itself: what writes ends in an underscore, and was looked for
     functions = [each for each in ast.walk(source.tree) if isinstance(each, Function)]
     known = [each for each in functions if each.name == last_name(node.func)]
+    if isinstance(node.func, ast.Attribute) and not known and node.func.attr in MAKERS:
+        return False  # a method of tensors and arrays that makes another one
     if not known or depth >= DEEPEST:
         return True  # it cannot be read here what becomes of it
     return any(_writes(source, each, node, argument, depth) for each in known for argument in given)
@@ -140,7 +161,7 @@ def _is_whole(argument: ast.expr, names: set[str]) -> bool:
     if isinstance(argument, ast.Dict):
         return any(_is_whole(each, names) for each in argument.values)
     if isinstance(argument, ast.Call) and isinstance(argument.func, ast.Attribute):
-        return argument.func.attr in VIEWS and _is_whole(argument.func.value, names)
+        return argument.func.attr in SAME_MEMORY and _is_whole(argument.func.value, names)
     return dotted(argument) in names
 
 

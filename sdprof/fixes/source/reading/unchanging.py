@@ -262,7 +262,7 @@ def _changed_by(call: ast.Call) -> list[ast.expr]:
     if any(each.arg == "inplace" and getattr(each.value, "value", True) for each in call.keywords):
         changed += call.args
     if is_in_place(name) or name in CHANGING:
-        changed += call.args if is_in_place(name) or owner is None else []  # what a list takes in stays as it is
+        changed += call.args if is_in_place(name) else []  # what a list takes in stays as it is
         changed += [owner] if owner is not None else []
     return changed
 
@@ -294,8 +294,10 @@ def _shared_by(value: ast.expr) -> Iterator[str]:
     if isinstance(value, ast.Call):
         name = last_name(value.func)
         if name in VIEWS | CONTAINERS | {"items", "values", "get"}:
-            owner = [value.func.value] if isinstance(value.func, ast.Attribute) else []
-            parts = [*value.args, *(each.value for each in value.keywords), *owner]
+            owner = value.func.value if isinstance(value.func, ast.Attribute) else None
+            parts = [*value.args, *(each.value for each in value.keywords)]
+            if owner is not None and dotted(owner) not in ("torch", "th", "F"):
+                parts = [owner]  # x.to(like.device): the others tell how, not what
             yield from (each for part in parts for each in _shared_by(part))
     elif isinstance(value, ast.List | ast.Tuple):
         yield from (each for part in value.elts for each in _shared_by(part))

@@ -14,7 +14,8 @@ import torch
 from sdprof.fixes.source.compose import compose_files
 from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.evidence import evidence_of
-from sdprof.fixes.source.module_source import Sources
+from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.added_parameter import has_namesake_beside
 from sdprof.fixes.source.reading.made_for_step import negated
 from sdprof.fixes.source.registry import propose
 from sdprof.model import FunctionSite, LoopMap
@@ -235,3 +236,45 @@ def test_another_name_of_the_library_there_leaves_it_to_a_helper(tmp_path: Path)
     _, (edit,) = _edit_of_two_files(tmp_path, torch="th")
     assert edit.helpers == ("_made_once",)
     assert not edit.elsewhere
+
+
+OF_A_CLASS = """
+import torch
+{imports}
+
+class Sampler:
+    def step(self, model, x, t, c, uc):
+        return model(x, t, torch.cat([uc, c]))
+
+    def sample(self, model, x, ts, c, uc):
+        for t in ts:
+            x = self.step(model, x, t, c, uc)
+        return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("imports", "beside", "handed"),
+    [
+        ("", "class Other:\n    def step(self, model, x, t, c, uc):\n        return x\n", True),
+        (
+            "from beside import Other",
+            "class Other:\n    def step(self, model, x, t, c, uc):\n        return x\n",
+            False,
+        ),
+        ("", "from loop import Sampler\n\nclass More(Sampler):\n    def step(self, model, x, t, c, uc): ...\n", False),
+        ("from beside import step", "def step(model, x, t, c, uc):\n    return x\n", True),
+    ],
+)
+def test_a_method_that_others_may_stand_for_takes_no_further_argument(
+    tmp_path: Path, imports: str, beside: str, handed: bool
+) -> None:
+    (tmp_path / "beside.py").write_text(beside)
+    file = tmp_path / "loop.py"
+    file.write_text(OF_A_CLASS.format(imports=imports).lstrip("\n"))
+    source = ModuleSource(str(file), file.read_text())
+    (step, sample) = [each for each in ast.walk(source.tree) if isinstance(each, ast.FunctionDef)]
+    calls = [each for each in ast.walk(source.tree) if isinstance(each, ast.Call)]
+    (call,) = [each for each in calls if ast.unparse(each.func).endswith(".step")]
+    assert sample.name == "sample"
+    assert has_namesake_beside(source, step, source, call) is not handed

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
+from pathlib import Path
 
 from sdprof.fixes.source.edit import Replacement
-from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.module_source import MOST_BYTES, ModuleSource
 from sdprof.fixes.source.reading.calls import behind
 from sdprof.fixes.source.reading.names import Function, is_free
 
@@ -28,6 +30,36 @@ def takes_one_more(source: ModuleSource, function: Function, name: str, wished: 
         )
         for each in _namesakes(source, function)
     )
+
+
+def has_namesake_beside(source: ModuleSource, function: Function, caller: ModuleSource, call: ast.Call) -> bool:
+    """Whether another file of the folder defines a method of this name, which a call may mean as well.
+
+    That is one with a subclass of the method's class, or which the caller's file imports.
+    """
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    owner = source.parents.get(function)
+    base = rf"class\s+\w+\s*\([^)]*\b{re.escape(owner.name)}\b" if isinstance(owner, ast.ClassDef) else r"(?!)"
+    defined = re.compile(rf"^[ \t]+(async[ \t]+)?def[ \t]+{re.escape(function.name)}\b", re.MULTILINE)
+    itself = Path(source.path)
+    for beside in itself.parent.glob("*.py"):
+        text = _text_of(beside) if beside.name != itself.name else ""
+        if defined.search(text) and (re.search(base, text) or _imports(caller, beside.stem)):
+            return True
+    return False
+
+
+def _imports(source: ModuleSource, module: str) -> bool:
+    statements = (each for each in ast.walk(source.tree) if isinstance(each, ast.Import | ast.ImportFrom))
+    return any(re.search(rf"\b{re.escape(module)}\b", ast.unparse(each)) for each in statements)
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace") if file.stat().st_size <= MOST_BYTES else ""
+    except OSError:
+        return ""
 
 
 def with_parameter(source: ModuleSource, function: Function, text: str) -> list[Replacement]:

@@ -6,7 +6,7 @@ import ast
 
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.added_parameter import takes_one_more, with_parameter
+from sdprof.fixes.source.reading.added_parameter import has_namesake_beside, takes_one_more, with_parameter
 from sdprof.fixes.source.reading.calls import calls_to, given_as, is_plain, with_argument
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place
@@ -79,7 +79,7 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
     else:
         found = _made_there(caller, given, value_of(name, frame.values), index, as_number=as_number)
         found = _computed(caller, given) if found is None and index is None else found
-    if found is None or found.text is None:
+    if found is None or found.text is None or has_namesake_beside(source, function, source, call):
         return None
     found.replacements += with_parameter(source, function, f"{wished}=None")
     for each in (call, *_alike(source, call, function, name.id)):

@@ -11,7 +11,7 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import FileChange, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
-from sdprof.fixes.source.reading.added_parameter import takes_one_more, with_parameter
+from sdprof.fixes.source.reading.added_parameter import has_namesake_beside, takes_one_more, with_parameter
 from sdprof.fixes.source.reading.calls import LONGEST_ROW, calls_to, given_as, is_plain, with_argument
 from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.loops import LoopStatement, loops_around, statements_before_loop
@@ -91,6 +91,8 @@ def made_for_step(site: SiteEvidence, sources: Sources, source: ModuleSource, no
             calls = [call, *_alike(call, inner, outer, terms)]
             for each in terms:
                 each.paths = _given(call, inner, outer, each)
+            if has_namesake_beside(inner.source, function, outer.source, call):
+                raise DeclinedError(f"A class in another file has a {function.name}, too, and may take the same calls")
             changes.setdefault(inner.source.path, []).extend(_with_parameter(inner.source, function, name))
             given = [with_argument(outer.source, each, f"{name}={name}") for each in calls]
             changes.setdefault(outer.source.path, []).extend(given)

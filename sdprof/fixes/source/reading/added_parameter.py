@@ -40,12 +40,16 @@ def has_namesake_beside(source: ModuleSource, function: Function, caller: Module
     if not isinstance(call.func, ast.Attribute):
         return False
     owner = source.parents.get(function)
-    base = rf"class\s+\w+\s*\([^)]*\b{re.escape(owner.name)}\b" if isinstance(owner, ast.ClassDef) else r"(?!)"
+    name = re.escape(owner.name) if isinstance(owner, ast.ClassDef) else "(?!)"
+    derived = re.compile(rf"class\s+\w+\s*\([^)]*\b{name}\b")
+    another = re.compile(rf"class\s+{name}\b")  # a class of its own by the same name
     defined = re.compile(rf"^[ \t]+(async[ \t]+)?def[ \t]+{re.escape(function.name)}\b", re.MULTILINE)
     itself = Path(source.path)
     for beside in itself.parent.glob("*.py"):
         text = _text_of(beside) if beside.name != itself.name else ""
-        if defined.search(text) and (re.search(base, text) or _imports(caller, beside.stem)):
+        if not defined.search(text):
+            continue
+        if (derived.search(text) and not another.search(text)) or _imports(caller, beside.stem):
             return True
     return False
 

@@ -217,6 +217,7 @@ def _edit_of_two_files(folder: Path, **names: str) -> tuple[Sources, tuple[Edit,
 def test_a_function_and_its_caller_in_two_files_change_together(tmp_path: Path) -> None:
     sources, (edit,) = _edit_of_two_files(tmp_path, torch="torch")
     assert not edit.helpers
+    assert edit.description.endswith(" looping.py changes with it.")
     texts = {file: each.text for file, each in compose_files(sources.of, [edit]).items()}
     step, loop = texts[str(tmp_path / "parts" / "predicting.py")], texts[str(tmp_path / "parts" / "looping.py")]
     assert "def predict(model, x, t, c, uc, uc_and_c=None):" in step

@@ -6,6 +6,7 @@ import ast
 import builtins
 import itertools
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import FileChange, Replacement
@@ -114,6 +115,8 @@ def made_for_step(site: SiteEvidence, sources: Sources, source: ModuleSource, no
     elsewhere = tuple(
         FileChange(file=file, replacements=tuple(made)) for file, made in changes.items() if file != source.path
     )
+    if elsewhere:
+        said += f" {' and '.join(Path(each.file).name for each in elsewhere)} changes with it."
     return MadeOnce(source.path, changes[source.path], said, elsewhere=elsewhere)
 
 

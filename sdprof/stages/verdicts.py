@@ -69,7 +69,7 @@ def _settled(
         finding,
         status=status,
         reason=reason,
-        fixes=tuple(fix.id for fix in cures) or finding.fixes,
+        fixes=tuple(fix.id for fix in _that_looked(cures)) or finding.fixes,
         cost=finding.cost
         if finding.region in OUTSIDE.values()  # what a step gains is nothing of it
         else _with_gain(
@@ -105,9 +105,14 @@ def _status(
 
 
 def _each(fixes: list[FixResult], what: str = "") -> str:
-    """A sentence for each fix; those that rewrite other kinds of expressions say nothing where one has a reason."""
-    fixes = [fix for fix in fixes if fix.reason != NOTHING_OF_ITS_KIND] or fixes[:1]
+    """A sentence for each fix."""
+    fixes = _that_looked(fixes)
     return " ".join(f"{fix.id}{what}: {fix.reason.rstrip('.')}." for fix in fixes)
+
+
+def _that_looked(fixes: list[FixResult]) -> list[FixResult]:
+    """Without those that rewrite other kinds of expressions; one of them, where there are no others."""
+    return [fix for fix in fixes if fix.reason != NOTHING_OF_ITS_KIND] or fixes[:1]
 
 
 def _with_gain(

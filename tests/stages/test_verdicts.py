@@ -72,6 +72,7 @@ def test_of_many_rewrites_those_speak_that_looked_at_the_expression() -> None:
     not_tried = frozenset({"silu", "hoist", "read-once"})
     (settled,) = settled_findings((slow,), (*others, told), 1, None, not_tried)
     assert settled.reason == "Not tried. read-once: It happens in the first step alone."
+    assert settled.fixes == ("read-once",)
     (settled,) = settled_findings((slow,), tuple(others), 1, None, not_tried)
     assert settled.reason == f"Not tried. silu: {NOTHING_OF_ITS_KIND}"
 

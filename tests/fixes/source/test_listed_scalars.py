@@ -66,3 +66,44 @@ def test_a_list_of_scalars(code: str, read: str | None, expected: str) -> None:
 def test_entries_of_a_table_are_fetched_together(code: str, expected: str | None) -> None:
     said = after("index-on-device", code, "table[j]", "int64")
     assert (f"return {expected}\n" in said) if expected else "table[order]" not in said, said
+
+
+def listed(device: str, **event: object) -> str:
+    text = "import torch\n\ndef f(steps, d):\n    return torch.tensor(steps, device=d)\n"
+    values = {"steps": SeenValue(kind="other", type_name="list", device=device, shape=(4,))}
+    fields: dict[str, object] = {"op": "aten::copy_", "dtype": "int64", "shape": (4,), "values": values, **event}
+    site, sources = site_at(text, "torch.tensor(steps, device=d)", kind="H2D", **fields)
+    return rewritten("create-on-device", site, sources)
+
+
+def test_a_list_that_never_changes_is_no_matter_of_a_kernel_for_each_number() -> None:
+    assert "torch.stack([" in listed("")
+    assert listed("", identical_content=True).startswith("declined: ")
+    assert "torch.stack([" in listed("cuda", identical_content=True)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "count", "expected"),
+    [
+        (
+            "float32",
+            8,
+            "torch.stack([torch.as_tensor(each, dtype=torch.float32, device=d) for each in latest(things, 2)])",
+        ),
+        ("float64", 8, "declined: "),
+        ("float32", 100, "declined: "),
+    ],
+)
+def test_what_a_call_lists_stays_where_it_lies(dtype: str, count: int, expected: str) -> None:
+    text = "import torch\n\ndef f(things, d):\n    return torch.FloatTensor(latest(things, 2)).to(d)\n"
+    site, sources = site_at(
+        text,
+        "torch.FloatTensor(latest(things, 2))",
+        kind="SYNC",
+        op="aten::_local_scalar_dense",
+        dtype=dtype,
+        shape=(),
+        count=count,
+        steps=(0, 1, 2, 3),
+    )
+    assert expected in rewritten("keep-scalar-on-device", site, sources)

@@ -35,7 +35,8 @@ def stacked(site: SiteEvidence, source: ModuleSource, call: ast.Call, values: Va
     seen = value_of(numbers, values)
     if seen is None or seen.type_name not in ("list", "tuple") or not seen.shape or seen.shape[0] > MOST_ITEMS:
         return ()
-    if site.identical_content and seen.device == "cpu":
+    plain = seen.device == "cpu" or (site.kind == "H2D" and seen.device != "cuda")
+    if site.identical_content and plain:
         return ()  # one copy before the loop is less than a kernel for each number in each step
     item = next(name for name in ITEMS if is_free(scope_of(source, call), name))
     torch, dtype = torch_of(call), keyword(call, "dtype")

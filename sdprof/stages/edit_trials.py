@@ -19,7 +19,7 @@ from sdprof.facts.transfer_change import loop_transfers, moved, place_of, stayin
 from sdprof.fixes.source.compose import compose_files
 from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.module_source import Sources
-from sdprof.model import Location, LoopMap, Parity, RewriteProof, RewrittenFile, TransferProfile
+from sdprof.model import GraphProfile, Location, LoopMap, Parity, RewriteProof, RewrittenFile, TransferProfile
 from sdprof.stages.choose_edits import Trial
 from sdprof.stages.counted_run import CountedRun, outputs_files
 from sdprof.stages.overlay_folder import write_overlay
@@ -178,6 +178,36 @@ class EditTrials:
         ):
             for _ in pool.map(run, wanted):
                 pass
+
+    def graphs(self, edits: tuple[Edit, ...]) -> GraphProfile | None:
+        """What TorchDynamo makes of the loop with these edits, on the request's own device; None where it cannot tell.
+
+        Places are those in the user's files.
+        """
+        folder = self._folder()
+        texts = {file: compose(self._sources.of(file), its_edits).text for file, its_edits in by_file(edits).items()}
+        overlay = write_overlay(folder / "overlay", texts)
+        try:
+            worker, _ = self._starter.start(steps=self._steps, overlay=overlay)
+            with self._times.spent_on("trying rewrites", overhead=False):
+                try:
+                    worker.run()
+                    reply = worker.collect(
+                        Collect(
+                            collector="graphs",
+                            folder=str(folder),
+                            loop=self._loop_in(overlay, self._steps),
+                            options={"graphs.grad": "off"},
+                        )
+                    )
+                finally:
+                    worker.close()
+        except WorkerError:
+            return None
+        if isinstance(reply, NotCollected):
+            return None
+        profile = msgspec.json.decode((folder / "graphs.json").read_bytes(), type=GraphProfile)
+        return Relocation.read(overlay).relocated(profile)
 
     def has_run(self, edits: tuple[Edit, ...]) -> bool:
         """Whether the loop was run with these edits."""

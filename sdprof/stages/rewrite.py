@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from sdprof.facts.added_breaks import added_breaks
 from sdprof.fixes.source.edit import Declined, Edit
 from sdprof.fixes.source.evidence import evidence_of
 from sdprof.fixes.source.module_source import Sources
@@ -23,7 +24,7 @@ from sdprof.stages.edit_trials import EditTrials
 from sdprof.stages.own_time import TimeSheet
 from sdprof.stages.progress import Progress
 from sdprof.stages.rewrites import Rewrites, audited_file, keep_text
-from sdprof.stages.unbroken_first import unbroken_first
+from sdprof.stages.unbroken_first import adds_reads, unbroken_first, without_reads
 from sdprof.stages.variants import VariantStarter
 from sdprof.worker.client import WorkerError
 
@@ -107,6 +108,8 @@ class Rewriter:
         time_left = _clock(max(LEAST_SECONDS, self._starter.request.budget_seconds * SHARE_OF_BUDGET))
         try:
             choice = choose_edits(proposals, self._try, time_left)
+            if self._ends_graphs(choice.edits):
+                choice = choose_edits(without_reads(proposals, self._sources), self._try, time_left)
         except WorkerError as error:
             reason = f"The loop as it is cannot be run for comparison: {error.sentence}."
             return Rewritten(missing=(Missing(section="Source rewrites", reason=reason),))
@@ -131,6 +134,18 @@ class Rewriter:
         files = sorted({file for edit in edits for file in edit.files})
         audited = tuple(audited_file(self._sources.of(file)) for file in files)
         return _told(Rewrites(edits=edits, declined=declined, files=audited), proofs)
+
+    def _ends_graphs(self, edits: tuple[Edit, ...]) -> bool:
+        """Whether TorchDynamo would leave its graph where an edit reads a number out of a tensor, and did not before.
+
+        The fix that does so would be rolled back whole when the patch is proven, with all that it cures elsewhere.
+        """
+        before = self._before.facts.graphs
+        if before is None or not any(adds_reads(edit, self._sources) for edit in edits):
+            return False
+        self._progress.advance("graphs of the rewritten loop")
+        added = added_breaks(before, self._trials.graphs(edits))
+        return any(".item()" in each.sentence or ".tolist()" in each.sentence for each in added)
 
     def _proposals(self, wanted: list[str]) -> list[Proposals]:
         facts = self._before.facts

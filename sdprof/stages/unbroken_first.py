@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from sdprof.fixes.source.edit import Edit
+from sdprof.fixes.source.edit import Declined, Edit
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.registry import Proposals
 from sdprof.model import GraphProfile
 
+ENDS_GRAPH = "It would read a number out of a tensor, where TorchDynamo would leave its graph"
 READS = (".item()", ".tolist()")
 
 
@@ -23,12 +24,31 @@ def unbroken_first(proposals: Sequence[Proposals], graphs: GraphProfile | None, 
     if graphs is None or all(region.error for region in graphs.regions):
         return list(proposals)
     return [
-        replace(each, edits=tuple(sorted(each.edits, key=lambda edit: _adds_reads(edit, sources))))
+        replace(each, edits=tuple(sorted(each.edits, key=lambda edit: adds_reads(edit, sources)))) for each in proposals
+    ]
+
+
+def without_reads(proposals: Sequence[Proposals], sources: Sources) -> list[Proposals]:
+    """Leave out the edits that read a number out of a tensor, and say why."""
+    return [
+        replace(
+            each,
+            edits=tuple(edit for edit in each.edits if not adds_reads(edit, sources)),
+            declined=(
+                *each.declined,
+                *(
+                    Declined(fix=edit.fix, where=edit.where, reason=ENDS_GRAPH)
+                    for edit in each.edits
+                    if adds_reads(edit, sources)
+                ),
+            ),
+        )
         for each in proposals
     ]
 
 
-def _adds_reads(edit: Edit, sources: Sources) -> bool:
+def adds_reads(edit: Edit, sources: Sources) -> bool:
+    """Whether the text reads more numbers out of tensors with an edit than without."""
     text = sources.of(edit.file).text
     added = sum(each.text.count(read) for each in edit.replacements for read in READS)
     gone = sum(text[each.start : each.end].count(read) for each in edit.replacements for read in READS)

@@ -11,7 +11,7 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.registry import Proposals
 from sdprof.model import GraphProfile, GraphRegion, Location, SeenFrame
-from sdprof.stages.unbroken_first import unbroken_first
+from sdprof.stages.unbroken_first import ENDS_GRAPH, unbroken_first, without_reads
 
 TEXT = "a = table[i].to(x.device)\nb = float(s.item())\n"
 
@@ -52,3 +52,14 @@ def test_what_reads_a_number_waits_where_graphs_are_known(
     (ordered,) = unbroken_first([Proposals(site=site, edits=(reads, same, helper), declined=())], graphs, Sources())
     assert next(each.fix for each in ordered.edits if each is not same) == first
     assert ordered.edits.index(same) == (0 if first == "helper" else 1)
+
+
+def test_what_reads_a_number_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    file = tmp_path / "loop.py"
+    file.write_text(TEXT)
+    reads = edit(file, "reads", 4, 25, "torch.full((), table[i].item(), device=x.device)")
+    other = edit(file, "other", 4, 25, "table_on_device[i]")
+    site = SiteEvidence(kind="H2D", op="x", stack=(SeenFrame(where=reads.where),))
+    (left,) = without_reads([Proposals(site=site, edits=(reads, other), declined=())], Sources())
+    assert left.edits == (other,)
+    assert [(each.fix, each.reason) for each in left.declined] == [("reads", ENDS_GRAPH)]

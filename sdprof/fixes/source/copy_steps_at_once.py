@@ -69,11 +69,14 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     host, device, moved = _taken_apart(frame, node)
     if not known_before(source, device, loop, scope):
         raise DeclinedError("The device is not known before the loop")
-    values = StepValues(frame, loop)
-    made = values.text(host) if isinstance(host, ast.expr) else host.text(values)
     walk = walk_of(frame, loop)
+    values = StepValues(frame, loop, walk.entries)
+    made = values.text(host) if isinstance(host, ast.expr) else host.text(values)
     base = _base(source, node, scope)
     on_host, per_step = f"{base}_on_host", f"{base}_per_step"
+    whole = walk.table if made in walk.entries.values() else ""
+    if whole and "," not in moved:
+        per_step = f"{whole.rpartition('.')[2]}_on_device"
     if not (is_free(scope, on_host) and is_free(scope, per_step)):
         raise DeclinedError(f"{on_host} and {per_step} are names of something else")
     torch, imports = torch_name(source)
@@ -83,6 +86,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if len(made_on_host) > WIDEST:
         made_on_host = f"{indent}{on_host} = [\n{indent}{deeper}{made}\n{indent}{deeper}for {walk.head}\n{indent}]\n"
     copied = f"{indent}{per_step} = {torch}.stack({on_host}){moved} if {on_host} else []\n"
+    if whole:
+        made_on_host, copied = "", f"{indent}{per_step} = {whole}{moved}\n"
     value = f"{per_step}[{walk.index}]" if walk.index else f"{base}_of_step"
     if not walk.index and not is_free(scope, value):
         raise DeclinedError(f"{value} is a name of something else")

@@ -74,6 +74,9 @@ def propose(site: SiteEvidence, sources: Sources, fix_ids: Iterable[str] | None 
             edits += [edit for edit in module.rewrite(site, sources) if of_use or not edit.helpers]
         except DeclinedError as error:
             declined.append(Declined(fix=meta.id, where=site.where, reason=str(error)))
+        except Exception as error:  # noqa: BLE001 - code of a style that nobody foresaw: the others still have a say
+            reason = f"The rewrite itself failed here ({type(error).__name__}: {error}): that is a fault of sdprof"
+            declined.append(Declined(fix=meta.id, where=site.where, reason=reason))
     if site.kind == "H2D":  # plain code before a helper, whichever rewrite proposes it
         edits.sort(key=lambda edit: bool(edit.helpers))
     return Proposals(site=site, edits=tuple(edits), declined=tuple(declined))

@@ -70,6 +70,14 @@ def sample(net, x, times):
         x = x - net(x, torch.from_numpy(np.geomspace(low + 1, high + 1, 5)).to(x.device, torch.float32)) * 0.1
     return x
 """
+ENTRIES = """
+def sample(net, x, times):
+    levels, device = torch.tensor(times), x.device
+    for i, level in enumerate(levels):
+        after = levels[i + 1] if i + 1 < len(levels) else torch.tensor(0.0)
+        x = x - net(x, level.to(device)) * ((level - after) / 2).to(device)
+    return x
+"""
 LEFT = {
     "may end before its last step": """
 def sample(net, x, times):
@@ -121,7 +129,7 @@ def sample(net, x, times):
 }
 
 
-def cured_loop(folder: Path, loop: str) -> tuple[Path, Cured]:
+def cured_loop(folder: Path, loop: str, *, without_reads: bool = False) -> tuple[Path, Cured]:
     path = folder / "loop.py"
     path.write_text(HEAD + "@torch.no_grad()\n" + textwrap.dedent(loop).strip() + "\n" + TAIL)
 
@@ -129,7 +137,8 @@ def cured_loop(folder: Path, loop: str) -> tuple[Path, Cured]:
         build: Build = module_of(path, texts.get(str(path))).build
         return build
 
-    return path, cure(load, 5, (folder,))
+    others = {"copy-steps-at-once", "hoist-loop-invariant"} if without_reads else None
+    return path, cure(load, 5, (folder,), others)
 
 
 def ran(module: ModuleType, steps: int, batch: int) -> torch.Tensor:
@@ -158,6 +167,17 @@ def test_the_text_is_what_one_would_write(tmp_path: Path) -> None:
     assert "        levels = levels_per_step[row]  # one for each token\n" in composed.text
     assert "levels_per_step = torch.stack(levels_on_host).to(device) if levels_on_host else []\n" in composed.text
     assert composed.text.count("np.concatenate") == 1
+
+
+def test_entries_of_a_tensor_are_taken_where_the_tensor_was_copied(tmp_path: Path) -> None:
+    path, cured = cured_loop(tmp_path, ENTRIES, without_reads=True)
+    (composed,) = cured.composed.values()
+    assert cured.after.late == 0
+    assert "    levels_on_device = levels.to(device)\n" in composed.text
+    assert "net(x, levels_on_device[i])" in composed.text
+    assert "for i in range(len(levels))" in composed.text  # TorchDynamo traces no enumerate in a comprehension
+    for steps in (5, 1, 0):
+        assert same_bits(ran(module_of(path), steps, 2), ran(module_of(path, composed.text), steps, 2))
 
 
 @pytest.mark.parametrize("reason", LEFT)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
@@ -51,12 +52,17 @@ EFFECTS_IN_NUMPY = frozenset(
 class StepValues:
     """Writes an expression of a loop's body such that it can stand in front of the loop, in a comprehension."""
 
-    def __init__(self, frame: Frame, loop: ast.For) -> None:
+    def __init__(self, frame: Frame, loop: ast.For, entries: Mapping[str, str]) -> None:
+        """Read nothing yet.
+
+        :param entries: what to write for variables of the loop.
+        """
         self.source: ModuleSource = frame.source
         self.frame = frame
         self.loop = loop
         self.scope = scope_of(frame.source, loop)
         self.variables = stored_names(loop.target)
+        self.entries = entries
         self.definitions: list[ast.Assign] = []
         """Assignments of the step whose value was put in place of their name."""
 
@@ -109,7 +115,7 @@ class StepValues:
         if name in self.variables:
             if any(binds(statement, name) for statement in self.loop.body):
                 raise DeclinedError(f"The loop gives its variable {name} another value")
-            return None
+            return self.entries.get(name)
         if name in libraries(self.source) or name == "math":
             return None
         if is_tensor(read, self.frame.values, "cuda"):
@@ -174,6 +180,10 @@ class Walk:
     """``i in range(n)``."""
     index: str = ""
     """The place of a step's item in the list; empty where the loop has to run through the list as well."""
+    table: str = ""
+    """The tensor whose entries the steps take one after the other."""
+    entries: Mapping[str, str] = field(default_factory=dict)
+    """What to write for a variable of the loop: ``ts[i]`` for ``t`` of ``enumerate(ts)``."""
 
     def beside(self, source: ModuleSource, loop: ast.For, name: str, items: str) -> list[Replacement]:
         """Let the loop run through the items as well."""
@@ -189,6 +199,7 @@ class Walk:
 def walk_of(frame: Frame, loop: ast.For) -> Walk:
     """Run through the steps of a loop a second time.
 
+
     :raises DeclinedError: what the loop runs through can be run through but once, or another time gives other things.
     """
     source, inner = frame.source, loop.iter
@@ -201,7 +212,12 @@ def walk_of(frame: Frame, loop: ast.For) -> Walk:
         return Walk(f"{target} in range({counted})", target)
     if isinstance(inner, ast.Call) and last_name(inner.func) == "enumerate" and len(inner.args) == 1:
         place = loop.target.elts[0] if isinstance(loop.target, ast.Tuple) else None
-        if isinstance(place, ast.Name) and not _is_bound_in(loop, place.id):
+        if isinstance(loop.target, ast.Tuple) and isinstance(place, ast.Name) and not _is_bound_in(loop, place.id):
+            item, items = loop.target.elts[1], inner.args[0]
+            if isinstance(item, ast.Name) and dotted(items) is not None:
+                table, entry = source.code(items), f"{source.code(items)}[{place.id}]"
+                of_tensor = table if is_tensor(items, frame.values) else ""
+                return Walk(f"{place.id} in range(len({table}))", place.id, of_tensor, {item.id: entry})
             return Walk(f"{target} in {source.code(inner)}", place.id)
     return Walk(f"{target} in {source.code(inner)}")
 

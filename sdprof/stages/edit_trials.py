@@ -185,7 +185,7 @@ class EditTrials:
         Places are those in the user's files.
         """
         folder = self._folder()
-        texts = {file: compose(self._sources.of(file), its_edits).text for file, its_edits in by_file(edits).items()}
+        texts = {file: each.text for file, each in compose_files(self._sources.of, edits).items()}
         overlay = write_overlay(folder / "overlay", texts)
         try:
             worker, _ = self._starter.start(steps=self._steps, overlay=overlay)

@@ -9,13 +9,14 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.collected import outermost
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.host_trees import MOVES_DATA, with_device
+from sdprof.fixes.source.reading.host_trees import read_tree
 from sdprof.fixes.source.reading.loops import LoopStatement, after_statement
-from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of, within
+from sdprof.fixes.source.reading.names import bindings, read_in, scope_of, within
 from sdprof.fixes.source.reading.seen import Values
 from sdprof.fixes.source.reading.straight_line import block_of
-from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword
+from sdprof.fixes.source.reading.tensor_calls import keyword
 from sdprof.model import FixMeta
 
 META = FixMeta(
@@ -52,7 +53,11 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     name, loop = target.value.id, frame.loop_around(node)
     if loop is None:
         raise DeclinedError("The buffer is not filled in the loop itself")
-    made, factory = _made_by(source, name, loop)
+    loop = outermost(source, loop, name)
+    made = _made_by(source, name, loop)
+    tree = read_tree(source, made.value, frame.values, node)
+    if tree.computes or tree.definitions or any(keyword(each, "device") is not None for each in tree.factories):
+        raise DeclinedError(f"{name} is not made by a factory of torch that names no device")
     buffer = frame.values.get(name)
     if buffer is None or (buffer.kind, buffer.device) != ("tensor", "cpu"):
         raise DeclinedError("It was not seen that the buffer lies on the host")
@@ -62,15 +67,13 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("The buffer would take much of the device's memory")
     _check_only_filled(source, name, made, loop)
     device = _known_device(source, made, frame.values)
+    then = after_statement(source, loop, f"{name} = {name}.cpu()")
     return (
         Edit(
             fix=META.id,
             file=source.path,
             where=site.where,
-            replacements=(
-                with_device(source, factory, device),
-                after_statement(source, loop, f"{name} = {name}.cpu()"),
-            ),
+            replacements=(*tree.on_device(source, device), then),
             numerics="exact",
             proof="data",
             description="The buffer is filled on the device, and copied to the host once, after the loop.",
@@ -78,21 +81,17 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     )
 
 
-def _made_by(source: ModuleSource, name: str, loop: LoopStatement) -> tuple[ast.Assign, ast.Call]:
-    """The statement in front of the loop that makes the buffer, and the factory."""
+def _made_by(source: ModuleSource, name: str, loop: LoopStatement) -> ast.Assign:
+    """The statement in front of the loop that makes the buffer."""
     last = loop.end_lineno or loop.lineno
     bound = [each for each in bindings(scope_of(source, loop), name) if getattr(each.node, "lineno", 0) <= last]
     made = bound[0].node if len(bound) == 1 else None
-    factory = made.value if isinstance(made, ast.Assign) and len(made.targets) == 1 else None
-    if not isinstance(made, ast.Assign) or not isinstance(factory, ast.Call):
+    if not isinstance(made, ast.Assign) or len(made.targets) != 1 or not isinstance(made.targets[0], ast.Name):
         raise DeclinedError(f"{name} is not made by one assignment in this function")
-    plain = is_torch_call(source, factory) and last_name(factory.func) in MOVES_DATA
-    if not plain or keyword(factory, "device") is not None or keyword(factory, "pin_memory") is not None:
-        raise DeclinedError(f"{name} is not made by a factory of torch that names no device")
     block = block_of(source, made)
     if loop not in block or block.index(loop) < block.index(made):
         raise DeclinedError(f"{name} is not made in front of the loop, in the same block")
-    return made, factory
+    return made
 
 
 def _check_only_filled(source: ModuleSource, name: str, made: ast.Assign, loop: LoopStatement) -> None:
@@ -121,14 +120,17 @@ def _check_only_filled(source: ModuleSource, name: str, made: ast.Assign, loop: 
 
 
 def _known_device(source: ModuleSource, made: ast.Assign, values: Values) -> str:
-    """``x.device`` of a tensor on the device that has its name before the buffer is made."""
-    scope = scope_of(source, made)
+    """A parameter that is the device, or ``x.device`` of a tensor there that has its name before the buffer is made."""
+    scope, beside = scope_of(source, made), block_of(source, made)
+    tensors: list[str] = []
     for name, seen in values.items():
-        if not name.isidentifier() or (seen.kind, seen.device) != ("tensor", "cuda"):
+        if not name.isidentifier() or seen.device != "cuda":
             continue
         bound = bindings(scope, name)
-        beside = block_of(source, made)
-        before = [each for each in bound if each.kind == "parameter" or each.node in beside[: beside.index(made)]]
-        if before:
-            return f"{name}.device"
-    raise DeclinedError("No tensor on the device has a name before the buffer is made")
+        if seen.kind == "other" and [each.kind for each in bound] == ["parameter"]:
+            return name
+        if any(each.kind == "parameter" or each.node in beside[: beside.index(made)] for each in bound):
+            tensors += [f"{name}.device"] if seen.kind == "tensor" else []
+    if not tensors:
+        raise DeclinedError("No tensor on the device has a name before the buffer is made")
+    return tensors[0]

@@ -8,6 +8,7 @@
 4. Edits that add a helper function wait until an event is left that no plainer edit removes, its own or another's: what
    was made a host value at its origin needs no helper further on.
 5. Until nothing is amiss, or time is up: then what was not shown to be sound is left out.
+6. Helpers come in for all events that are left at once. Those without which nothing more is left go again.
 
 What a trial is, the caller says: nothing is run or read here.
 """
@@ -46,6 +47,7 @@ class Choice:
 
 _Change = tuple[str, tuple[Replacement, ...], tuple[FileChange, ...]]
 TryEdits = Callable[[tuple[Edit, ...]], Trial]
+NEEDLESS = "Another edit cures it as well"
 NO_TIME = "It was not tried, for want of time: give it more with --budget"
 
 
@@ -97,7 +99,27 @@ class _Search:
                     break
                 self.helped |= trial.left & self.waiting().keys()
             chosen = self.preferred()
+        sound = self.without_needless_helpers(sound)
         return Choice(sound, self.declined(sound))
+
+    def without_needless_helpers(self, sound: tuple[Edit, ...]) -> tuple[Edit, ...]:
+        """What one helper keeps may be all that another one would have copied."""
+        in_loop = [each for each in self.proposals if each.site.scope == "in_loop" and self.counted(each)]
+        told = {edit for proposal in in_loop for edit in proposal.edits}
+        helping = [edit for edit in sound if edit.helpers and edit in told]
+        for edit in helping if len(helping) > 1 else ():
+            others = tuple(each for each in sound if each != edit)
+            if not self.time_left():
+                break
+            trial = self.try_edits(others)
+            if not (trial.fault or trial.in_vain or trial.conflicts) and trial.left <= self.left:
+                sound = others
+                self.lost[edit] = NEEDLESS
+        return sound
+
+    def counted(self, proposal: Proposals) -> bool:
+        """Whether a trial tells if the event is left."""
+        return proposal.site.kind != "operator"
 
     def preferred(self) -> tuple[Edit, ...]:
         """The first alternative of each site that was not rejected; several sites may share a change of the text."""
@@ -108,7 +130,7 @@ class _Search:
 
     def may_wait(self, proposal: Proposals) -> bool:
         """Whether a helper is to wait; no trial tells whether an operator is left, so those for operators do not."""
-        return proposal.site.kind != "operator" and proposal.site.where not in self.helped
+        return self.counted(proposal) and proposal.site.where not in self.helped
 
     def waiting(self) -> dict[Location, Edit]:
         """Edits with a helper function that nobody has needed yet."""

@@ -153,6 +153,19 @@ def test_a_helper_comes_in_where_the_plainer_edit_of_its_site_is_in_vain() -> No
     assert chosen(loop, (plain, helper)) == Choice((helper,), ())
 
 
+def test_a_helper_that_another_one_makes_needless_goes_again() -> None:
+    first, second, third = (edit(line, helpers=("_on_host",)) for line in (1, 2, 3))
+    loop = Loop(cures={1: [first, third], 2: [second], 3: [third]})
+    assert chosen(loop, (first,), (second,), (third,)) == Choice((second, third), ())
+
+
+def test_one_helper_alone_is_not_tried_again() -> None:
+    plain, helper = edit(1), edit(2, helpers=("_on_host",))
+    loop = Loop(cures={2: [helper]})
+    assert chosen(loop, (plain,), (helper,)).edits == (plain, helper)
+    assert loop.trials == 2
+
+
 def test_when_time_is_up_what_was_sound_without_helpers_stays() -> None:
     plain, helper = edit(1), edit(2, helpers=("_on_host",))
     loop = Loop(cures={2: [helper]})

@@ -7,6 +7,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+ALIKE = 0.5
+"""Share of its text that a line keeps when an expression in it is rewritten."""
+
 
 @dataclass(frozen=True)
 class OriginalLines:
@@ -25,6 +28,7 @@ class LineMap:
         matcher = difflib.SequenceMatcher(None, original, rewritten, autojunk=False)
         self._blocks = [(tag, i1, i2, j1, j2) for tag, i1, i2, j1, j2 in matcher.get_opcodes() if j1 < j2]
         self._starts = [block[3] for block in self._blocks]
+        self._original, self._rewritten = original, rewritten
 
     def original(self, line: int) -> OriginalLines | None:
         """Where a line of the rewritten text (from 1) comes from; None where it was inserted."""
@@ -37,7 +41,16 @@ class LineMap:
         if tag == "equal":
             same = first + (line - 1 - start) + 1
             return OriginalLines(same, same, changed=False)
+        if self._is_line_by_line(first, end, start, stop):
+            same = first + (line - 1 - start) + 1
+            return OriginalLines(same, same, changed=True)
         return OriginalLines(first + 1, end, changed=True)
+
+    def _is_line_by_line(self, first: int, end: int, start: int, stop: int) -> bool:
+        """Whether each line of a rewritten block has kept its place: as many lines, and each like its own."""
+        pairs = zip(self._original[first:end], self._rewritten[start:stop], strict=False)
+        alike = (difflib.SequenceMatcher(None, one, other).ratio() > ALIKE for one, other in pairs)
+        return end - first == stop - start and all(alike)
 
     def rewritten(self, line: int) -> int | None:
         """Where a line of the original (from 1) stands in the rewritten text; None where it was changed."""

@@ -32,10 +32,10 @@ def _repeats_as(where: Location, before: TransferProfile) -> Callable[[TransferS
     """What counts as happening again at a place: of what many steps did, not what one step alone does.
 
     A step function that is one of several in turn comes first in a later step than the first one of the loop, and a
-    table that is kept is copied then.
+    table that is kept is copied then; by each of the modules, where a file is loaded under several names.
     """
     steps = {step for site in before.sites if place_of(site) == where for step in site.steps}
-    return (lambda site: repeats(site) and len(site.steps) > 1) if len(steps) > 1 else repeats
+    return (lambda site: repeats(site) and 2 * len(site.steps) > len(steps)) if len(steps) > 1 else repeats
 
 
 def recurs_outside(site: TransferSite) -> bool:

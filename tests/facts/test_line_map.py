@@ -33,3 +33,11 @@ def test_every_line_called_unchanged_has_the_same_text(before: list[str], after:
             assert lines.rewritten(found.first) == number
         elif found is not None:
             assert 1 <= found.first <= found.last <= len(before)
+
+
+def test_neighbours_that_are_rewritten_each_in_its_place_are_told_apart() -> None:
+    lines = LineMap(
+        ["s = TABLE[i].to(d)", "t = torch.tensor([i] * n, device=d)"],
+        ["s = kept(TABLE, d)[i]", "t = torch.full((n,), i, device=d)"],
+    )
+    assert [lines.original(line) for line in (1, 2)] == [OriginalLines(line, line, changed=True) for line in (1, 2)]

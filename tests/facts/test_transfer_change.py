@@ -42,6 +42,8 @@ def test_a_table_that_is_copied_once_in_a_later_step_does_not_stay() -> None:
     """One of several step functions in turn: its first step is not the first one of the loop."""
     once = msgspec.structs.replace(site(5, count=1, column=None), steps=(1,))
     assert staying([where(5)], profile(site(5)), profile(once)) == ()
+    twice = msgspec.structs.replace(site(5, count=2, column=None), steps=(1, 2))
+    assert staying([where(5)], profile(site(5)), profile(twice)) == ()  # a file loaded under two names keeps two
     assert staying([where(5)], profile(msgspec.structs.replace(once, where=where(5))), profile(once)) == (where(5),)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -98,12 +99,23 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
     own = [edit for edit in applied if same_file(edit.file, source.path)]
     taken += _imports(source, _unique(name for edit in own for name in edit.imports))
     taken += _helpers(source, own)
+    taken = _with_line_ends_of(source, taken)
     return Composed(
         text=_replaced(source.text, taken),
         applied=tuple(applied),
         conflicts=tuple(conflicts),
         replacements=tuple(_in_order(taken)),
     )
+
+
+def _with_line_ends_of(source: ModuleSource, replacements: Sequence[Replacement]) -> list[Replacement]:
+    """What is inserted, with carriage returns where the lines of the file have them."""
+    if source.text.count("\r\n") * 2 <= source.text.count("\n"):
+        return list(replacements)
+    return [
+        Replacement(start=each.start, end=each.end, text=re.sub(r"(?<!\r)\n", "\r\n", each.text))
+        for each in replacements
+    ]
 
 
 def _clash(new: Sequence[Replacement], taken: Sequence[Replacement]) -> str:

@@ -179,3 +179,13 @@ def test_every_place_of_the_new_text_leads_back(changes: list[tuple[str, str]]) 
         for word in ("first", "second", "keep", "math"):
             if word in line:
                 assert composed.origin(number, line.index(word)) == wrapped.index(word)
+
+
+def test_what_is_inserted_has_the_line_ends_of_the_file() -> None:
+    text = "import torch\n\n\ndef sample(table):\n    return table[0]\n".replace("\n", "\r\n")
+    start = text.index("table[0]")
+    changes = (Replacement(start=start, end=start + 8, text="_on_host(\n        table[0]\n    )"),)
+    made = msgspec.structs.replace(edit(helpers=("_on_host",), imports=("import math",)), replacements=changes)
+    composed = compose(ModuleSource("x.py", text), [made]).text
+    assert composed.count("\r\n") == composed.count("\n") > 20
+    assert "import math\r\n" in composed

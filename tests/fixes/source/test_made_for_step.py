@@ -279,3 +279,20 @@ def test_a_method_that_others_may_stand_for_takes_no_further_argument(
     (call,) = [each for each in calls if ast.unparse(each.func).endswith(".step")]
     assert sample.name == "sample"
     assert has_namesake_beside(source, step, source, call) is not handed
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "    both = dict()\n        both['c'] = torch.cat([uc['c'], c['c']])",
+        "    both = list()\n        both.append(c)\n        both[0].add_(1)",
+    ],
+)
+def test_what_is_written_to_in_another_branch_is_another_thing(other: str) -> None:
+    said = after(f"if isinstance(c, dict):\n    {other}\n    else:\n        both = {CAT}", "both")
+    assert f"        both = {CAT} if both_once is None else both_once\n" in said
+
+
+def test_what_is_written_to_behind_the_branches_stays() -> None:
+    body = f"if isinstance(c, dict):\n        both = c\n    else:\n        both = {CAT}\n    both.mul_(2)"
+    assert after(body, "both").startswith("declined")

@@ -6,7 +6,7 @@ import ast
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.names import dotted, is_in_place, last_name, scope_of, stored_names, within
+from sdprof.fixes.source.reading.names import around, dotted, is_in_place, last_name, scope_of, stored_names, within
 
 KEEPING = frozenset(
     {"append", "appendleft", "add", "extend", "insert", "put", "put_nowait", "setattr", "setdefault", "update"}
@@ -50,7 +50,8 @@ def check_shared(source: ModuleSource, node: ast.expr) -> None:
 class _Follower:
     def __init__(self, source: ModuleSource) -> None:
         self.source = source
-        self.names: set[str] = set()
+        self.bound: set[tuple[str, ast.AST]] = set()
+        """Names that were followed, each from where it was bound."""
 
     def follow(self, node: ast.AST, depth: int = 0) -> None:
         """What happens to a value.
@@ -121,8 +122,10 @@ class _Follower:
             raise DeclinedError(KEPT)
         scope = scope_of(self.source, node)
         own = set(map(id, within(scope)))
-        for name in names - self.names:
-            self.names.add(name)
+        for name in names:
+            if (name, node) in self.bound:
+                continue
+            self.bound.add((name, node))
             for each in ast.walk(scope):
                 if isinstance(each, ast.Global | ast.Nonlocal) and name in each.names:
                     raise DeclinedError(KEPT)
@@ -130,7 +133,25 @@ class _Follower:
                     continue
                 if id(each) not in own:
                     raise DeclinedError(f"The result is read by a function inside, as {name}")
+                if _in_other_branch(self.source, node, each):
+                    continue
                 if isinstance(each.ctx, ast.Load):
                     self.follow(each, depth)
                 elif isinstance(self.source.parents[each], ast.AugAssign):
                     raise DeclinedError(WRITTEN)
+
+
+def _in_other_branch(source: ModuleSource, node: ast.AST, use: ast.AST) -> bool:
+    """Whether a call of the function that comes to one of two places never comes to the other one."""
+    scope = scope_of(source, node)
+    above = [node, *around(source, node, scope)]
+    inner = use
+    for outer in around(source, use, scope):
+        if outer in above:
+            beneath = above[above.index(outer) - 1] if above.index(outer) else None
+            arms = [outer.body, outer.orelse] if isinstance(outer, ast.If) else []
+            places = [next((k for k, arm in enumerate(arms) if each in arm), None) for each in (inner, beneath)]
+            again = any(isinstance(each, ast.For | ast.AsyncFor | ast.While) for each in around(source, outer, scope))
+            return None not in places and places[0] != places[1] and not again
+        inner = outer
+    return False

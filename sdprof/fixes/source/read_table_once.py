@@ -10,6 +10,7 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.index_on_device import can_stay_on_device
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.reading.calls import is_plain
+from sdprof.fixes.source.reading.cut_fractions import cuts_fractions
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.handed_over import handed_over, handed_over_all
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place, merged
@@ -208,6 +209,8 @@ def _operands_of(frame: Frame, leaf: ast.expr) -> list[ast.expr]:
     bound = bindings(scope_of(frame.source, leaf), leaf.id)
     if len(bound) != 1 or bound[0].kind != "assignment" or bound[0].value is None:
         return []
+    if cuts_fractions(frame.source, bound[0].value, frame.values):
+        return []
     return tensor_leaves(bound[0].value, frame.values)
 
 
@@ -265,6 +268,8 @@ def _asked_again(site: SiteEvidence, frame: Frame, leaves: list[ast.expr]) -> Ed
             return None
         operands = tensor_leaves(made, frame.values)
         if not operands or not all(map(_fits_helper, operands)) or read_in(made) & found[1]:
+            return None
+        if cuts_fractions(frame.source, made, frame.values):
             return None
         start, text = frame.source.span(made)[0], frame.source.code(made)
         for each in sorted(operands, key=frame.source.span, reverse=True):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from sdprof.fixes.source.edit import Edit, Replacement, same_file
 from sdprof.fixes.source.inserted_helpers import HELPERS
-from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.module_source import ModuleSource, lines_of
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,9 +36,7 @@ class Composed(msgspec.Struct, frozen=True, kw_only=True):
 
         :param column: in UTF-8 bytes from 0.
         """
-        start = 0
-        for _ in range(line - 1):
-            start = self.text.index("\n", start) + 1
+        start = sum(map(len, lines_of(self.text)[: line - 1]))
         offset = start + len(self.text[start : start + column + 1].encode()[:column].decode(errors="ignore"))
         shift = 0
         for each in self.replacements:
@@ -98,12 +97,25 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
     own = [edit for edit in applied if same_file(edit.file, source.path)]
     taken += _imports(source, _unique(name for edit in own for name in edit.imports))
     taken += _helpers(source, own)
+    taken = [_ending_as(line_end(source.text), each) for each in taken]
     return Composed(
         text=_replaced(source.text, taken),
         applied=tuple(applied),
         conflicts=tuple(conflicts),
         replacements=tuple(_in_order(taken)),
     )
+
+
+def line_end(text: str) -> str:
+    """How the lines of a file end, where all end alike: with a carriage return before the line feed, or in its place."""
+    ends = set(re.findall(r"\r\n|\r|\n", text))
+    return ends.pop() if len(ends) == 1 else "\n"
+
+
+def _ending_as(end: str, replacement: Replacement) -> Replacement:
+    if end == "\n":
+        return replacement
+    return msgspec.structs.replace(replacement, text=re.sub(r"\r\n|\r|\n", end, replacement.text))
 
 
 def _clash(new: Sequence[Replacement], taken: Sequence[Replacement]) -> str:

@@ -107,7 +107,7 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
 
 
 def line_end(text: str) -> str:
-    """How the lines of a file end, where all end alike: with a carriage return before the line feed, or in its place."""
+    """How the lines of a file end, where all end alike; in others what is inserted has line feeds."""
     ends = set(re.findall(r"\r\n|\r|\n", text))
     return ends.pop() if len(ends) == 1 else "\n"
 

@@ -22,7 +22,7 @@ VALUES = {
 
 
 def after(statement: str, expression: str) -> str:
-    text = f"import torch\n\ndef f(x, y, h, m, row, other, plane, columns, levels, picked, on_host):\n    {statement}  # known\n"
+    text = f"import torch\n\ndef f({', '.join(VALUES)}):\n    {statement}  # known\n"
     site, sources = site_at(text, expression, kind="SYNC", op="aten::index_put_", values=VALUES)
     said = rewritten("select-by-mask", site, sources)
     return said if said.startswith("declined") else said.splitlines()[3].strip().removesuffix("  # known")

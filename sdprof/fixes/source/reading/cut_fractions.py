@@ -21,7 +21,7 @@ CASTS = frozenset({"to", "type", "astype"})
 
 
 def cuts_fractions(source: ModuleSource, node: ast.expr, values: Values) -> bool:
-    """Whether an expression computes fractions that another device may round otherwise, and makes whole numbers of them.
+    """Whether an expression makes whole numbers of fractions that another device may round otherwise.
 
     ``torch.floor(t / share).long()`` does, ``torch.floor(t * share).long()`` and ``t.long()`` do not.
     """

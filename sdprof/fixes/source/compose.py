@@ -10,7 +10,7 @@ import msgspec
 
 from sdprof.fixes.source.edit import Edit, Replacement, same_file
 from sdprof.fixes.source.inserted_helpers import HELPERS
-from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.module_source import ModuleSource, lines_of
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,9 +36,7 @@ class Composed(msgspec.Struct, frozen=True, kw_only=True):
 
         :param column: in UTF-8 bytes from 0.
         """
-        start = 0
-        for _ in range(line - 1):
-            start = self.text.index("\n", start) + 1
+        start = sum(map(len, lines_of(self.text)[: line - 1]))
         offset = start + len(self.text[start : start + column + 1].encode()[:column].decode(errors="ignore"))
         shift = 0
         for each in self.replacements:
@@ -99,7 +97,7 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
     own = [edit for edit in applied if same_file(edit.file, source.path)]
     taken += _imports(source, _unique(name for edit in own for name in edit.imports))
     taken += _helpers(source, own)
-    taken = _with_line_ends_of(source, taken)
+    taken = [_ending_as(line_end(source.text), each) for each in taken]
     return Composed(
         text=_replaced(source.text, taken),
         applied=tuple(applied),
@@ -108,14 +106,16 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
     )
 
 
-def _with_line_ends_of(source: ModuleSource, replacements: Sequence[Replacement]) -> list[Replacement]:
-    """What is inserted, with carriage returns where the lines of the file have them."""
-    if source.text.count("\r\n") * 2 <= source.text.count("\n"):
-        return list(replacements)
-    return [
-        Replacement(start=each.start, end=each.end, text=re.sub(r"(?<!\r)\n", "\r\n", each.text))
-        for each in replacements
-    ]
+def line_end(text: str) -> str:
+    """How the lines of a file end, where all end alike; in others what is inserted has line feeds."""
+    ends = set(re.findall(r"\r\n|\r|\n", text))
+    return ends.pop() if len(ends) == 1 else "\n"
+
+
+def _ending_as(end: str, replacement: Replacement) -> Replacement:
+    if end == "\n":
+        return replacement
+    return msgspec.structs.replace(replacement, text=re.sub(r"\r\n|\r|\n", end, replacement.text))
 
 
 def _clash(new: Sequence[Replacement], taken: Sequence[Replacement]) -> str:

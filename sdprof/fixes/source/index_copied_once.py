@@ -12,6 +12,7 @@ from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.frames import values_at
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.host_copy import in_place
+from sdprof.fixes.source.reading.host_numbers import is_number as known_number
 from sdprof.fixes.source.reading.names import dotted
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.tensor_calls import is_only_read
@@ -37,7 +38,7 @@ def concerns(site: SiteEvidence) -> bool:
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """``x[:, [-1]]`` → ``x[:, -1:]``, and ``x[:, columns]`` of arrays that recur → ``x[:, _on_device(…, x.device)]``.
 
-    The helper sends an index once, however many take turns.
+    The helper sends an index once, however many take turns. A number that is written there is made on the device.
     """
     source, values = sources.of(site.where.file), values_at(site, 0)
     node = source.node_at(site.where)
@@ -60,7 +61,20 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     torch, imports = torch_name(source)
     text = f"_on_device({torch}.as_tensor({source.code(index)}), {in_parentheses(source, node.value)}.device)"
     said = "A helper keeps each index on the device while its content is the same."
-    return (_edit(site, source, [in_place(source, index, text)], said, ("_on_device",), imports),)
+    changes = [in_place(source, index, text), *_number_written(source, node, torch, values)]
+    return (_edit(site, source, changes, said, ("_on_device",), imports),)
+
+
+def _number_written(source: ModuleSource, target: ast.Subscript, torch: str, values: Values) -> list[Replacement]:
+    """``x[:, columns] = 1``: with an index, a number is copied to the device as well."""
+    statement = source.parents[target]
+    if not (isinstance(statement, ast.Assign) and statement.targets == [target]):
+        return []
+    number, owner = statement.value, source.code(target.value)
+    if not known_number(source, number, values):
+        return []
+    filled = f"{torch}.full((), {source.code(number)}, dtype={owner}.dtype, device={owner}.device)"
+    return [in_place(source, number, filled)]
 
 
 def _sliced(

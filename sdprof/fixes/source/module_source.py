@@ -38,7 +38,7 @@ class ModuleSource:
             self.tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise DeclinedError(f"{path} cannot be parsed as Python: {error}") from error
-        self._lines = _lines_of(text)
+        self._lines = lines_of(text)
         self._starts = [0]
         for line in self._lines:
             self._starts.append(self._starts[-1] + len(line))
@@ -123,7 +123,7 @@ class ModuleSource:
             return False
 
     def _check_unchanged(self, where: Location) -> None:
-        recorded = [line.rstrip("\r\n") for line in _lines_of(where.code)]
+        recorded = [line.rstrip("\r\n") for line in lines_of(where.code)]
         present = [line.rstrip("\r\n") for line in self._lines[where.line - 1 : where.line - 1 + len(recorded)]]
         if recorded and present != recorded:
             raise DeclinedError(f"{self.path} has changed since it was audited: run the audit again")
@@ -156,7 +156,7 @@ class Sources:
         self._modules[source.path] = source
 
 
-def _lines_of(text: str) -> list[str]:
+def lines_of(text: str) -> list[str]:
     """Lines as the compiler counts them: form feeds and other separators of ``str.splitlines`` end none."""
     return [line for line in re.split(r"(?<=\n)|(?<=\r)(?!\n)", text) if line]
 

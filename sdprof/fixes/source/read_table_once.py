@@ -10,6 +10,8 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.index_on_device import can_stay_on_device
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.reading.calls import is_plain
+from sdprof.fixes.source.reading.cut_fractions import cuts_fractions
+from sdprof.fixes.source.reading.flags import flag_on_host
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.handed_over import handed_over, handed_over_all
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place, merged
@@ -56,6 +58,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
     frame = Frame(site, sources, 0)
     node = frame.source.node_at(site.where)
+    if isinstance(node, ast.IfExp):
+        node = node.test  # the jump has the place of the whole expression
     if _shows_device(node, site):
         raise DeclinedError("The text that is made of it names the device")
     leaves = tensor_leaves(_what_is_read(node), frame.values)
@@ -161,7 +165,8 @@ def _copied(frame: Frame, leaf: ast.expr) -> HostCopy | None:
         return made
     if isinstance(leaf, ast.Subscript):
         return _index_made_host(frame, leaf)
-    return make_host(frame, leaf)
+    flag = flag_on_host(frame, leaf) if isinstance(leaf, ast.Name) else None
+    return flag or make_host(frame, leaf)
 
 
 def _index_made_host(frame: Frame, leaf: ast.Subscript) -> HostCopy | None:
@@ -207,6 +212,8 @@ def _operands_of(frame: Frame, leaf: ast.expr) -> list[ast.expr]:
         return []
     bound = bindings(scope_of(frame.source, leaf), leaf.id)
     if len(bound) != 1 or bound[0].kind != "assignment" or bound[0].value is None:
+        return []
+    if cuts_fractions(frame.source, bound[0].value, frame.values):
         return []
     return tensor_leaves(bound[0].value, frame.values)
 
@@ -265,6 +272,8 @@ def _asked_again(site: SiteEvidence, frame: Frame, leaves: list[ast.expr]) -> Ed
             return None
         operands = tensor_leaves(made, frame.values)
         if not operands or not all(map(_fits_helper, operands)) or read_in(made) & found[1]:
+            return None
+        if cuts_fractions(frame.source, made, frame.values):
             return None
         start, text = frame.source.span(made)[0], frame.source.code(made)
         for each in sorted(operands, key=frame.source.span, reverse=True):

@@ -13,7 +13,7 @@ from sdprof.fixes.source.reading.carried_entries import CarriedEntries, carried_
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.names import dotted, is_free, scope_of, statement_of
 from sdprof.fixes.source.reading.seen import Values, value_of
-from sdprof.fixes.source.reading.selected_entries import selected_entry
+from sdprof.fixes.source.reading.selected_entries import mask_behind, selected_entry
 from sdprof.fixes.source.reading.straight_line import stands_alone, without
 from sdprof.model import FixMeta, SeenValue
 
@@ -40,7 +40,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """``x[mask] = y[mask]`` → ``x.copy_(torch.where(mask, y, x))``, in place as before.
 
     ``y[mask]`` may stand in sums and products with numbers and with other entries of the same mask; a scalar on the
-    device may be written, too. A mask of fewer dimensions selects along the first ones.
+    device may be written, too. A mask of fewer dimensions selects along the first ones, and that of ``x[:, mask]``
+    along those behind the first.
 
     ``kept = y[mask]``, and then ``x[mask] = kept``, become ``x.copy_(torch.where(mask, y, x))`` at the second place.
 
@@ -58,17 +59,19 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if not isinstance(target, ast.Subscript) or dotted(target.value) is None:
         raise DeclinedError("The elements that a mask selects are used by themselves: how many they are matters")
     assert isinstance(statement, ast.Assign | ast.AugAssign)
-    if isinstance(target.slice, ast.Tuple) and isinstance(statement, ast.Assign):
+    behind = mask_behind(target.slice)
+    if behind is None and isinstance(target.slice, ast.Tuple) and isinstance(statement, ast.Assign):
         return (_one_of_each_row(site, source, statement, target, values),)
-    written, mask = value_of(target.value, values), _mask_that_waited(site, target.slice, statement)
+    before, selecting = behind or (0, target.slice)
+    written, mask = value_of(target.value, values), _mask_that_waited(site, selecting, statement)
     if written is None or mask is None or written.device != "cuda" or mask.device != "cuda":
         raise DeclinedError("It was not seen that a mask on the device selects from a tensor there")
-    if written.shape[: len(mask.shape)] != mask.shape:
-        raise DeclinedError("The mask has not the shape of the first dimensions of what it selects from")
+    if written.shape[before : before + len(mask.shape)] != mask.shape:
+        raise DeclinedError("The mask has not the shape of the dimensions that it selects from")
     torch, imports = torch_name(source)
-    x, chosen = source.code(target.value), in_parentheses(source, target.slice)
-    missing = len(written.shape) - len(mask.shape)
-    broadcast = f"{chosen}[{', '.join(['...', *['None'] * missing])}]" if missing else source.code(target.slice)
+    x, chosen = source.code(target.value), in_parentheses(source, selecting)
+    missing = len(written.shape) - len(mask.shape) - before
+    broadcast = f"{chosen}[{', '.join(['...', *['None'] * missing])}]" if missing else source.code(selecting)
     other = _everywhere(source, statement.value, target.slice, written, values)
     start, end = source.span(statement)
     if isinstance(statement, ast.AugAssign):

@@ -181,11 +181,17 @@ def test_every_place_of_the_new_text_leads_back(changes: list[tuple[str, str]]) 
                 assert composed.origin(number, line.index(word)) == wrapped.index(word)
 
 
-def test_what_is_inserted_has_the_line_ends_of_the_file() -> None:
-    text = "import torch\n\n\ndef sample(table):\n    return table[0]\n".replace("\n", "\r\n")
-    start = text.index("table[0]")
-    changes = (Replacement(start=start, end=start + 8, text="_on_host(\n        table[0]\n    )"),)
-    made = msgspec.structs.replace(edit(helpers=("_on_host",), imports=("import math",)), replacements=changes)
-    composed = compose(ModuleSource("x.py", text), [made]).text
-    assert composed.count("\r\n") == composed.count("\n") > 20
-    assert "import math\r\n" in composed
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_what_is_inserted_ends_its_lines_as_the_file_does(end: str) -> None:
+    text = SCRIPT.replace("\n", end)
+    composed = compose(ModuleSource("x.py", text), [reading(text)])
+    assert "def _on_host" in composed.text
+    assert composed.text.replace(end, "") == composed.text.replace("\r", "").replace("\n", "")
+    assert composed.text.count(end) == compose(ModuleSource("x.py", SCRIPT), [reading(SCRIPT)]).text.count("\n")
+    line = next(n for n, each in enumerate(composed.text.split(end), 1) if "_on_host(table" in each)
+    assert composed.origin(line, composed.text.split(end)[line - 1].index("_on_host")) == text.index("table[0]")
+
+
+def test_a_file_of_mixed_line_ends_is_left_as_it_is() -> None:
+    text = SCRIPT.replace("\n", "\r\n", 3)
+    assert "\r" not in compose(ModuleSource("x.py", text), [reading(text)]).replacements[0].text

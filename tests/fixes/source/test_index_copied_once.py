@@ -23,6 +23,16 @@ def after(body: str, expression: str) -> str:
     return rewritten("index-copied-once", site, sources)
 
 
+def test_a_number_that_is_written_is_made_on_the_device() -> None:
+    kept = "x[:, _on_device(torch.as_tensor(columns), x.device)]"
+    for number, written in (("1", "1"), ("-0.5", "-0.5"), ("n", "n")):
+        filled = f"torch.full((), {written}, dtype=x.dtype, device=x.device)"
+        assert f"    {kept} = {filled}\n" in after(f"x[:, columns] = {number}", "x[:, columns]")
+    for other in ("y", "y[0]", "z = 1"):
+        said = after(f"x[:, columns] = {other}", "x[:, columns]")
+        assert "torch.full" not in said
+
+
 @pytest.mark.parametrize(
     ("index", "expected"),
     [

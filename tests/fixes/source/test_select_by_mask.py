@@ -13,6 +13,8 @@ VALUES = {
     "m": tensor("cuda", "bool", 2, 3, 4),
     "row": tensor("cuda", "bool", 2),
     "other": tensor("cuda", "bool", 3),
+    "plane": tensor("cuda", "float32", 3, 4),
+    "columns": tensor("cuda", "bool", 4),
     "levels": tensor("cuda", "float32", 9),
     "picked": tensor("cuda", "int64", 2),
     "on_host": tensor("cpu", "float32", 2, 3, 4),
@@ -20,7 +22,7 @@ VALUES = {
 
 
 def after(statement: str, expression: str) -> str:
-    text = f"import torch\n\ndef f(x, y, h, m, row, other, levels, picked, on_host):\n    {statement}  # known\n"
+    text = f"import torch\n\ndef f({', '.join(VALUES)}):\n    {statement}  # known\n"
     site, sources = site_at(text, expression, kind="SYNC", op="aten::index_put_", values=VALUES)
     said = rewritten("select-by-mask", site, sources)
     return said if said.startswith("declined") else said.splitlines()[3].strip().removesuffix("  # known")
@@ -34,6 +36,9 @@ def after(statement: str, expression: str) -> str:
         ("x[~m] = y[~m] * 2 + 1", "y[~m]", "x.copy_(torch.where(~m, y * 2 + 1, x))"),
         ("x[y > 0.5] = (x[y > 0.5] + 1) / 3", "x[y > 0.5]", "x.copy_(torch.where(y > 0.5, (x + 1) / 3, x))"),
         ("x[row] = y[row]", "y[row]", "x.copy_(torch.where(row[..., None, None], y, x))"),
+        ("x[:, (plane != 0)] = y[:, (plane != 0)]", "y[:, (plane != 0)]", "x.copy_(torch.where(plane != 0, y, x))"),
+        ("x[:, :, columns] = 0.5", "x[:, :, columns]", "x.copy_(torch.where(columns, 0.5, x))"),
+        ("x[:, other] = y[:, other]", "x[:, other]", "x.copy_(torch.where(other[..., None], y, x))"),
         ("x[m] *= 0.5", "x[m]", "x.copy_(torch.where(m, x * 0.5, x))"),
         ("x[m] -= y[m] + 1", "y[m]", "x.copy_(torch.where(m, x - (y + 1), x))"),
         ("x[m] = levels[3]", "x[m]", "x.copy_(torch.where(m, levels[3], x))"),
@@ -50,7 +55,12 @@ def test_every_element_is_chosen(statement: str, expression: str, expected: str)
         ("x[m] = y[~m]", "x[m]", "not what the same mask selects"),
         ("x[m] = h[m]", "x[m]", "shape and type of the target"),
         ("x[m] = y[m] ** 2", "x[m]", "not what the same mask selects"),
-        ("x[other] = y[other]", "x[other]", "the shape of the first dimensions"),
+        ("x[other] = y[other]", "x[other]", "the shape of the dimensions"),
+        ("x[:, row] = y[:, row]", "x[:, row]", "the shape of the dimensions"),
+        ("x[:, m] = y[:, m]", "x[:, m]", "the shape of the dimensions"),
+        ("x[:, other] = y[other]", "x[:, other]", "not what the same mask selects"),
+        ("x[1:, other] = y[1:, other]", "x[1:, other]", "No number is written"),
+        ("x[:, picked] = y[:, picked]", "x[:, picked]", "was not seen that a mask"),
         ("x[picked] = y[picked]", "x[picked]", "was not seen that a mask"),
         ("on_host[m] = y[m]", "on_host[m]", "was not seen that a mask"),
         ("x[m] = levels", "x[m]", "not what the same mask selects"),

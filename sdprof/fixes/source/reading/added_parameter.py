@@ -9,13 +9,16 @@ from pathlib import Path
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import MOST_BYTES, ModuleSource
 from sdprof.fixes.source.reading.calls import behind
-from sdprof.fixes.source.reading.names import Function, is_free
+from sdprof.fixes.source.reading.names import Function, dotted, is_free, last_name
 
 
-def takes_one_more(source: ModuleSource, function: Function, name: str, wished: str) -> bool:
+def takes_one_more(
+    source: ModuleSource, function: Function, name: str, wished: str, call: ast.Call | None = None
+) -> bool:
     """Whether a parameter may be added behind the others, to this function and to all that take the same calls.
 
     :param name: of a parameter that they all have.
+    :param call: the only one that gives the argument, where that is known.
     """
     return all(
         is_free(each, wished)
@@ -28,7 +31,7 @@ def takes_one_more(source: ModuleSource, function: Function, name: str, wished: 
                 and name in [given.arg for given in each.args.args]
             )
         )
-        for each in _namesakes(source, function)
+        for each in _namesakes(source, function, call)
     )
 
 
@@ -66,10 +69,12 @@ def _text_of(file: Path) -> str:
         return ""
 
 
-def with_parameter(source: ModuleSource, function: Function, text: str) -> list[Replacement]:
+def with_parameter(
+    source: ModuleSource, function: Function, text: str, call: ast.Call | None = None
+) -> list[Replacement]:
     """``text`` behind the last parameter of a function, and of those that take the same calls."""
     changes: list[Replacement] = []
-    for each in _namesakes(source, function):
+    for each in _namesakes(source, function, call):
         if each.args.kwarg is not None and each is not function:
             continue  # it takes the argument as it is
         last = each.args.defaults[-1] if each.args.defaults else each.args.args[-1]
@@ -78,9 +83,41 @@ def with_parameter(source: ModuleSource, function: Function, text: str) -> list[
     return changes
 
 
-def _namesakes(source: ModuleSource, function: Function) -> list[Function]:
-    """The functions of this name in the file: a method, and those that stand for it in other classes."""
-    return [each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name == function.name]
+def _namesakes(source: ModuleSource, function: Function, call: ast.Call | None) -> list[Function]:
+    """The functions of this name in the file: a method, and those that stand for it in other classes.
+
+    A call ``self.step(…)`` reaches those of the caller's class, of what that is made of and of what is made of it.
+    """
+    named = [each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name == function.name]
+    family = _family(source, call)
+    if family is None or function not in family:
+        return named
+    return [each for each in named if each in family or not isinstance(source.parents.get(each), ast.ClassDef)]
+
+
+def _family(source: ModuleSource, call: ast.Call | None) -> set[ast.AST] | None:
+    """The methods that ``self.step`` may stand for in a call; None where it is called in another way."""
+    if call is None or not isinstance(call.func, ast.Attribute) or dotted(call.func.value) != "self":
+        return None
+    own: ast.AST | None = call
+    while own is not None and not isinstance(own, ast.ClassDef):
+        own = source.parents.get(own)
+    if own is None:
+        return None
+    classes = [each for each in ast.walk(source.tree) if isinstance(each, ast.ClassDef)]
+    bases = {each: {last_name(base) for base in each.bases} for each in classes}
+
+    def grown(start: set[ast.ClassDef], *, down: bool) -> set[ast.ClassDef]:
+        found = set(start)
+        while True:
+            names = {each.name for each in found} if down else {name for each in found for name in bases[each]}
+            more = {each for each in classes if (bases[each] & names if down else each.name in names)} - found
+            if not more:
+                return found
+            found |= more
+
+    family = grown(grown({own}, down=True), down=False)
+    return {method for each in family for method in each.body}
 
 
 def _takes_anything(function: Function) -> bool:

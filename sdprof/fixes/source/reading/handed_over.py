@@ -27,7 +27,7 @@ def handed_over(frame: Frame, node: ast.expr) -> HostCopy | None:
     ``def step(x, t): if t[0] > 0`` → ``def step(x, t, t_on_host=None): if (t[0] if t_on_host is None else t_on_host) >
     0``, and the call ``step(x, t)`` → ``step(x, t, t_on_host=i)``. A caller that was given ``t`` itself hands on what
     its own caller gives. Other callers need not change. All have to stand in one file; methods of the same name in
-    other classes get the parameter, too.
+    classes that the caller's is made of, or that are made of it, get the parameter, too.
     """
     name = node.value if isinstance(node, ast.Subscript) else node
     if not isinstance(name, ast.Name):
@@ -63,7 +63,7 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
     """What it takes to have the parameter that stands for ``name`` on the host in a function."""
     source = frame.source
     function, wished = scope_of(source, name), _parameter(name, index)
-    if not isinstance(function, Function) or not takes_one_more(source, function, name.id, wished):
+    if not isinstance(function, Function):
         return None
     if [each.kind for each in bindings(function, name.id)] != ["parameter"] or name.id in written_in(function):
         return None
@@ -72,7 +72,7 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
     if caller.source is not source or not isinstance(call, ast.Call) or last_name(call.func) != function.name:
         return None
     given = given_as(call, function, name.id) if is_plain(call) else None
-    if given is None:
+    if given is None or not takes_one_more(source, function, name.id, wished, call):
         return None
     if isinstance(given, ast.Name):
         found = _of_caller(caller, given, index, as_number=as_number, calls=calls - 1)
@@ -81,7 +81,7 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
         found = _computed(caller, given) if found is None and index is None else found
     if found is None or found.text is None or has_namesake_beside(source, function, source, call):
         return None
-    found.replacements += with_parameter(source, function, f"{wished}=None")
+    found.replacements += with_parameter(source, function, f"{wished}=None", call)
     for each in (call, *_alike(source, call, function, name.id)):
         found.replacements.append(with_argument(source, each, f"{wished}={found.text}"))
     found.text = wished

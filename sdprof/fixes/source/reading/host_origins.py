@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from sdprof.fixes.source.reading.calls import given_as
+from sdprof.fixes.source.reading.cut_fractions import cuts_fractions
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.host_copy import HostCopy, in_place, merged
 from sdprof.fixes.source.reading.iteration import comprehended
@@ -32,6 +33,8 @@ def make_host(frame: Frame, node: ast.expr) -> HostCopy | None:
         value = assigned[0].value
         if assigned[0].kind == "unpacking" and isinstance(value, ast.Tuple):
             value = unpacked(assigned[0].node, value, node.id) or value
+        if cuts_fractions(frame.source, value, frame.values):
+            return None
         seen = value_of(node, frame.values)
         counts = seen is not None and _is_integer(seen) and _tensors_are_integers(value, frame.values)
         return host_operands(frame, value, counts=counts)
@@ -84,7 +87,7 @@ def _from_caller(frame: Frame, function: Function, parameter: str) -> HostCopy |
     given = given_as(call, function, parameter)
     if given is None:
         return None
-    found = host_operands(caller, given)
+    found = host_operands(caller, given) if not cuts_fractions(caller.source, given, caller.values) else None
     seen = value_of(ast.Name(parameter), frame.values)
     if found is not None and not (seen is not None and _is_integer(seen)):
         found.computes = True  # what the function computes from it is computed on the host from now on

@@ -11,6 +11,7 @@ class Columns:
         ends = np.cumsum(sizes)
         self.groups = [np.arange(end - size, end) for size, end in zip(sizes, ends, strict=True)]
         self.order = [int(each) for each in np.argsort(-np.arange(ends[-1]))]
+        self.first = self.order[:2]
 
     def log_shares(self, x):
         out = torch.empty_like(x)
@@ -43,6 +44,7 @@ def sample(net, columns, x, steps):
         middle = shares[..., [2]] * 2
         x = shares + last.exp() + middle + columns.drawn(shares).sum(dim=1, keepdim=True)
         x = x[:, columns.order]
+        x[:, columns.first] = 0.25
     return x
 
 

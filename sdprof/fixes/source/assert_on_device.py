@@ -12,9 +12,9 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.frames import values_at
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.names import Scope, bindings, dotted, last_name, read_in, scope_of, statement_of
 from sdprof.fixes.source.reading.number_types import number_type
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.seen import SAME_DEVICE_METHODS, Values, is_tensor
 from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, number_read

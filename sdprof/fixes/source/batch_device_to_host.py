@@ -8,15 +8,15 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.before_loop.guards import table_unless_none
+from sdprof.fixes.source.reading.before_loop.left_alone import is_left_alone
 from sdprof.fixes.source.reading.calls import in_parentheses
-from sdprof.fixes.source.reading.elementwise import elementwise_of
+from sdprof.fixes.source.reading.collecting.elementwise import elementwise_of
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.guards import table_unless_none
-from sdprof.fixes.source.reading.host_copy import copy_name, in_place
-from sdprof.fixes.source.reading.iteration import element_of, item_of
-from sdprof.fixes.source.reading.left_alone import is_left_alone
 from sdprof.fixes.source.reading.loops import before_loop, is_invariant
 from sdprof.fixes.source.reading.names import COMPREHENSIONS, around, dotted, last_name, read_in, scope_of, stored_names
+from sdprof.fixes.source.reading.on_host.host_copy import copy_name, in_place
+from sdprof.fixes.source.reading.on_host.iteration import element_of, item_of
 from sdprof.fixes.source.reading.seen import is_tensor
 from sdprof.fixes.source.reading.tensor_calls import is_only_read
 from sdprof.model import FixMeta

@@ -9,11 +9,11 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
-from sdprof.fixes.source.reading.collected import outermost
+from sdprof.fixes.source.reading.collecting.collected import outermost
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.host_trees import read_tree
 from sdprof.fixes.source.reading.loops import LoopStatement, after_statement
 from sdprof.fixes.source.reading.names import bindings, read_in, scope_of, within
+from sdprof.fixes.source.reading.on_device.host_trees import read_tree
 from sdprof.fixes.source.reading.seen import Values
 from sdprof.fixes.source.reading.straight_line import block_of
 from sdprof.fixes.source.reading.tensor_calls import keyword

@@ -9,7 +9,7 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
-from sdprof.fixes.source.reading.collected import (
+from sdprof.fixes.source.reading.collecting.collected import (
     Collected,
     collected_in,
     length_before,
@@ -18,9 +18,9 @@ from sdprof.fixes.source.reading.collected import (
 )
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.loops import LoopStatement, after_statement
 from sdprof.fixes.source.reading.names import is_free, last_name, scope_of
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.tensor_calls import number_read
 from sdprof.model import FixMeta
 

@@ -8,12 +8,10 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.before_loop.guards import known_before
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.guards import known_before
-from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.loops import before_loop
-from sdprof.fixes.source.reading.moves import move_of
 from sdprof.fixes.source.reading.names import (
     COMPREHENSIONS,
     Scope,
@@ -24,7 +22,9 @@ from sdprof.fixes.source.reading.names import (
     statement_of,
     within,
 )
-from sdprof.fixes.source.reading.step_values import StepValues, walk_of
+from sdprof.fixes.source.reading.on_device.moves import move_of
+from sdprof.fixes.source.reading.on_device.step_values import StepValues, walk_of
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.straight_line import without
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword
 from sdprof.fixes.source.reading.tests_between import tests_between

@@ -12,25 +12,25 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument, in_parentheses
+from sdprof.fixes.source.reading.collecting.selected_entries import selected_entry
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.held_numbers import PLAIN_DTYPES, TYPED, held_list, held_numbers
-from sdprof.fixes.source.reading.host_copy import in_place
-from sdprof.fixes.source.reading.host_numbers import is_number as known_number
-from sdprof.fixes.source.reading.host_trees import (
+from sdprof.fixes.source.reading.names import dotted, last_name, statement_of
+from sdprof.fixes.source.reading.on_device.held_numbers import PLAIN_DTYPES, TYPED, held_list, held_numbers
+from sdprof.fixes.source.reading.on_device.host_trees import (
     check_known_before,
     check_names_stay_inside,
     read_tree,
 )
-from sdprof.fixes.source.reading.index_tensors import index_there
-from sdprof.fixes.source.reading.moves import Move, move_of
-from sdprof.fixes.source.reading.names import dotted, last_name, statement_of
-from sdprof.fixes.source.reading.number_of_host import number_of_host
+from sdprof.fixes.source.reading.on_device.index_tensors import index_there
+from sdprof.fixes.source.reading.on_device.moves import Move, move_of
+from sdprof.fixes.source.reading.on_device.number_of_host import number_of_host
+from sdprof.fixes.source.reading.on_device.stacking import stacked, stacked_list
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
+from sdprof.fixes.source.reading.on_host.host_numbers import is_number as known_number
+from sdprof.fixes.source.reading.on_host.table_along import table_along
 from sdprof.fixes.source.reading.seen import Values, is_tensor
-from sdprof.fixes.source.reading.selected_entries import selected_entry
-from sdprof.fixes.source.reading.stacking import stacked, stacked_list
 from sdprof.fixes.source.reading.straight_line import without
-from sdprof.fixes.source.reading.table_along import table_along
 from sdprof.fixes.source.reading.tensor_calls import check_arguments, is_torch_call, keyword, torch_of
 from sdprof.model import FixMeta
 

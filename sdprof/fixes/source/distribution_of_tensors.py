@@ -11,9 +11,9 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.reading.calls import is_plain
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.host_copy import in_place
-from sdprof.fixes.source.reading.host_numbers import is_number
 from sdprof.fixes.source.reading.number_types import number_type
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
+from sdprof.fixes.source.reading.on_host.host_numbers import is_number
 from sdprof.fixes.source.reading.seen import Values, value_of
 from sdprof.model import FixMeta
 

@@ -9,10 +9,10 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
-from sdprof.fixes.source.reading.host_trees import RANDOM
-from sdprof.fixes.source.reading.kept_tables import kept_table, reads_of
 from sdprof.fixes.source.reading.loops import after_statement
 from sdprof.fixes.source.reading.names import bindings, last_name, scope_of
+from sdprof.fixes.source.reading.on_device.host_trees import RANDOM
+from sdprof.fixes.source.reading.on_host.kept_tables import kept_table, reads_of
 from sdprof.model import FixMeta
 
 META = FixMeta(

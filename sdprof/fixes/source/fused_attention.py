@@ -9,12 +9,9 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
-from sdprof.fixes.source.reading.attention_parts import dropout_of, is_own_maximum, softmax_of
-from sdprof.fixes.source.reading.calls import in_parentheses
-from sdprof.fixes.source.reading.functional import functional_name
-from sdprof.fixes.source.reading.hidden_rows import in_branch, with_equal_rows
-from sdprof.fixes.source.reading.names import last_name, read_in, statement_of
-from sdprof.fixes.source.reading.products import (
+from sdprof.fixes.source.reading.attention.attention_parts import dropout_of, is_own_maximum, softmax_of
+from sdprof.fixes.source.reading.attention.hidden_rows import in_branch, with_equal_rows
+from sdprof.fixes.source.reading.attention.products import (
     Product,
     arranged,
     is_cast,
@@ -22,7 +19,10 @@ from sdprof.fixes.source.reading.products import (
     product_of,
     transposed_from,
 )
-from sdprof.fixes.source.reading.score_masks import FilledMask, filled_in, filled_mask
+from sdprof.fixes.source.reading.attention.score_masks import FilledMask, filled_in, filled_mask
+from sdprof.fixes.source.reading.calls import in_parentheses
+from sdprof.fixes.source.reading.functional import functional_name
+from sdprof.fixes.source.reading.names import last_name, read_in, statement_of
 from sdprof.fixes.source.reading.straight_line import (
     changed_in_place,
     definitions_before,

@@ -10,21 +10,21 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.before_loop.guards import known_before, unless_none
+from sdprof.fixes.source.reading.before_loop.left_alone import is_left_alone
+from sdprof.fixes.source.reading.before_loop.made_once import made_once
+from sdprof.fixes.source.reading.before_loop.moved_before_loop import outdented
+from sdprof.fixes.source.reading.before_loop.way_to_make_once import MadeOnce
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.guards import known_before, unless_none
-from sdprof.fixes.source.reading.host_copy import in_place
-from sdprof.fixes.source.reading.host_trees import FACTORIES, PURE, RANDOM
-from sdprof.fixes.source.reading.left_alone import is_left_alone
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop
-from sdprof.fixes.source.reading.made_once import made_once
-from sdprof.fixes.source.reading.moved_before_loop import outdented
-from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import dotted, is_free, last_name, scope_of, statement_of, within
+from sdprof.fixes.source.reading.on_device.host_trees import FACTORIES, PURE, RANDOM
+from sdprof.fixes.source.reading.on_device.moves import Move, move_of
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.seen import is_tensor
 from sdprof.fixes.source.reading.tensor_calls import is_only_read, is_torch_call, keyword
-from sdprof.fixes.source.reading.way_to_make_once import MadeOnce
 from sdprof.model import FixMeta
 
 META = FixMeta(

@@ -11,9 +11,9 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.frames import values_at
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.host_copy import in_place
-from sdprof.fixes.source.reading.host_numbers import is_number as known_number
 from sdprof.fixes.source.reading.names import dotted
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
+from sdprof.fixes.source.reading.on_host.host_numbers import is_number as known_number
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.tensor_calls import is_only_read
 from sdprof.model import FixMeta

@@ -12,12 +12,12 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.host_copy import in_place
-from sdprof.fixes.source.reading.host_origins import make_host
 from sdprof.fixes.source.reading.names import last_name
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
+from sdprof.fixes.source.reading.on_host.host_origins import make_host
+from sdprof.fixes.source.reading.on_host.twins import twin
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
 from sdprof.fixes.source.reading.tensor_calls import check_arguments, is_only_read, is_torch_call, keyword, torch_of
-from sdprof.fixes.source.reading.twins import twin
 from sdprof.model import FixMeta
 
 META = FixMeta(

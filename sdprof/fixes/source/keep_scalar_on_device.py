@@ -10,10 +10,10 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument
 from sdprof.fixes.source.reading.frames import values_at
-from sdprof.fixes.source.reading.moves import Move, move_of
 from sdprof.fixes.source.reading.names import last_name
+from sdprof.fixes.source.reading.on_device.moves import Move, move_of
+from sdprof.fixes.source.reading.on_device.stacking import stacked, stacked_list, stacked_typed
 from sdprof.fixes.source.reading.seen import Values, device_of, is_tensor, value_of
-from sdprof.fixes.source.reading.stacking import stacked, stacked_list, stacked_typed
 from sdprof.fixes.source.reading.tensor_calls import (
     DEFAULT_DTYPE,
     cast_text,

@@ -10,8 +10,8 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.kept_tables import kept_table, reads_of
 from sdprof.fixes.source.reading.names import dotted, last_name, scope_of
+from sdprof.fixes.source.reading.on_host.kept_tables import kept_table, reads_of
 from sdprof.fixes.source.reading.tensor_calls import (
     DEFAULT_DTYPE,
     cast_text,

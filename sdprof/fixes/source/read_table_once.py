@@ -10,19 +10,19 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.index_on_device import can_stay_on_device
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.reading.calls import is_plain
-from sdprof.fixes.source.reading.cut_fractions import cuts_fractions
-from sdprof.fixes.source.reading.flags import flag_on_host
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.handed_over import handed_over, handed_over_all
-from sdprof.fixes.source.reading.host_copy import HostCopy, in_place, merged
-from sdprof.fixes.source.reading.host_origins import make_host
-from sdprof.fixes.source.reading.made_from_host import made_from_host, reaching
 from sdprof.fixes.source.reading.names import bindings, dotted, is_free, last_name, read_in, scope_of, statement_of
+from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
+from sdprof.fixes.source.reading.on_host.flags import flag_on_host
+from sdprof.fixes.source.reading.on_host.handed_over import handed_over, handed_over_all
+from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place, merged
+from sdprof.fixes.source.reading.on_host.host_origins import make_host
+from sdprof.fixes.source.reading.on_host.made_from_host import made_from_host, reaching
+from sdprof.fixes.source.reading.on_host.twins import twin
 from sdprof.fixes.source.reading.plain_functions import is_plain_call
 from sdprof.fixes.source.reading.seen import value_of
 from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
-from sdprof.fixes.source.reading.twins import twin
 from sdprof.model import FixMeta
 
 META = FixMeta(

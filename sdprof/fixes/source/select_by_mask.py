@@ -9,11 +9,11 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
-from sdprof.fixes.source.reading.carried_entries import CarriedEntries, carried_entries
+from sdprof.fixes.source.reading.collecting.carried_entries import CarriedEntries, carried_entries
+from sdprof.fixes.source.reading.collecting.selected_entries import mask_behind, selected_entry
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.names import dotted, is_free, scope_of, statement_of
 from sdprof.fixes.source.reading.seen import Values, value_of
-from sdprof.fixes.source.reading.selected_entries import mask_behind, selected_entry
 from sdprof.fixes.source.reading.straight_line import stands_alone, without
 from sdprof.model import FixMeta, SeenValue
 

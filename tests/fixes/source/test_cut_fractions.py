@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.cut_fractions import cuts_fractions
+from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
 from sdprof.model import SeenValue
 from tests.fixes.source.by_hand import FILE, rewritten, site_at, tensor
 

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.guards import known_before, table_unless_none, unless_none
+from sdprof.fixes.source.reading.before_loop.guards import known_before, table_unless_none, unless_none
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop
 from sdprof.fixes.source.reading.names import Scope, scope_of
 

@@ -15,8 +15,8 @@ from sdprof.fixes.source.compose import compose_files
 from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.evidence import evidence_of
 from sdprof.fixes.source.module_source import ModuleSource, Sources
-from sdprof.fixes.source.reading.added_parameter import has_namesake_beside
-from sdprof.fixes.source.reading.made_for_step import negated
+from sdprof.fixes.source.reading.before_loop.added_parameter import has_namesake_beside
+from sdprof.fixes.source.reading.before_loop.made_for_step import negated
 from sdprof.fixes.source.registry import propose
 from sdprof.model import FunctionSite, LoopMap
 from tests.fixes.source.by_hand import FILE, rewritten, site_at

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource, Sources
-from sdprof.fixes.source.reading.host_numbers import NUMBER_FUNCTIONS, NUMBER_MODULES
-from sdprof.fixes.source.reading.host_trees import PURE
 from sdprof.fixes.source.reading.names import bindings, last_name
+from sdprof.fixes.source.reading.on_device.host_trees import PURE
+from sdprof.fixes.source.reading.on_host.host_numbers import NUMBER_FUNCTIONS, NUMBER_MODULES
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call
 
 OF_TORCH = PURE | {"minimum", "maximum", "where", "min", "max"}

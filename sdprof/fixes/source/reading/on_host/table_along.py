@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
+from sdprof.fixes.source.reading.before_loop.guards import known_before, table_unless_none
+from sdprof.fixes.source.reading.before_loop.left_alone import is_left_alone
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.guards import known_before, table_unless_none
-from sdprof.fixes.source.reading.host_copy import copy_name, in_place
-from sdprof.fixes.source.reading.host_trees import CASTS, REARRANGES, call_moves
-from sdprof.fixes.source.reading.left_alone import is_left_alone
 from sdprof.fixes.source.reading.loops import before_loop, is_invariant
-from sdprof.fixes.source.reading.moves import Move
 from sdprof.fixes.source.reading.names import dotted, last_name, scope_of
 from sdprof.fixes.source.reading.number_types import number_type
+from sdprof.fixes.source.reading.on_device.host_trees import CASTS, REARRANGES, call_moves
+from sdprof.fixes.source.reading.on_device.moves import Move
+from sdprof.fixes.source.reading.on_host.host_copy import copy_name, in_place
 from sdprof.fixes.source.reading.seen import value_of
 from sdprof.fixes.source.reading.tensor_calls import is_only_read
 

@@ -12,12 +12,21 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import FileChange, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
-from sdprof.fixes.source.reading.added_parameter import has_namesake_beside, takes_one_more, with_parameter
+from sdprof.fixes.source.reading.before_loop.added_parameter import has_namesake_beside, takes_one_more, with_parameter
+from sdprof.fixes.source.reading.before_loop.made_names import name_for
+from sdprof.fixes.source.reading.before_loop.moved_before_loop import check_modes, conditions_in_loop
+from sdprof.fixes.source.reading.before_loop.repeatable import check_repeatable
+from sdprof.fixes.source.reading.before_loop.unchanging import (
+    Read,
+    check_left_alone,
+    check_unchanging,
+    libraries,
+    read_by,
+)
+from sdprof.fixes.source.reading.before_loop.way_from_loop import Stage, way_from_loop
+from sdprof.fixes.source.reading.before_loop.way_to_make_once import MadeOnce
 from sdprof.fixes.source.reading.calls import LONGEST_ROW, calls_to, given_as, is_plain, with_argument
-from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.loops import LoopStatement, loops_around, statements_before_loop
-from sdprof.fixes.source.reading.made_names import name_for
-from sdprof.fixes.source.reading.moved_before_loop import check_modes, conditions_in_loop
 from sdprof.fixes.source.reading.names import (
     COMPREHENSIONS,
     Function,
@@ -31,10 +40,7 @@ from sdprof.fixes.source.reading.names import (
     scope_of,
     within,
 )
-from sdprof.fixes.source.reading.repeatable import check_repeatable
-from sdprof.fixes.source.reading.unchanging import Read, check_left_alone, check_unchanging, libraries, read_by
-from sdprof.fixes.source.reading.way_from_loop import Stage, way_from_loop
-from sdprof.fixes.source.reading.way_to_make_once import MadeOnce
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
 
 LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 OTHER_WAYS = (ast.For, ast.AsyncFor, ast.While, ast.Try, ast.Match, ast.Lambda, ast.ClassDef, *COMPREHENSIONS)

@@ -11,8 +11,8 @@ from collections.abc import Collection
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.attention.score_masks import MASK_NAMES, FilledMask
 from sdprof.fixes.source.reading.names import Scope, is_free, scope_of, statement_of, within
-from sdprof.fixes.source.reading.score_masks import MASK_NAMES, FilledMask
 from sdprof.fixes.source.reading.straight_line import stands_alone
 
 ROW_NAMES = ("all_hidden", "rows_hidden", "sees_nothing")

@@ -7,16 +7,16 @@ import ast
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.host_copy import in_place
+from sdprof.fixes.source.reading.before_loop.made_names import name_for
+from sdprof.fixes.source.reading.before_loop.repeatable import check_repeatable, only_copies, wider
+from sdprof.fixes.source.reading.before_loop.shared_result import check_shared
+from sdprof.fixes.source.reading.before_loop.unchanging import check_unchanging, read_by
+from sdprof.fixes.source.reading.before_loop.way_to_make_once import MadeOnce
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop
-from sdprof.fixes.source.reading.made_names import name_for
 from sdprof.fixes.source.reading.names import Scope, around, last_name, scope_of, statement_of
-from sdprof.fixes.source.reading.repeatable import check_repeatable, only_copies, wider
-from sdprof.fixes.source.reading.shared_result import check_shared
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.fixes.source.reading.tests_between import tests_between
-from sdprof.fixes.source.reading.unchanging import check_unchanging, read_by
-from sdprof.fixes.source.reading.way_to_make_once import MadeOnce
 
 
 def moved_before_loop(

@@ -6,10 +6,10 @@ import ast
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.host_trees import FACTORIES
+from sdprof.fixes.source.reading.before_loop.repeatable import MAKERS
+from sdprof.fixes.source.reading.before_loop.unchanging import OF_SIZE, is_path, reads_of
 from sdprof.fixes.source.reading.names import Scope, dotted, is_free, last_name, within
-from sdprof.fixes.source.reading.repeatable import MAKERS
-from sdprof.fixes.source.reading.unchanging import OF_SIZE, is_path, reads_of
+from sdprof.fixes.source.reading.on_device.host_trees import FACTORIES
 
 JOINS = frozenset({"cat", "concat", "concatenate", "stack"})
 LONGEST_NAME = 24

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.before_loop.shared_result import CONTAINERS, VIEWS
 from sdprof.fixes.source.reading.calls import given_as, is_plain
 from sdprof.fixes.source.reading.loops import LoopStatement, is_bound_before
 from sdprof.fixes.source.reading.names import (
@@ -21,7 +22,6 @@ from sdprof.fixes.source.reading.names import (
     stored_names,
     within,
 )
-from sdprof.fixes.source.reading.shared_result import CONTAINERS, VIEWS
 
 CHANGING = frozenset(
     {"append", "pop", "insert", "extend", "update", "clear", "remove", "sort", "reverse", "setdefault", "popitem"}

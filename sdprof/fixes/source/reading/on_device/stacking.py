@@ -7,10 +7,10 @@ import ast
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import argument, separators
-from sdprof.fixes.source.reading.held_numbers import TYPED
-from sdprof.fixes.source.reading.moves import Move
 from sdprof.fixes.source.reading.names import is_free, last_name, scope_of
 from sdprof.fixes.source.reading.number_types import number_type
+from sdprof.fixes.source.reading.on_device.held_numbers import TYPED
+from sdprof.fixes.source.reading.on_device.moves import Move
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.tensor_calls import FLOATS, cast_text, is_torch_call, keyword, number_read, torch_of
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 
 from sdprof.fixes.source.reading.calls import given_as
-from sdprof.fixes.source.reading.cut_fractions import cuts_fractions
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.host_copy import HostCopy, in_place, merged
-from sdprof.fixes.source.reading.iteration import comprehended
 from sdprof.fixes.source.reading.names import Function, bindings, last_name, scope_of, unpacked
+from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
+from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place, merged
+from sdprof.fixes.source.reading.on_host.iteration import comprehended
+from sdprof.fixes.source.reading.on_host.twins import twin
 from sdprof.fixes.source.reading.seen import Values, value_of
 from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
-from sdprof.fixes.source.reading.twins import twin
 from sdprof.model import SeenValue
 
 CALLED_BY_OTHER_NAMES = frozenset({"forward", "__call__", "__init__"})

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.host_copy import HostCopy, in_place, merged
 from sdprof.fixes.source.reading.names import bindings, scope_of, within
+from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place, merged
+from sdprof.fixes.source.reading.on_host.twins import twin
 from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
-from sdprof.fixes.source.reading.twins import twin
 
 COMPARED = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Constant)
 

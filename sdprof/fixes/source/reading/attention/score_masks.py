@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.attention.fill_values import is_minus_infinity, is_very_low
 from sdprof.fixes.source.reading.calls import in_parentheses
-from sdprof.fixes.source.reading.fill_values import is_minus_infinity, is_very_low
 from sdprof.fixes.source.reading.names import is_free, scope_of, statement_of, within
 from sdprof.fixes.source.reading.straight_line import loads_after
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call

@@ -10,8 +10,6 @@ from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import with_argument
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.held_numbers import HeldNumbers, held_numbers
-from sdprof.fixes.source.reading.host_numbers import NUMBER_MODULES, is_number
 from sdprof.fixes.source.reading.loops import LoopStatement, is_bound_before
 from sdprof.fixes.source.reading.names import (
     Scope,
@@ -24,6 +22,8 @@ from sdprof.fixes.source.reading.names import (
     within,
 )
 from sdprof.fixes.source.reading.number_types import INT, number_type
+from sdprof.fixes.source.reading.on_device.held_numbers import HeldNumbers, held_numbers
+from sdprof.fixes.source.reading.on_host.host_numbers import NUMBER_MODULES, is_number
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.straight_line import block_of, definitions_before, loads_after
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword

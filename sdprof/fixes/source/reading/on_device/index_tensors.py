@@ -7,8 +7,8 @@ import ast
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.host_trees import COUNTS, with_device
 from sdprof.fixes.source.reading.names import bindings, last_name, scope_of, within
+from sdprof.fixes.source.reading.on_device.host_trees import COUNTS, with_device
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.straight_line import block_of
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword

@@ -7,7 +7,7 @@ import ast
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import in_parentheses
-from sdprof.fixes.source.reading.host_numbers import is_number
+from sdprof.fixes.source.reading.on_host.host_numbers import is_number
 from sdprof.fixes.source.reading.seen import ARITHMETIC, Values, value_of
 
 KEEP_TYPE = frozenset({"floor", "ceil", "round", "abs", "neg", "sqrt", "exp", "log", "cos", "sin", "clamp", "square"})

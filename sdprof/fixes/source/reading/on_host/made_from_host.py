@@ -8,16 +8,6 @@ import copy
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.host_copy import HostCopy, in_place
-from sdprof.fixes.source.reading.host_numbers import NUMBER_FUNCTIONS, NUMBER_MODULES
-from sdprof.fixes.source.reading.host_trees import (
-    COMPUTES,
-    COUNTS,
-    MOVES_DATA,
-    PURE,
-    REARRANGES,
-)
-from sdprof.fixes.source.reading.moves import move_of
 from sdprof.fixes.source.reading.names import (
     Binding,
     around,
@@ -30,6 +20,16 @@ from sdprof.fixes.source.reading.names import (
     written_in,
 )
 from sdprof.fixes.source.reading.number_types import INT, number_type
+from sdprof.fixes.source.reading.on_device.host_trees import (
+    COMPUTES,
+    COUNTS,
+    MOVES_DATA,
+    PURE,
+    REARRANGES,
+)
+from sdprof.fixes.source.reading.on_device.moves import move_of
+from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place
+from sdprof.fixes.source.reading.on_host.host_numbers import NUMBER_FUNCTIONS, NUMBER_MODULES
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves

@@ -12,15 +12,15 @@ import contextlib
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.reading.before_loop.kept_result import kept_result
+from sdprof.fixes.source.reading.before_loop.made_for_step import made_for_step
+from sdprof.fixes.source.reading.before_loop.moved_before_loop import moved_before_loop
+from sdprof.fixes.source.reading.before_loop.repeatable import check_repeatable
+from sdprof.fixes.source.reading.before_loop.shared_result import check_shared
+from sdprof.fixes.source.reading.before_loop.way_to_make_once import MadeOnce
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.kept_result import kept_result
 from sdprof.fixes.source.reading.loops import LoopStatement, loops_around
-from sdprof.fixes.source.reading.made_for_step import made_for_step
-from sdprof.fixes.source.reading.moved_before_loop import moved_before_loop
 from sdprof.fixes.source.reading.names import scope_of
-from sdprof.fixes.source.reading.repeatable import check_repeatable
-from sdprof.fixes.source.reading.shared_result import check_shared
-from sdprof.fixes.source.reading.way_to_make_once import MadeOnce
 
 
 def made_once(site: SiteEvidence, sources: Sources) -> list[MadeOnce]:

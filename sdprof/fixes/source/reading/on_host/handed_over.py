@@ -6,15 +6,15 @@ import ast
 
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.added_parameter import has_namesake_beside, takes_one_more, with_parameter
+from sdprof.fixes.source.reading.before_loop.added_parameter import has_namesake_beside, takes_one_more, with_parameter
 from sdprof.fixes.source.reading.calls import calls_to, given_as, is_plain, with_argument
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.host_copy import HostCopy, in_place
-from sdprof.fixes.source.reading.made_from_host import made_value, value_on_host
 from sdprof.fixes.source.reading.names import Function, bindings, dotted, last_name, scope_of, written_in
+from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place
+from sdprof.fixes.source.reading.on_host.made_from_host import made_value, value_on_host
+from sdprof.fixes.source.reading.on_host.twins import twin
 from sdprof.fixes.source.reading.seen import value_of
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
-from sdprof.fixes.source.reading.twins import twin
 from sdprof.model import SeenValue
 
 MOST_CALLS = 4

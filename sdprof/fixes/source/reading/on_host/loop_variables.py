@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 
 from sdprof.fixes.source.edit import Replacement
+from sdprof.fixes.source.reading.before_loop.left_alone import is_left_alone
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.host_copy import HostCopy, copy_name
-from sdprof.fixes.source.reading.iteration import Element, element_of, flipped, is_table
-from sdprof.fixes.source.reading.left_alone import is_left_alone
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
 from sdprof.fixes.source.reading.names import Scope, is_free, written_in
+from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, copy_name
+from sdprof.fixes.source.reading.on_host.iteration import Element, element_of, flipped, is_table
 from sdprof.fixes.source.reading.seen import is_tensor
 
 

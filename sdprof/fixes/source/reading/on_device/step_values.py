@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.before_loop.left_alone import is_left_alone
+from sdprof.fixes.source.reading.before_loop.repeatable import MAKERS
+from sdprof.fixes.source.reading.before_loop.unchanging import is_bound_by_others, libraries
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.host_copy import in_place
-from sdprof.fixes.source.reading.host_trees import RANDOM
-from sdprof.fixes.source.reading.left_alone import is_left_alone
 from sdprof.fixes.source.reading.loops import is_invariant
 from sdprof.fixes.source.reading.names import (
     Function,
@@ -23,12 +23,12 @@ from sdprof.fixes.source.reading.names import (
     stored_names,
     unpacked,
 )
+from sdprof.fixes.source.reading.on_device.host_trees import RANDOM
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.plain_functions import is_plain_call
-from sdprof.fixes.source.reading.repeatable import MAKERS
 from sdprof.fixes.source.reading.seen import is_tensor
 from sdprof.fixes.source.reading.straight_line import binds, block_of, loads_after, stands_alone
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call
-from sdprof.fixes.source.reading.unchanging import is_bound_by_others, libraries
 
 EXPRESSIONS = (
     *(ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.expr_context, ast.keyword, ast.Call),

@@ -11,12 +11,9 @@ from collections.abc import Iterator
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.calls import given_as
-from sdprof.fixes.source.reading.loops import LoopStatement
-from sdprof.fixes.source.reading.names import Function, Scope, bindings, dotted, last_name, within
-from sdprof.fixes.source.reading.repeatable import MAKERS
-from sdprof.fixes.source.reading.shared_result import VIEWS
-from sdprof.fixes.source.reading.unchanging import (
+from sdprof.fixes.source.reading.before_loop.repeatable import MAKERS
+from sdprof.fixes.source.reading.before_loop.shared_result import VIEWS
+from sdprof.fixes.source.reading.before_loop.unchanging import (
     aliases,
     called_by,
     changed_by_calls,
@@ -29,6 +26,9 @@ from sdprof.fixes.source.reading.unchanging import (
     trunk_of,
     written_into,
 )
+from sdprof.fixes.source.reading.calls import given_as
+from sdprof.fixes.source.reading.loops import LoopStatement
+from sdprof.fixes.source.reading.names import Function, Scope, bindings, dotted, last_name, within
 
 _BUILTINS = """
 len range enumerate zip list tuple reversed float int bool str print min max sum sorted iter next any all isinstance

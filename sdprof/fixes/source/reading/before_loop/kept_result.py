@@ -9,14 +9,14 @@ import re
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.before_loop.repeatable import check_repeatable, wider
+from sdprof.fixes.source.reading.before_loop.shared_result import check_shared
+from sdprof.fixes.source.reading.before_loop.unchanging import is_path, is_size, libraries, reads_of
+from sdprof.fixes.source.reading.before_loop.way_to_make_once import MadeOnce
 from sdprof.fixes.source.reading.calls import is_plain
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.host_copy import in_place
 from sdprof.fixes.source.reading.names import dotted, statement_of
-from sdprof.fixes.source.reading.repeatable import check_repeatable, wider
-from sdprof.fixes.source.reading.shared_result import check_shared
-from sdprof.fixes.source.reading.unchanging import is_path, is_size, libraries, reads_of
-from sdprof.fixes.source.reading.way_to_make_once import MadeOnce
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
 
 LEAST_KEPT_BYTES = 32768
 """What is smaller is made as fast as it is looked up."""

@@ -9,11 +9,9 @@ from __future__ import annotations
 import ast
 import math
 
+from sdprof.fixes.source.reading.before_loop.guards import table_unless_none
+from sdprof.fixes.source.reading.before_loop.left_alone import is_left_alone
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.guards import table_unless_none
-from sdprof.fixes.source.reading.host_copy import HostCopy, copy_name
-from sdprof.fixes.source.reading.left_alone import is_left_alone
-from sdprof.fixes.source.reading.loop_variables import of_loop_variable
 from sdprof.fixes.source.reading.loops import (
     LoopStatement,
     before_loop,
@@ -21,6 +19,8 @@ from sdprof.fixes.source.reading.loops import (
     is_invariant,
 )
 from sdprof.fixes.source.reading.names import Scope, bindings, dotted, read_in, scope_of, unpacked
+from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, copy_name
+from sdprof.fixes.source.reading.on_host.loop_variables import of_loop_variable
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
 from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
 

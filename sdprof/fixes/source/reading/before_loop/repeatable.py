@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.host_trees import COMPUTES, COUNTS, FACTORIES, PURE, RANDOM
+from sdprof.fixes.source.reading.before_loop.shared_result import VIEWS
+from sdprof.fixes.source.reading.before_loop.unchanging import SIZES
 from sdprof.fixes.source.reading.names import Function, dotted, last_name
-from sdprof.fixes.source.reading.shared_result import VIEWS
+from sdprof.fixes.source.reading.on_device.host_trees import COMPUTES, COUNTS, FACTORIES, PURE, RANDOM
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call
-from sdprof.fixes.source.reading.unchanging import SIZES
 
 COPIES = """
 cat concat concatenate stack hstack vstack tile repeat repeat_interleave clone flip roll tril triu pad zeros_like

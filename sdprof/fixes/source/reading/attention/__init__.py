@@ -1,0 +1,1 @@
+"""Attention in its spellings: products, masks, and what stands between."""

@@ -1,0 +1,1 @@
+"""What the steps collect, select and carry on."""

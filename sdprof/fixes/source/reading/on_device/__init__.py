@@ -1,0 +1,1 @@
+"""What the host makes and copies, and how the device would make it itself."""

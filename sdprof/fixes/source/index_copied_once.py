@@ -59,7 +59,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if site.bytes > MOST_BYTES * site.count:
         raise DeclinedError("The index is too large to be compared at each visit")
     torch, imports = torch_name(source)
-    text = f"_on_device({torch}.as_tensor({source.code(index)}), {in_parentheses(source, node.value)}.device)"
+    numbers = source.code(index)
+    if seen is not None and seen.kind == "other":
+        numbers += f", dtype=None if {numbers} else {torch}.long"  # an empty list has no type, and selects nothing
+    text = f"_on_device({torch}.as_tensor({numbers}), {in_parentheses(source, node.value)}.device)"
     said = "A helper keeps each index on the device while its content is the same."
     changes = [in_place(source, index, text), *_number_written(source, node, torch, values)]
     return (_edit(site, source, changes, said, ("_on_device",), imports),)

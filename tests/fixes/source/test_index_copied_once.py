@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import torch
 
 from sdprof.model import SeenValue
 from tests.fixes.source.by_hand import rewritten, site_at, tensor
@@ -12,15 +15,26 @@ VALUES = {
     "y": tensor("cuda", "int64", 3),
     "columns": SeenValue(kind="array", dtype="int64", shape=(2,)),
     "n": SeenValue(kind="number", dtype="int"),
+    "listed": SeenValue(kind="other", type_name="list", dtype="int", shape=(2,)),
 }
 
 
 def after(body: str, expression: str) -> str:
-    text = f"import torch\n\n\ndef f(x, y, columns, n):\n    {body}\n    return z + 1\n"
+    text = f"import torch\n\n\ndef f(x, y, columns, n, listed):\n    {body}\n    return z + 1\n"
     site, sources = site_at(
         text, expression, kind="H2D", op="aten::copy_", dtype="int64", shape=(1,), bytes=8, values=VALUES, function="f"
     )
     return rewritten("index-copied-once", site, sources)
+
+
+def test_a_list_may_be_empty_or_hold_truth_values_in_another_call() -> None:
+    text = after("z = x[:, listed]", "x[:, listed]")
+    assert "_on_device(torch.as_tensor(listed, dtype=None if listed else torch.long), x.device)" in text
+    names: dict[str, Any] = {}
+    exec(text, names)
+    x = torch.arange(6.0).reshape(2, 3)
+    for listed in ([], [2, 0], [True, False, True]):
+        assert torch.equal(names["f"](x, x, None, 0, listed), x[:, listed] + 1)
 
 
 def test_a_number_that_is_written_is_made_on_the_device() -> None:

@@ -38,23 +38,29 @@ def takes_one_more(
 def has_namesake_beside(source: ModuleSource, function: Function, caller: ModuleSource, call: ast.Call) -> bool:
     """Whether another file of the folder defines a method of this name, which a call may mean as well.
 
-    That is one with a subclass of the method's class, or which the caller's file imports.
+    That is one with a subclass of the method's class, or of one whose object ``self`` may be there, or one which the
+    caller's file imports.
     """
     if not isinstance(call.func, ast.Attribute):
         return False
     owner = source.parents.get(function)
-    name = re.escape(owner.name) if isinstance(owner, ast.ClassDef) else "(?!)"
-    derived = re.compile(rf"class\s+\w+\s*\([^)]*\b{name}\b")
-    another = re.compile(rf"class\s+{name}\b")  # a class of its own by the same name
+    names = {each.name for each in _classes_of_self(caller, call) or ()}
+    names |= {owner.name} if isinstance(owner, ast.ClassDef) else set()
     defined = re.compile(rf"^[ \t]+(async[ \t]+)?def[ \t]+{re.escape(function.name)}\b", re.MULTILINE)
     itself = Path(source.path)
     for beside in itself.parent.glob("*.py"):
         text = _text_of(beside) if beside.name != itself.name else ""
         if not defined.search(text):
             continue
-        if (derived.search(text) and not another.search(text)) or _imports(caller, beside.stem):
+        if any(_derives(text, each) for each in names) or _imports(caller, beside.stem):
             return True
     return False
+
+
+def _derives(text: str, name: str) -> bool:
+    """Whether a text makes a class of one that it does not define itself."""
+    derived, another = rf"class\s+\w+\s*\([^)]*\b{re.escape(name)}\b", rf"class\s+{re.escape(name)}\b"
+    return bool(re.search(derived, text)) and not re.search(another, text)
 
 
 def _imports(source: ModuleSource, module: str) -> bool:
@@ -89,14 +95,15 @@ def _namesakes(source: ModuleSource, function: Function, call: ast.Call | None) 
     A call ``self.step(…)`` reaches those of the caller's class, of what that is made of and of what is made of it.
     """
     named = [each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name == function.name]
-    family = _family(source, call)
-    if family is None or function not in family:
+    classes = _classes_of_self(source, call)
+    family = {method for each in classes or () for method in each.body}
+    if function not in family:
         return named
     return [each for each in named if each in family or not isinstance(source.parents.get(each), ast.ClassDef)]
 
 
-def _family(source: ModuleSource, call: ast.Call | None) -> set[ast.AST] | None:
-    """The methods that ``self.step`` may stand for in a call; None where it is called in another way."""
+def _classes_of_self(source: ModuleSource, call: ast.Call | None) -> set[ast.ClassDef] | None:
+    """The classes of this file that may have the method of a call ``self.step(…)``; None of other calls."""
     if call is None or not isinstance(call.func, ast.Attribute) or dotted(call.func.value) != "self":
         return None
     own: ast.AST | None = call
@@ -116,8 +123,7 @@ def _family(source: ModuleSource, call: ast.Call | None) -> set[ast.AST] | None:
                 return found
             found |= more
 
-    family = grown(grown({own}, down=True), down=False)
-    return {method for each in family for method in each.body}
+    return grown(grown({own}, down=True), down=False)
 
 
 def _takes_anything(function: Function) -> bool:

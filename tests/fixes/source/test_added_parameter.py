@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.added_parameter import has_namesake_beside, takes_one_more, with_parameter
+from sdprof.fixes.source.reading.before_loop.added_parameter import has_namesake_beside, takes_one_more, with_parameter
 
 FAMILIES = """
 class Base:

@@ -217,8 +217,7 @@ def cure(
             return Trial(fault="the output changed")
         if after.late > before.late:
             return Trial(fault="a copy or wait moved")
-        recurring = [site for site in after.sites if set(site.steps) - {0} or site.steps_in_run == 1]
-        spots = {_origin(made, site) for site in recurring}
+        spots = {spot for site in after.sites if recurs(site, spot := _origin(made, site))}
         spots_outside = {_origin(made, site) for site in after.outside}
         places = {proposal.site.where: _start(sources, proposal.site.where) for proposal in proposals}
         conflicts = {conflict.edit: conflict.reason for each in made.values() for conflict in each.conflicts}
@@ -230,6 +229,16 @@ def cure(
                 in_vain[edit] = "events stay"
         left = {where for where, place in places.items() if place in (spots_outside if where in outside else spots)}
         return Trial(in_vain=in_vain, conflicts=conflicts, left=frozenset(left))
+
+    steps_at: dict[tuple[str, int], set[int]] = {}
+    for site in before.sites:
+        steps_at.setdefault(_start(sources, site.where), set()).update(site.steps)
+
+    def recurs(site: SiteEvidence, spot: tuple[str, int]) -> bool:
+        """As in an audit: not what a few steps do where many did it, as a table that is copied when it is first met."""
+        known = steps_at.get(spot, set())
+        again = bool(set(site.steps) - {0}) and (len(known) < 2 or 2 * len(site.steps) > len(known))
+        return again or site.steps_in_run == 1
 
     outside = {site.where for site in before.outside} - {site.where for site in before.sites}
     counted = {site.where for site in (*before.sites, *before.outside)}

@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from sdprof.fixes.source.reading.patch_root import INSTALLED, package_root
 from sdprof.model import RewrittenFile
 from sdprof.run_folder import RunFolderError, write_whole
 
-INSTALLED = ("site-packages", "dist-packages")
 MOST_LINKS = 2000
 """A folder with more entries than this is no source folder: nothing in it is linked."""
 
@@ -54,14 +54,6 @@ def remove_links(folder: Path) -> None:
     for path in list(folder.rglob("*")):
         if path.is_symlink():
             path.unlink(missing_ok=True)
-
-
-def package_root(file: Path) -> Path:
-    """The folder from which a file is imported: that above its outermost package."""
-    folder = file.parent
-    while (folder / "__init__.py").exists() and folder.parent != folder:
-        folder = folder.parent
-    return folder
 
 
 def _link_neighbours(original: Path, copy: Path) -> None:

@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from sdprof.fixes.source.reading.patch_root import patch_root
 from sdprof.model import AuditedFile
-from sdprof.stages.rewrites import patch_root
 
 NO_NEWLINE = "\\ No newline at end of file"
 

@@ -12,9 +12,9 @@ from sdprof.comparison.plan_structs import BASELINE
 from sdprof.fixes.source.compose import compose_files
 from sdprof.fixes.source.edit import Declined, Edit
 from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.patch_root import patch_root
 from sdprof.model import AuditedFile
 from sdprof.run_folder import RunFolder, RunFolderError, write_whole
-from sdprof.stages.overlay_folder import INSTALLED, package_root
 
 
 class Rewrites(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,18 +87,3 @@ def digest_of(text: str) -> str:
 def audited_file(source: ModuleSource) -> AuditedFile:
     """How a file is remembered."""
     return AuditedFile(file=source.path, sha256=digest_of(source.text), root=str(patch_root(Path(source.path))))
-
-
-def patch_root(file: Path) -> Path:
-    """The folder that a patch of a file is applied in.
-
-    That is the installation folder of an installed package, the top of the git work tree of the user's own code, and
-    elsewhere the folder from which the file is imported.
-    """
-    for folder in file.parents:
-        if folder.name in INSTALLED:
-            return folder
-    for folder in file.parents:
-        if (folder / ".git").exists():
-            return folder
-    return package_root(file)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sdprof.fixes.source.compose import compose_files
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.patch_root import patch_root
 from sdprof.model import AuditedFile, Location
 from sdprof.stages.patch import patches
-from sdprof.stages.rewrites import patch_root
 
 TEXTS = st.text(st.sampled_from("ab\n\n\r\x0c é"), max_size=40)
 

@@ -26,7 +26,7 @@ class FileChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
-    """One cure of one site, in one file or in several of one folder: all of it or nothing."""
+    """One cure of one site, in one file or in several that one patch changes: all of it or nothing."""
 
     fix: str
     """Id of the fix."""
@@ -36,7 +36,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     """The site that is to be cured."""
     replacements: tuple[Replacement, ...]
     elsewhere: tuple[FileChange, ...] = ()
-    """The other files of the same folder that change with it: a function's, and that of its caller."""
+    """The other files that change with it: a function's, and that of its caller."""
     helpers: tuple[str, ...] = ()
     """Names of functions to add to the file, of those in ``inserted_helpers``."""
     imports: tuple[str, ...] = ()

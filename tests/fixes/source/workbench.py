@@ -232,11 +232,13 @@ def cure(
 
     steps_at: dict[tuple[str, int], set[int]] = {}
     for site in before.sites:
-        steps_at.setdefault(_start(sources, site.where), set()).update(site.steps)
+        for line in range(site.where.line, (site.where.end_line or site.where.line) + 1):
+            steps_at.setdefault((site.where.file, line), set()).update(site.steps)
 
     def recurs(site: SiteEvidence, spot: tuple[str, int]) -> bool:
         """As in an audit: not what a few steps do where many did it, as a table that is copied when it is first met."""
-        known = steps_at.get(spot, set())
+        file, offset = spot
+        known = steps_at.get((file, sources.of(file).text.count("\n", 0, offset) + 1), set())
         again = bool(set(site.steps) - {0}) and (len(known) < 2 or 2 * len(site.steps) > len(known))
         return again or site.steps_in_run == 1
 

@@ -1,10 +1,9 @@
-"""The calls that lead from the sampling loop to an expression, in files of one folder."""
+"""The calls that lead from the sampling loop to an expression, in files that one patch changes."""
 
 from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.evidence import SiteEvidence
@@ -12,6 +11,7 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import is_plain
 from sdprof.fixes.source.reading.loops import LoopStatement, sampling_loop
 from sdprof.fixes.source.reading.names import Function, Scope, last_name, scope_of, statement_of, within
+from sdprof.fixes.source.reading.patch_root import are_patched_together
 from sdprof.model import FunctionSite
 
 
@@ -45,8 +45,8 @@ def way_from_loop(site: SiteEvidence, sources: Sources, source: ModuleSource, no
         raise DeclinedError("The function is not one of those by which the loop calls the model")
     way = [Stage(source, function, node)]
     for caller in reversed(above):
-        if Path(caller.file).parent != Path(source.path).parent:
-            raise DeclinedError("A function of another folder lies between")  # a patch is applied folder by folder
+        if not are_patched_together(caller.file, source.path):
+            raise DeclinedError("A function lies between that another patch would change")
         its_source = sources.of(caller.file)
         outer = _function_of(its_source, caller)
         if outer is None:

@@ -13,6 +13,7 @@ from sdprof.fixes.source.reading.names import Function, bindings, dotted, last_n
 from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place
 from sdprof.fixes.source.reading.on_host.made_from_host import made_value, value_on_host
 from sdprof.fixes.source.reading.on_host.twins import twin
+from sdprof.fixes.source.reading.patch_root import are_patched_together
 from sdprof.fixes.source.reading.seen import value_of
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.model import SeenValue
@@ -26,8 +27,8 @@ def handed_over(frame: Frame, node: ast.expr) -> HostCopy | None:
 
     ``def step(x, t): if t[0] > 0`` → ``def step(x, t, t_on_host=None): if (t[0] if t_on_host is None else t_on_host) >
     0``, and the call ``step(x, t)`` → ``step(x, t, t_on_host=i)``. A caller that was given ``t`` itself hands on what
-    its own caller gives. Other callers need not change. All have to stand in one file; methods of the same name in
-    classes that the caller's is made of, or that are made of it, get the parameter, too.
+    its own caller gives. Other callers need not change. All have to stand in files that one patch changes; methods of
+    the same name in classes that the caller's is made of, or that are made of it, get the parameter, too.
     """
     name = node.value if isinstance(node, ast.Subscript) else node
     if not isinstance(name, ast.Name):
@@ -41,7 +42,7 @@ def handed_over(frame: Frame, node: ast.expr) -> HostCopy | None:
     read = f"{frame.source.code(node)} if {wished} is None else {wished}"
     parent = frame.source.parents[node]
     alone = isinstance(parent, ast.Call) and parent.args == [node]
-    given.replacements.append(in_place(frame.source, node, read if alone else f"({read})"))
+    given.change(frame.source.path, [in_place(frame.source, node, read if alone else f"({read})")])
     given.text = None
     return given
 
@@ -49,6 +50,8 @@ def handed_over(frame: Frame, node: ast.expr) -> HostCopy | None:
 def handed_over_all(frame: Frame, name: ast.Name) -> HostCopy | None:
     """What it takes to have all of a parameter on the host; ``text`` reads it, also where other callers give none."""
     given = _given(frame, name, None, as_number=False, calls=MOST_CALLS)
+    if given is not None and given.file != frame.source.path:
+        return None
     if given is not None:
         given.text = f"{name.id} if {given.text} is None else {given.text}"
     return given
@@ -69,7 +72,8 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
         return None
     caller = frame.caller()
     call = caller.source.node_at(caller.where)
-    if caller.source is not source or not isinstance(call, ast.Call) or last_name(call.func) != function.name:
+    together = are_patched_together(caller.source.path, source.path)
+    if not together or not isinstance(call, ast.Call) or last_name(call.func) != function.name:
         return None
     given = given_as(call, function, name.id) if is_plain(call) else None
     if given is None or not takes_one_more(source, function, name.id, wished, call):
@@ -79,11 +83,11 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
     else:
         found = _made_there(caller, given, value_of(name, frame.values), index, as_number=as_number)
         found = _computed(caller, given) if found is None and index is None else found
-    if found is None or found.text is None or has_namesake_beside(source, function, source, call):
+    if found is None or found.text is None or has_namesake_beside(source, function, caller.source, call):
         return None
-    found.replacements += with_parameter(source, function, f"{wished}=None", call)
-    for each in (call, *_alike(source, call, function, name.id)):
-        found.replacements.append(with_argument(source, each, f"{wished}={found.text}"))
+    found.change(source.path, with_parameter(source, function, f"{wished}=None", call))
+    for each in (call, *_alike(caller.source, call, function, name.id)):
+        found.change(caller.source.path, [with_argument(caller.source, each, f"{wished}={found.text}")])
     found.text = wished
     return found
 

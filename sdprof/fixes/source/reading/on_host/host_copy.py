@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sdprof.fixes.source.edit import Replacement
@@ -21,10 +22,16 @@ class HostCopy:
     computes: bool = False
     """The host computes something that the device computed before."""
     said: str = ""
+    elsewhere: dict[str, list[Replacement]] = field(default_factory=dict)
+    """What changes in other files of the folder."""
+
+    def change(self, file: str, replacements: Iterable[Replacement]) -> None:
+        """Add what changes in a file."""
+        (self.replacements if file == self.file else self.elsewhere.setdefault(file, [])).extend(replacements)
 
 
 def merged(copies: list[HostCopy], *, computes: bool) -> HostCopy | None:
-    """Several copies in one file as one; None where they lie in several."""
+    """Several copies as one; None where what they read is made in several files."""
     files = {each.file for each in copies}
     if len(files) != 1:
         return None
@@ -32,7 +39,11 @@ def merged(copies: list[HostCopy], *, computes: bool) -> HostCopy | None:
     for each in copies:
         replacements += [one for one in each.replacements if one not in replacements]
     said = " ".join(dict.fromkeys(each.said for each in copies))
-    return HostCopy(files.pop(), replacements, None, computes or any(each.computes for each in copies), said)
+    whole = HostCopy(files.pop(), replacements, None, computes or any(each.computes for each in copies), said)
+    for each in copies:
+        for file, changes in each.elsewhere.items():
+            whole.change(file, [one for one in changes if one not in whole.elsewhere.get(file, ())])
+    return whole
 
 
 def copy_name(scope: Scope, table: ast.expr, where: str = "on_host") -> str | None:

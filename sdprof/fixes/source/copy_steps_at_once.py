@@ -9,6 +9,7 @@ from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.before_loop.guards import known_before
+from sdprof.fixes.source.reading.calls import LONGEST_ROW
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.loops import before_loop
@@ -40,7 +41,6 @@ META = FixMeta(
 )
 MOST_BYTES = 2**20
 """Of one step: the device keeps those of all steps."""
-WIDEST = 100
 
 
 def concerns(site: SiteEvidence) -> bool:
@@ -83,7 +83,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     first = before_loop(source, loop, f"{on_host} = [{made} for {walk.head}]")
     indent = first.text[: len(first.text) - len(first.text.lstrip())]
     deeper, made_on_host = "\t" if "\t" in indent else "    ", first.text
-    if len(made_on_host) > WIDEST:
+    if len(made_on_host) > LONGEST_ROW:
         made_on_host = f"{indent}{on_host} = [\n{indent}{deeper}{made}\n{indent}{deeper}for {walk.head}\n{indent}]\n"
     copied = f"{indent}{per_step} = {torch}.stack({on_host}){moved} if {on_host} else []\n"
     if whole:

@@ -31,7 +31,7 @@ from sdprof.fixes.source.reading.on_host.host_numbers import is_number as known_
 from sdprof.fixes.source.reading.on_host.table_along import table_along
 from sdprof.fixes.source.reading.seen import Values, is_tensor
 from sdprof.fixes.source.reading.straight_line import without
-from sdprof.fixes.source.reading.tensor_calls import check_arguments, is_torch_call, keyword, torch_of
+from sdprof.fixes.source.reading.tensor_calls import check_arguments, is_torch_call, keyword, number_beside, torch_of
 from sdprof.model import FixMeta
 
 META = FixMeta(
@@ -315,7 +315,7 @@ def _filled_in_place(site: SiteEvidence, source: ModuleSource, target: ast.Subsc
     if any(is_tensor(each, values, "cuda") for each in parts) and dotted(target.value) is not None:
         owner = source.code(target.value)
         torch, imports = torch_name(source)
-        text = f"{torch}.full((), {source.code(number)}, dtype={owner}.dtype, device={owner}.device)"
+        text = number_beside(torch, source.code(number), owner)
         return replace(_edit(site, source, [in_place(source, number, text)], FILLED), imports=imports)
     if not all(isinstance(each, ast.Slice | ast.Constant) or known_number(source, each, values) for each in parts):
         raise DeclinedError("The place is chosen by more than numbers of the host")

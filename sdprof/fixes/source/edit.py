@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -59,6 +61,13 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
         if same_file(file, self.file):
             return self.replacements
         return next((each.replacements for each in self.elsewhere if same_file(file, each.file)), ())
+
+
+def changes_elsewhere(changes: Mapping[str, Sequence[Replacement]]) -> tuple[tuple[FileChange, ...], str]:
+    """What changes in further files, by path, and what an edit's description says of them."""
+    elsewhere = tuple(FileChange(file=file, replacements=tuple(made)) for file, made in changes.items())
+    names = " and ".join(Path(file).name for file in changes)
+    return elsewhere, f" {names} changes with it." if changes else ""
 
 
 def same_file(one: str, other: str) -> bool:

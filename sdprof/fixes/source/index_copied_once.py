@@ -15,7 +15,7 @@ from sdprof.fixes.source.reading.names import dotted
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.on_host.host_numbers import is_number as known_number
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
-from sdprof.fixes.source.reading.tensor_calls import is_only_read
+from sdprof.fixes.source.reading.tensor_calls import is_only_read, number_beside
 from sdprof.model import FixMeta
 
 META = FixMeta(
@@ -76,8 +76,7 @@ def _number_written(source: ModuleSource, target: ast.Subscript, torch: str, val
     number, owner = statement.value, source.code(target.value)
     if not known_number(source, number, values):
         return []
-    filled = f"{torch}.full((), {source.code(number)}, dtype={owner}.dtype, device={owner}.device)"
-    return [in_place(source, number, filled)]
+    return [in_place(source, number, number_beside(torch, source.code(number), owner))]
 
 
 def _sliced(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 from sdprof.fixes.declined import DeclinedError
-from sdprof.fixes.source.edit import Edit, FileChange, Replacement
+from sdprof.fixes.source.edit import Edit, Replacement, changes_elsewhere
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.index_on_device import can_stay_on_device
 from sdprof.fixes.source.module_source import Sources
@@ -192,17 +191,16 @@ def _computes(frame: Frame, node: ast.expr, leaves: list[ast.expr]) -> bool:
 
 
 def _edit(site: SiteEvidence, copy: HostCopy) -> Edit:
+    elsewhere, also = changes_elsewhere(copy.elsewhere)
     return Edit(
         fix=META.id,
         file=copy.file,
         where=site.where,
         replacements=tuple(copy.replacements),
-        elsewhere=tuple(FileChange(file=file, replacements=tuple(each)) for file, each in copy.elsewhere.items()),
+        elsewhere=elsewhere,
         numerics="rounding" if copy.computes else "exact",
         proof="arithmetic" if copy.computes else "data",
-        description=copy.said
-        + (" The host computes with it." if copy.computes else "")
-        + (f" {' and '.join(Path(each).name for each in copy.elsewhere)} changes with it." if copy.elsewhere else ""),
+        description=copy.said + (" The host computes with it." if copy.computes else "") + also,
     )
 
 

@@ -28,6 +28,7 @@ META = FixMeta(
 ELEMENTWISE = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 """Rounded one by one as IEEE 754 says: an element's result does not depend on where in the tensor it stands."""
 
+CHOSEN = "Every element is chosen on the device; how many the mask selects is never asked."
 ENTRIES = ("entries", "chosen_entries", "entry_of_each")
 
 
@@ -78,18 +79,28 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         operator = source.text[source.span(target)[1] : source.span(statement.value)[0]].partition("=")[0].strip()
         other = f"{x} {operator} {f'({other})' if isinstance(statement.value, ast.BinOp) else other}"
     return (
-        Edit(
-            fix=META.id,
-            file=source.path,
-            where=site.where,
-            replacements=(
-                Replacement(start=start, end=end, text=f"{x}.copy_({torch}.where({broadcast}, {other}, {x}))"),
-            ),
-            imports=imports,
-            numerics="exact",
-            proof="data",
-            description="Every element is chosen on the device; how many the mask selects is never asked.",
+        _edit(
+            site,
+            source,
+            (Replacement(start=start, end=end, text=f"{x}.copy_({torch}.where({broadcast}, {other}, {x}))"),),
+            imports,
+            CHOSEN,
         ),
+    )
+
+
+def _edit(
+    site: SiteEvidence, source: ModuleSource, changes: tuple[Replacement, ...], imports: tuple[str, ...], said: str
+) -> Edit:
+    return Edit(
+        fix=META.id,
+        file=source.path,
+        where=site.where,
+        replacements=changes,
+        imports=imports,
+        numerics="exact",
+        proof="data",
+        description=said,
     )
 
 
@@ -105,15 +116,8 @@ def _carried_over(site: SiteEvidence, source: ModuleSource, carried: CarriedEntr
     written, of = source.code(carried.target.value), source.code(carried.giver)
     start, end = source.span(carried.put)
     text = f"{written}.copy_({torch}.where({source.code(carried.target.slice)}, {of}, {written}))"
-    return Edit(
-        fix=META.id,
-        file=source.path,
-        where=site.where,
-        replacements=(*without(source, [carried.taken]), Replacement(start=start, end=end, text=text)),
-        imports=imports,
-        numerics="exact",
-        proof="data",
-        description="Every element is chosen on the device; how many the mask selects is never asked.",
+    return _edit(
+        site, source, (*without(source, [carried.taken]), Replacement(start=start, end=end, text=text)), imports, CHOSEN
     )
 
 
@@ -139,15 +143,12 @@ def _one_of_each_row(
     indent = source.text[source.line_start(statement.lineno) : start]
     fresh = f"{x}.gather(-1, {name}).masked_fill({selects}.unsqueeze(-1), {source.code(statement.value)})"
     text = f"{name} = {torch}.where({selects}, {of}, 0).unsqueeze(-1)\n{indent}{x}.scatter_(-1, {name}, {fresh})"
-    return Edit(
-        fix=META.id,
-        file=source.path,
-        where=site.where,
-        replacements=(Replacement(start=start, end=end, text=text),),
-        imports=imports,
-        numerics="exact",
-        proof="data",
-        description="One entry of each row is written, as it was where the mask selects none; nothing is counted.",
+    return _edit(
+        site,
+        source,
+        (Replacement(start=start, end=end, text=text),),
+        imports,
+        "One entry of each row is written, as it was where the mask selects none; nothing is counted.",
     )
 
 

@@ -66,6 +66,11 @@ def torch_of(call: ast.Call) -> str:
     return owner or "torch"
 
 
+def number_beside(torch: str, number: str, owner: str) -> str:
+    """A number as a tensor without dimensions, of the dtype of another tensor and on its device."""
+    return f"{torch}.full((), {number}, dtype={owner}.dtype, device={owner}.device)"
+
+
 def is_torch_call(source: ModuleSource, call: ast.Call) -> bool:
     """Whether the function called is an attribute of torch, or imported from it."""
     aliases = {"torch"}

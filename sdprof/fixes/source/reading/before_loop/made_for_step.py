@@ -6,10 +6,9 @@ import ast
 import builtins
 import itertools
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sdprof.fixes.declined import DeclinedError
-from sdprof.fixes.source.edit import FileChange, Replacement
+from sdprof.fixes.source.edit import Replacement, changes_elsewhere
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.before_loop.added_parameter import has_namesake_beside, takes_one_more, with_parameter
@@ -117,13 +116,10 @@ def made_for_step(site: SiteEvidence, sources: Sources, source: ModuleSource, no
         if not _libraries_of(each) <= libraries(last.source):
             raise DeclinedError("The file with the loop calls the libraries by other names")
     changes.setdefault(last.source.path, []).append(_made_before(last.source, last.loop, name, terms))
-    said = "It is made once, before the loop, and handed to the function that uses it."
-    elsewhere = tuple(
-        FileChange(file=file, replacements=tuple(made)) for file, made in changes.items() if file != source.path
-    )
-    if elsewhere:
-        said += f" {' and '.join(Path(each.file).name for each in elsewhere)} changes with it."
-    return MadeOnce(source.path, changes[source.path], said, elsewhere=elsewhere)
+    own = changes.pop(source.path)
+    elsewhere, also = changes_elsewhere(changes)
+    said = f"It is made once, before the loop, and handed to the function that uses it.{also}"
+    return MadeOnce(source.path, own, said, elsewhere=elsewhere)
 
 
 def _libraries_of(term: _Term) -> set[str]:
@@ -248,12 +244,8 @@ def _argument(call: ast.Call, function: Function, parameter: str) -> str | None:
         return dotted(call.func.value) if isinstance(call.func, ast.Attribute) else None
     given = given_as(call, function, parameter)
     if given is None:
-        from_end = (
-            len(order) - [each.arg for each in order].index(parameter)
-            if parameter in {each.arg for each in order}
-            else 0
-        )
-        given = function.args.defaults[-from_end] if 0 < from_end <= len(function.args.defaults) else None
+        names = [each.arg for each in reversed(order)]
+        given = dict(zip(names, reversed(function.args.defaults), strict=False)).get(parameter)
     if isinstance(given, ast.Constant):
         return repr(given.value)
     return None if given is None else dotted(given)
@@ -320,11 +312,8 @@ def _asked(condition: _Term) -> str:
     if not condition.wanted:
         tree = negated(tree)
     text = ast.unparse(tree)
-    return (
-        f"({text})"
-        if isinstance(tree, ast.BoolOp | ast.IfExp) and not isinstance(getattr(tree, "op", None), ast.And)
-        else text
-    )
+    binds_less = isinstance(tree, ast.IfExp) or (isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.Or))
+    return f"({text})" if binds_less else text
 
 
 OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {

@@ -22,9 +22,13 @@ def number_of_host(
     None where it may have other dimensions, or another dtype than ``share``.
     """
     shape, scalar = "()", host
-    wraps = isinstance(host, ast.Call) and isinstance(host.func, ast.Attribute) and not host.keywords
-    if wraps and (host.func.attr, [ast.unparse(each) for each in host.args]) in WITH_ONE_DIMENSION:  # type: ignore[attr-defined]
-        shape, scalar = "(1,)", host.func.value  # type: ignore[attr-defined]
+    if (
+        isinstance(host, ast.Call)
+        and isinstance(host.func, ast.Attribute)
+        and not host.keywords
+        and (host.func.attr, [ast.unparse(each) for each in host.args]) in WITH_ONE_DIMENSION
+    ):
+        shape, scalar = "(1,)", host.func.value
     if site.shape != ((1,) if shape == "(1,)" else ()) or not isinstance(scalar, ast.Call | ast.BinOp):
         return None
     share = _fraction_in(source, scalar, site.dtype, values)

@@ -9,19 +9,17 @@ from sdprof.fixes.source.edit import Edit, Replacement, changes_elsewhere
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.index_on_device import can_stay_on_device
 from sdprof.fixes.source.module_source import Sources
-from sdprof.fixes.source.reading.calls import is_plain
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.names import bindings, dotted, is_free, last_name, read_in, scope_of, statement_of
+from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of
+from sdprof.fixes.source.reading.on_host.computed_beside import computed_beside
 from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
 from sdprof.fixes.source.reading.on_host.flags import flag_on_host
-from sdprof.fixes.source.reading.on_host.handed_over import handed_over, handed_over_all
+from sdprof.fixes.source.reading.on_host.handed_over import handed_over
 from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place, merged
 from sdprof.fixes.source.reading.on_host.host_origins import make_host
 from sdprof.fixes.source.reading.on_host.made_from_host import made_from_host, reaching
 from sdprof.fixes.source.reading.on_host.twins import twin
-from sdprof.fixes.source.reading.plain_functions import is_plain_call
 from sdprof.fixes.source.reading.seen import value_of
-from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.model import FixMeta
 
@@ -93,14 +91,14 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             edits.append(_edit(site, together))
     except DeclinedError as declined:
         unreached = unreached or str(declined)
-    edits += filter(None, [_computed_again(site, frame, node, leaves)])
+    edits += filter(None, [_computed_beside(site, frame, leaves)])
     plainer = can_stay_on_device(frame, node)  # index-on-device needs no helper
     if not plainer and all(_fits_helper(leaf) for leaf in leaves) and site.where.function != "<module>":
         edits.append(_with_helper(site, frame, leaves, computes=_computes(frame, node, leaves)))
         made_of = [each for leaf in leaves for each in _operands_of(frame, leaf)]
         if made_of and all(_fits_helper(each) for each in made_of):
             edits.append(_with_helper(site, frame, made_of, computes=True))
-        edits += filter(None, [_asked_again(site, frame, leaves)])
+        edits += filter(None, [_asked_again(site, frame, leaves), _computed_beside(site, frame, leaves, helped=True)])
     if _is_cut(frame, node):
         kept = [edit for edit in edits if edit.numerics == "exact"]
         if edits and not kept:
@@ -190,7 +188,7 @@ def _computes(frame: Frame, node: ast.expr, leaves: list[ast.expr]) -> bool:
     return False
 
 
-def _edit(site: SiteEvidence, copy: HostCopy) -> Edit:
+def _edit(site: SiteEvidence, copy: HostCopy, helpers: tuple[str, ...] = ()) -> Edit:
     elsewhere, also = changes_elsewhere(copy.elsewhere)
     return Edit(
         fix=META.id,
@@ -198,6 +196,7 @@ def _edit(site: SiteEvidence, copy: HostCopy) -> Edit:
         where=site.where,
         replacements=tuple(copy.replacements),
         elsewhere=elsewhere,
+        helpers=helpers,
         numerics="rounding" if copy.computes else "exact",
         proof="arithmetic" if copy.computes else "data",
         description=copy.said + (" The host computes with it." if copy.computes else "") + also,
@@ -220,47 +219,30 @@ def _operands_of(frame: Frame, leaf: ast.expr) -> list[ast.expr]:
     return tensor_leaves(bound[0].value, frame.values)
 
 
-def _computed_again(site: SiteEvidence, frame: Frame, node: ast.expr, leaves: list[ast.expr]) -> Edit | None:
-    """``down, up = split(a, b)``, then ``if down.sum() == 0`` → the same function of what is handed over on the host.
-
-    The function must do nothing but compute; what it is given has to be parameters that callers have on the host.
-    """
-    source, leaf = frame.source, leaves[0]
-    found = reaching(source, leaf) if len(leaves) == 1 and isinstance(leaf, ast.Name) else None
-    statement = statement_of(source, node)
-    if found is None or not isinstance(leaf, ast.Name) or not stands_alone(source, statement):
-        return None
-    assignment, made = found[0].node, found[0].value
-    target = assignment.targets[0] if isinstance(assignment, ast.Assign) else None
-    if not isinstance(made, ast.Call) or not is_plain(made) or not is_plain_call(frame.sources, source, made):
-        return None
-    place = "" if isinstance(target, ast.Name) else None
-    if isinstance(target, ast.Tuple):
-        names = [dotted(each) for each in target.elts]
-        place = f"[{names.index(leaf.id)}]" if names.count(leaf.id) == 1 else None
-    name = f"{leaf.id}_on_host"
-    operands = tensor_leaves(made, frame.values)
-    if place is None or read_in(made) & found[1] or not is_free(scope_of(source, leaf), name):
-        return None
+def _computed_beside(site: SiteEvidence, frame: Frame, leaves: list[ast.expr], *, helped: bool = False) -> Edit | None:
+    """``if down == 0`` → ``if down_on_host == 0``, where each step computes it of a table: so does the host."""
     copies: list[HostCopy] = []
-    texts: dict[ast.expr, str] = {}
-    for each in operands:
-        copy = handed_over_all(frame, each) if isinstance(each, ast.Name) else None
+    for leaf in leaves:
+        copy = twin(frame, leaf) or computed_beside(frame, leaf, helped=helped)
         if copy is None or copy.text is None:
             return None
+        copy.replacements += [in_place(frame.source, each, copy.text) for each in _asked_as_well(frame, leaf)]
         copies.append(copy)
-        texts[each] = copy.text
-    given = [texts.get(each, source.code(each)) for each in made.args]
-    given += [f"{each.arg}={texts.get(each.value, source.code(each.value))}" for each in made.keywords]
-    whole = merged(copies, computes=True) if copies else None
-    if whole is None:
-        return None
-    start = source.line_start(statement.lineno)
-    indent = source.text[start : source.span(statement)[0]]
-    lines = "".join(f"{indent}    {each},\n" for each in given)
-    text = f"{indent}{name} = {source.code(made.func)}(\n{lines}{indent}){place}\n"
-    whole.replacements += [Replacement(start=start, end=start, text=text), in_place(source, leaf, name)]
-    return _edit(site, whole)
+    whole = merged(copies, computes=False)
+    return _edit(site, whole, ("_on_host",) if helped else ()) if whole is not None else None
+
+
+def _asked_as_well(frame: Frame, leaf: ast.expr) -> list[ast.expr]:
+    """The same name wherever the condition compares it: ``s < end if forward else s > end`` asks for one of two."""
+    source = frame.source
+    inner, outer = leaf, source.parents[leaf]
+    while isinstance(outer, ast.expr):
+        inner, outer = outer, source.parents[outer]
+    compared = [each for each in ast.walk(inner) if isinstance(each, ast.Compare)]
+    numbers = [each for each in compared if not any(isinstance(part, ast.Call) for part in ast.walk(each))]
+    same = [part for each in numbers for part in ast.walk(each) if ast.dump(part) == ast.dump(leaf)]
+    asked = isinstance(outer, ast.If | ast.While) and leaf in same
+    return [each for each in same if isinstance(each, ast.expr)] if asked else [leaf]
 
 
 def _asked_again(site: SiteEvidence, frame: Frame, leaves: list[ast.expr]) -> Edit | None:

@@ -28,7 +28,10 @@ LoopStatement = ast.For | ast.AsyncFor | ast.While
 def sampling_loop(
     source: ModuleSource, node: ast.AST, file: str, function: str, loop: LoopMap | None
 ) -> LoopStatement | None:
-    """The loop statement that makes the steps, if ``node`` stands in its body, in the loop's own function."""
+    """The loop statement that makes the steps, if ``node`` stands in its body, in the loop's own function.
+
+    What a ``while`` asks in its head counts as its body: it is asked once a step.
+    """
     if loop is None or loop.loop is None:
         return None
     site = loop.loop
@@ -39,7 +42,9 @@ def sampling_loop(
     current: ast.AST = node
     while current is not scope and current in source.parents:
         parent = source.parents[current]
-        if isinstance(parent, LoopStatement) and current in parent.body and _spans(parent, site.call_line):
+        asked = isinstance(parent, ast.While) and current is parent.test
+        inside = isinstance(parent, LoopStatement) and (asked or current in parent.body)
+        if isinstance(parent, LoopStatement) and inside and _spans(parent, site.call_line):
             found = found or parent
         current = parent
     return found

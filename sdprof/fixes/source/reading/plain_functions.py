@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource, Sources
-from sdprof.fixes.source.reading.names import bindings, last_name
+from sdprof.fixes.source.reading.loops import owner_class
+from sdprof.fixes.source.reading.names import Function, Scope, bindings, last_name, scope_of
 from sdprof.fixes.source.reading.on_device.host_trees import PURE
 from sdprof.fixes.source.reading.on_host.host_numbers import NUMBER_FUNCTIONS, NUMBER_MODULES
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call
@@ -27,6 +28,36 @@ def is_plain_call(sources: Sources, source: ModuleSource, call: ast.Call) -> boo
         return False
     found = _function(sources, source, call.func.id)
     return found is not None and _only_computes(*found)
+
+
+def is_plain_lambda(source: ModuleSource, scope: Scope, name: str, depth: int = 4) -> bool:
+    """Whether a name of a function stands for one lambda that only computes: ``log_of = lambda s: s.log()``.
+
+    :param depth: lambdas that may call one another.
+    """
+    bound = bindings(scope, name)
+    value = bound[0].value if len(bound) == 1 and bound[0].kind == "assignment" else None
+    if not isinstance(value, ast.Lambda) or value.args.vararg or value.args.kwarg or not depth:
+        return False
+    return all(
+        (is_pure(source, each) or is_plain_lambda(source, scope, last_name(each.func), depth - 1))
+        if isinstance(each, ast.Call)
+        else isinstance(each, EXPRESSIONS)
+        for each in ast.walk(value.body)
+    )
+
+
+def is_plain_method(source: ModuleSource, call: ast.Call) -> bool:
+    """Whether ``self.level(t)`` is of a method that only computes, the one of this name in the file."""
+    if not isinstance(call.func, ast.Attribute) or not isinstance(call.func.value, ast.Name):
+        return False
+    scope = scope_of(source, call)
+    known = [each for each in ast.walk(source.tree) if isinstance(each, Function) and each.name == call.func.attr]
+    if owner_class(source, scope) is None or len(known) != 1 or isinstance(known[0], ast.AsyncFunctionDef):
+        return False
+    own = [each.arg for each in (scope.args.args if isinstance(scope, Function) else [])][:1]
+    beside = source.parents[known[0]] is owner_class(source, scope)
+    return beside and own == [call.func.value.id] and _only_computes(source, known[0])
 
 
 def _function(sources: Sources, source: ModuleSource, name: str) -> tuple[ModuleSource, ast.FunctionDef] | None:
@@ -66,7 +97,7 @@ def _only_computes(source: ModuleSource, function: ast.FunctionDef) -> bool:
             if not all(isinstance(target, ast.Name | ast.Tuple) for target in each.targets):
                 return False
         elif isinstance(each, ast.Call):
-            if not _is_pure(source, each):
+            if not is_pure(source, each):
                 return False
         elif not isinstance(each, (*STATEMENTS, *EXPRESSIONS)):
             return False
@@ -75,7 +106,8 @@ def _only_computes(source: ModuleSource, function: ast.FunctionDef) -> bool:
     return True
 
 
-def _is_pure(source: ModuleSource, call: ast.Call) -> bool:
+def is_pure(source: ModuleSource, call: ast.Call) -> bool:
+    """Whether a call is of an operator or method of tensors, or of a function of numbers, that only computes."""
     name = last_name(call.func)
     if any(each.arg in (None, "out") for each in call.keywords):
         return False

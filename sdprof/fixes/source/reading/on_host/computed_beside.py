@@ -1,0 +1,277 @@
+"""Numbers that each step computes on the device from what the host knows: the host computes them beside it.
+
+A name that a decision reads gets a namesake on the host. Each assignment in the loop is followed by the same one of
+namesakes; the names that it reads get theirs in turn, down to tables that are read once before the loop and to numbers
+that the host has anyway. The device's own names stay as they are, for the latents need them.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.edit import Replacement
+from sdprof.fixes.source.reading.before_loop.unchanging import aliases, overlap, written_into
+from sdprof.fixes.source.reading.calls import LONGEST_ROW
+from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.loops import LoopStatement, after_statement, before_loop
+from sdprof.fixes.source.reading.names import (
+    Binding,
+    Function,
+    bindings,
+    dotted,
+    is_free,
+    last_name,
+    scope_of,
+    stored_names,
+    unpacked,
+    within,
+)
+from sdprof.fixes.source.reading.on_device.host_trees import CASTS, REARRANGES, call_moves
+from sdprof.fixes.source.reading.on_device.moves import move_of
+from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
+from sdprof.fixes.source.reading.on_host.handed_over import handed_over_all
+from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, merged
+from sdprof.fixes.source.reading.on_host.host_numbers import is_number, is_size
+from sdprof.fixes.source.reading.on_host.twins import twin
+from sdprof.fixes.source.reading.plain_functions import is_plain_call, is_plain_lambda, is_plain_method, is_pure
+from sdprof.fixes.source.reading.seen import is_tensor, value_of
+from sdprof.fixes.source.reading.straight_line import block_of, stands_alone
+from sdprof.fixes.source.reading.tensor_calls import is_torch_call
+from sdprof.fixes.source.reading.tensor_leaves import Leaf
+
+MOST_NAMES = 12
+"""Names that get a namesake for one decision; what needs more is no decision by a level any more."""
+LIKE = frozenset({"ones_like", "zeros_like", "full_like"})
+READS = frozenset({"item", "detach", "cpu", "clone"})
+
+
+def computed_beside(frame: Frame, node: ast.expr, *, helped: bool = False) -> HostCopy | None:
+    """Have the host compute what a name stands for, beside the device; ``text`` reads it.
+
+    None where something that it is computed from is not known to the host: the latents, a draw, another function.
+
+    :param helped: tables that cannot be read before the loop are read by ``_on_host``.
+    """
+    if not isinstance(node, ast.Name) or is_tensor(node, frame.values, "cuda") is False:
+        return None
+    beside = _Beside(frame, frame.loop_around(node), node, helped=helped)
+    try:
+        text = beside.name(node.id)
+    except DeclinedError:
+        return None
+    whole = merged([*beside.copies, HostCopy(frame.source.path, beside.changes)], computes=beside.computes)
+    if whole is not None:
+        whole.text = text
+        whole.said = " ".join(filter(None, [whole.said, f"The host computes {node.id} as well."]))
+    return whole
+
+
+class _Beside:
+    """Namesakes on the host for names of one function."""
+
+    def __init__(self, frame: Frame, loop: LoopStatement | None, node: ast.expr, *, helped: bool) -> None:
+        self.frame = frame
+        self.helped = helped
+        self.source = frame.source
+        self.loop = loop
+        self.scope = scope_of(frame.source, node)
+        self.names: dict[str, str] = {}
+        self.copies: list[HostCopy] = []
+        self.changes: list[Replacement] = []
+        self.computes = False
+
+    def name(self, name: str) -> str:
+        """The namesake of a name, with all the assignments that it needs."""
+        if name in self.names:
+            return self.names[name]
+        wished = f"{name}_on_host"
+        if len(self.names) >= MOST_NAMES or not is_free(self.scope, wished) or self._is_written_into(name):
+            raise DeclinedError(f"{name} has no namesake on the host")
+        self.names[name] = wished
+        bound = bindings(self.scope, name)
+        inside = [each for each in bound if self._is_in_loop(each)]
+        before = [each for each in bound if each not in inside and self._is_before_loop(each)]
+        if not inside or any(each.kind == "other" for each in bound):
+            raise DeclinedError(f"{name} is not assigned in the loop, or in other ways as well")
+        if before:
+            self._begin(name, before)
+        for each in inside:
+            self._assign(name, each)
+        return wished
+
+    def _begin(self, name: str, before: list[Binding]) -> None:
+        """What the namesake is when the loop begins."""
+        if self.loop is None:
+            raise DeclinedError(f"{name} comes from the caller")
+        numbers = [each.value is not None and is_number(self.source, each.value, {}) for each in before]
+        seen = value_of(ast.Name(name), self.frame.values)
+        if not all(numbers) and (any(numbers) or seen is None or seen.kind != "tensor"):
+            raise DeclinedError(f"It cannot be told what {name} is before the loop")
+        copied = name if all(numbers) else f"{name}.cpu()"
+        self.changes.append(before_loop(self.source, self.loop, f"{self.names[name]} = {copied}"))
+
+    def _assign(self, name: str, binding: Binding) -> None:
+        """The same assignment of namesakes, behind the one of a name."""
+        statement, value = binding.node, binding.value
+        plain = isinstance(statement, ast.Assign) and len(statement.targets) == 1
+        if not plain or value is None or not isinstance(statement, ast.Assign):
+            raise DeclinedError(f"{name} is not assigned by a plain statement")
+        block_of(self.source, statement)
+        target, place = statement.targets[0], ""
+        given: ast.expr | None = unpacked(statement, value, name)
+        if given is None and isinstance(target, ast.Tuple) and isinstance(value, ast.Call):
+            names = [dotted(each) for each in target.elts]
+            if names.count(name) != 1 or any(isinstance(each, ast.Starred) for each in target.elts):
+                raise DeclinedError(f"It cannot be told what {name} gets")
+            given, place = value, f"[{names.index(name)}]"
+        if given is None or not stands_alone(self.source, statement):
+            raise DeclinedError(f"{name} shares its assignment")
+        others = stored_names(target) - {name}
+        if cuts_fractions(self.source, given, self.frame.values):
+            raise DeclinedError("Fractions are cut to whole numbers")
+        text = self.of(given, frozenset({name, *others}))
+        if any(self.names.get(other, "\0") in text for other in others):
+            raise DeclinedError("Names change places")
+        self.changes.append(
+            after_statement(self.source, statement, self._line(statement, self.names[name], text + place))
+        )
+
+    def _line(self, statement: ast.stmt, name: str, text: str) -> str:
+        """The assignment, on three lines where one would be long."""
+        if statement.col_offset + len(name) + len(text) <= LONGEST_ROW:
+            return f"{name} = {text}"
+        indent = self.source.text[self.source.line_start(statement.lineno) : self.source.span(statement)[0]]
+        return f"{name} = (\n{indent}    {text}\n{indent})"
+
+    def of(self, node: ast.expr, bound: frozenset[str] = frozenset()) -> str:
+        """The text of an expression of namesakes.
+
+        :param bound: what the statement binds behind which the text stands: its new value is not what was read.
+        """
+        texts: list[tuple[ast.expr, str]] = []
+        self._visit(node, texts, bound)
+        start, end = self.source.span(node)
+        text = self.source.text[start:end]
+        for each, new in sorted(texts, key=lambda pair: self.source.span(pair[0]), reverse=True):
+            first, behind = (place - start for place in self.source.span(each))
+            text = f"{text[:first]}{new}{text[behind:]}"
+        return " ".join(text.split())
+
+    def _visit(self, node: ast.expr, texts: list[tuple[ast.expr, str]], bound: frozenset[str]) -> None:
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str | bytes):
+                raise DeclinedError("A text takes part")
+            return
+        if isinstance(node, Leaf):
+            new = self._leaf(node, bound)
+            if new is not None:
+                texts.append((node, new))
+            return
+        if isinstance(node, ast.Call) and call_moves(node):
+            texts.append((node, self._of_moved(node, bound)))
+            return
+        if isinstance(node, ast.Call):
+            parts = self._parts_of_call(node)
+        elif isinstance(node, ast.BinOp | ast.UnaryOp | ast.Compare | ast.BoolOp | ast.IfExp):
+            self.computes |= isinstance(node, ast.BinOp)
+            parts = [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr)]
+        else:
+            raise DeclinedError(f"{self.source.code(node)} is not computed from numbers alone")
+        for each in parts:
+            self._visit(each, texts, bound)
+
+    def _of_moved(self, call: ast.Call, bound: frozenset[str]) -> str:
+        """``sigmas_on_host[i]`` of ``sigmas[i].to(x.device)``."""
+        move = move_of(self.source, call, self.frame.values)
+        operation = isinstance(move.host, ast.BinOp | ast.UnaryOp | ast.Compare | ast.IfExp)
+        text = self.of(move.host, bound)
+        text = f"({text})" if operation else text
+        return f"{text}.to({move.dtype_text})" if move.dtype_text else text
+
+    def _parts_of_call(self, call: ast.Call) -> list[ast.expr]:
+        if any(each.arg in (None, "out", "device", "generator") for each in call.keywords):
+            raise DeclinedError(f"{self.source.code(call)} is no plain call")
+        given = [*call.args, *(each.value for each in call.keywords)]
+        if any(isinstance(each, ast.Starred) for each in given):
+            raise DeclinedError(f"{self.source.code(call)} is no plain call")
+        name = last_name(call.func)
+        method = isinstance(call.func, ast.Attribute) and not self._is_module(call.func.value)
+        plain = is_plain_call(self.frame.sources, self.source, call) or is_plain_method(self.source, call)
+        if isinstance(call.func, ast.Name) and is_plain_lambda(self.source, self.scope, call.func.id):
+            plain = True
+        if plain:
+            self.computes = True
+            return given
+        like = name in LIKE and is_torch_call(self.source, call)
+        if not is_pure(self.source, call) and not like and not (method and name in READS):
+            raise DeclinedError(f"{self.source.code(call)} may do more than compute")
+        self.computes |= name not in REARRANGES | CASTS | READS
+        if name in CASTS:
+            given = [each for each in given if not (dotted(each) or "").startswith("torch.")]
+        return [call.func.value, *given] if method and isinstance(call.func, ast.Attribute) else given
+
+    def _leaf(self, node: ast.expr, bound: frozenset[str]) -> str | None:
+        """The namesake of a name or an entry; None where the host has it under the same name."""
+        if is_size(node):
+            return None
+        root = (dotted(node.value if isinstance(node, ast.Subscript) else node) or "").split(".")[0]
+        if not root or (isinstance(node, ast.Attribute) and self._is_module(node.value)):
+            if root:
+                return None
+            raise DeclinedError("What the entry is of is computed")
+        local = bindings(self.scope, root)
+        copy = twin(self.frame, node) if self._is_steady(node, local, bound) else None
+        if copy is not None and copy.text is not None:
+            self.copies.append(copy)
+            return copy.text
+        numbers = all(each.value is not None and is_number(self.source, each.value, {}) for each in local)
+        if isinstance(node, ast.Name) and any(map(self._is_assigned_in_loop, local)) and not numbers:
+            return self.name(node.id)
+        if isinstance(node, ast.Name) and self.loop is None and [each.kind for each in local] == ["parameter"]:
+            given = handed_over_all(self.frame, node)
+            if given is not None and given.text is not None:
+                self.copies.append(given)
+                return f"({given.text})"
+        whole = node.value if isinstance(node, ast.Subscript) else node
+        seen = value_of(whole, self.frame.values)
+        if self.helped and root not in bound and seen is not None and (seen.kind, seen.device) == ("tensor", "cuda"):
+            if isinstance(node, ast.Name) and any(map(self._is_assigned_in_loop, local)):
+                raise DeclinedError(f"{node.id} is made in the step")
+            return f"_on_host({self.source.code(node)})"
+        if seen is None or root in bound or seen.kind == "other" or (seen.kind == "tensor" and seen.device != "cpu"):
+            raise DeclinedError(f"{self.source.code(node)} is not known to the host")
+        return None
+
+    def _is_steady(self, node: ast.expr, local: list[Binding], bound: frozenset[str]) -> bool:
+        """Whether a twin may be asked for: of a table, or of the loop's own variable, not of what statements bind."""
+        return not (isinstance(node, ast.Name) and (node.id in bound or any(map(self._is_assigned_in_loop, local))))
+
+    def _is_assigned_in_loop(self, binding: Binding) -> bool:
+        return binding.kind in ("assignment", "unpacking") and self._is_in_loop(binding)
+
+    def _is_in_loop(self, binding: Binding) -> bool:
+        return (
+            self.loop is None or binding.node is self.loop or any(each is binding.node for each in ast.walk(self.loop))
+        )
+
+    def _is_before_loop(self, binding: Binding) -> bool:
+        return self.loop is not None and getattr(binding.node, "lineno", 0) <= self.loop.lineno
+
+    def _is_module(self, node: ast.expr) -> bool:
+        """``torch`` of ``torch.exp``, ``math`` of ``math.pi``: a name that is no value."""
+        name = dotted(node)
+        return name is not None and name not in self.frame.values and not bindings(self.scope, name.split(".")[0])
+
+    def _is_written_into(self, name: str) -> bool:
+        """Whether a tensor under this name may be written to, or a function inside binds it."""
+        nested = [each for each in within(self.scope) if isinstance(each, Function | ast.Lambda | ast.ClassDef)]
+        taken = {
+            other
+            for each in nested
+            for part in ast.walk(each)
+            if isinstance(part, ast.Nonlocal)
+            for other in part.names
+        }
+        names = aliases(self.scope, name)
+        return name in taken or any(overlap(alias, other) for other in written_into(self.scope) for alias in names)

@@ -53,7 +53,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     ``table[mask][0]`` → ``table.take(mask.int().argmax())``, the first entry of those that a mask selects; where it
     selects none, the first of all instead of an ``IndexError``.
 
-    ``table.gather(0, i.cpu())`` → ``table_on_device.gather(0, i)``: the table goes to the index, once.
+    ``table.gather(0, i.cpu())`` → ``table_on_device.gather(0, i)``: the table goes to the index, once. Of a table that
+    lies on the device, ``x[rows, i.cpu()]`` → ``x[rows, i]``.
     """
     if site.first_step_alone:
         raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
@@ -136,26 +137,41 @@ def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> E
     of_array = _array_taken_there(site, frame, fetched)
     if of_array is not None:
         return of_array
+    receiver_end, call_end = source.span(function.value)[1], source.span(fetched)[1]
+    stays = Replacement(start=receiver_end, end=call_end, text=_closing(source, receiver_end, call_end))
+    if _indexes_device(frame, fetched):
+        return _edit(
+            site, source, stays, "The index is not sent to the host: what it is an index of lies on the device."
+        )
     table = _indexed_table(source, fetched)
     if is_tensor(table, frame.values, "cpu") is not True and not _is_moved_on(site, frame, table):
         raise DeclinedError("It was not seen that the table is a tensor on the host")
     index = in_parentheses(source, function.value)
     start, end = source.span(table)
-    call_end = source.span(fetched)[1]
-    receiver_end = source.span(function.value)[1]
     return Edit(
         fix=META.id,
         file=source.path,
         where=site.where,
         replacements=(
             Replacement(start=start, end=end, text=f"_on_device({source.code(table)}, {index}.device)"),
-            Replacement(start=receiver_end, end=call_end, text=_closing(source, receiver_end, call_end)),
+            stays,
         ),
         helpers=("_on_device",),
         numerics="exact",
         proof="data",
         description="The table is copied to the device once, and the index stays there.",
     )
+
+
+def _indexes_device(frame: Frame, fetched: ast.Call) -> bool:
+    """``x[rows, i.cpu()]`` of ``x`` on the device, read or written."""
+    index: ast.AST = fetched
+    if isinstance(beside := frame.source.parents[index], ast.Tuple):
+        index = beside
+    indexed = frame.source.parents[index]
+    table = value_of(indexed.value, frame.values) if isinstance(indexed, ast.Subscript) else None
+    inside = isinstance(indexed, ast.Subscript) and indexed.slice is index
+    return inside and table is not None and (table.kind, table.device) == ("tensor", "cuda")
 
 
 def _is_moved_on(site: SiteEvidence, frame: Frame, table: ast.expr) -> bool:

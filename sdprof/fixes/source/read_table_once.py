@@ -14,7 +14,7 @@ from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scop
 from sdprof.fixes.source.reading.on_host.computed_beside import computed_beside
 from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
 from sdprof.fixes.source.reading.on_host.flags import flag_on_host
-from sdprof.fixes.source.reading.on_host.handed_over import handed_over
+from sdprof.fixes.source.reading.on_host.handed_over import handed_over, handed_over_all
 from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place, merged
 from sdprof.fixes.source.reading.on_host.host_origins import make_host
 from sdprof.fixes.source.reading.on_host.made_from_host import made_from_host, reaching
@@ -223,7 +223,7 @@ def _computed_beside(site: SiteEvidence, frame: Frame, leaves: list[ast.expr], *
     """``if down == 0`` → ``if down_on_host == 0``, where each step computes it of a table: so does the host."""
     copies: list[HostCopy] = []
     for leaf in leaves:
-        copy = twin(frame, leaf) or computed_beside(frame, leaf, helped=helped)
+        copy = twin(frame, leaf) or computed_beside(frame, leaf, handed_over_all, helped=helped)
         if copy is None or copy.text is None:
             return None
         copy.replacements += [in_place(frame.source, each, copy.text) for each in _asked_as_well(frame, leaf)]

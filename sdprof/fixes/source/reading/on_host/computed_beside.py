@@ -8,6 +8,7 @@ that the host has anyway. The device's own names stay as they are, for the laten
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
@@ -30,7 +31,6 @@ from sdprof.fixes.source.reading.names import (
 from sdprof.fixes.source.reading.on_device.host_trees import CASTS, REARRANGES, call_moves
 from sdprof.fixes.source.reading.on_device.moves import move_of
 from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
-from sdprof.fixes.source.reading.on_host.handed_over import handed_over_all
 from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, merged
 from sdprof.fixes.source.reading.on_host.host_numbers import is_number, is_size
 from sdprof.fixes.source.reading.on_host.twins import twin
@@ -46,7 +46,11 @@ LIKE = frozenset({"ones_like", "zeros_like", "full_like"})
 READS = frozenset({"item", "detach", "cpu", "clone"})
 
 
-def computed_beside(frame: Frame, node: ast.expr, *, helped: bool = False) -> HostCopy | None:
+HandedOver = Callable[[Frame, ast.Name], HostCopy | None]
+"""What it takes to have a parameter of a function that the loop calls on the host."""
+
+
+def computed_beside(frame: Frame, node: ast.expr, handed_over: HandedOver, *, helped: bool = False) -> HostCopy | None:
     """Have the host compute what a name stands for, beside the device; ``text`` reads it.
 
     None where something that it is computed from is not known to the host: the latents, a draw, another function.
@@ -55,23 +59,37 @@ def computed_beside(frame: Frame, node: ast.expr, *, helped: bool = False) -> Ho
     """
     if not isinstance(node, ast.Name) or is_tensor(node, frame.values, "cuda") is False:
         return None
-    beside = _Beside(frame, frame.loop_around(node), node, helped=helped)
+    copy = _beside(frame, node, handed_over, helped=helped)
+    if copy is not None:
+        copy.said = " ".join(filter(None, [copy.said, f"The host computes {node.id} as well."]))
+    return copy
+
+
+def expression_beside(frame: Frame, node: ast.expr, handed_over: HandedOver) -> HostCopy | None:
+    """The same of what a call is given: ``step(x, ones * sigmas[i])`` has ``ones_on_host * sigmas_on_host[i]``."""
+    return _beside(frame, node, handed_over, helped=False)
+
+
+def _beside(frame: Frame, node: ast.expr, handed_over: HandedOver, *, helped: bool) -> HostCopy | None:
+    beside = _Beside(frame, frame.loop_around(node), node, handed_over, helped=helped)
     try:
-        text = beside.name(node.id)
+        text = beside.name(node.id) if isinstance(node, ast.Name) else beside.of(node)
     except DeclinedError:
         return None
     whole = merged([*beside.copies, HostCopy(frame.source.path, beside.changes)], computes=beside.computes)
     if whole is not None:
         whole.text = text
-        whole.said = " ".join(filter(None, [whole.said, f"The host computes {node.id} as well."]))
     return whole
 
 
 class _Beside:
     """Namesakes on the host for names of one function."""
 
-    def __init__(self, frame: Frame, loop: LoopStatement | None, node: ast.expr, *, helped: bool) -> None:
+    def __init__(
+        self, frame: Frame, loop: LoopStatement | None, node: ast.expr, handed_over: HandedOver, *, helped: bool
+    ) -> None:
         self.frame = frame
+        self.handed_over = handed_over
         self.helped = helped
         self.source = frame.source
         self.loop = loop
@@ -229,7 +247,7 @@ class _Beside:
         if isinstance(node, ast.Name) and any(map(self._is_assigned_in_loop, local)) and not numbers:
             return self.name(node.id)
         if isinstance(node, ast.Name) and self.loop is None and [each.kind for each in local] == ["parameter"]:
-            given = handed_over_all(self.frame, node)
+            given = self.handed_over(self.frame, node)
             if given is not None and given.text is not None:
                 self.copies.append(given)
                 return f"({given.text})"
@@ -239,7 +257,11 @@ class _Beside:
             if isinstance(node, ast.Name) and any(map(self._is_assigned_in_loop, local)):
                 raise DeclinedError(f"{node.id} is made in the step")
             return f"_on_host({self.source.code(node)})"
-        if seen is None or root in bound or seen.kind == "other" or (seen.kind == "tensor" and seen.device != "cpu"):
+        if root in bound:
+            raise DeclinedError(f"{self.source.code(node)} is bound by the statement itself")
+        if seen is None and isinstance(node, ast.Attribute):
+            return None  # a setting of an object, as self.config.steps; were it on the device, the wait would stay
+        if seen is None or seen.kind == "other" or (seen.kind == "tensor" and seen.device != "cpu"):
             raise DeclinedError(f"{self.source.code(node)} is not known to the host")
         return None
 

@@ -12,7 +12,7 @@ from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.names import last_name
 from sdprof.fixes.source.reading.number_types import WHOLE, number_type
 from sdprof.fixes.source.reading.seen import Values, value_of
-from sdprof.fixes.source.reading.tensor_leaves import Leaf
+from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
 
 CUTS = frozenset({"int", "round", "floor", "ceil", "trunc", "rint", "long", "short"})
 WHOLE_TYPES = frozenset({"int", "long", "short", "int8", "uint8", "int16", "int32", "int64", "LongTensor", "IntTensor"})
@@ -27,7 +27,7 @@ def cuts_fractions(source: ModuleSource, node: ast.expr, values: Values) -> bool
     """
     for each in ast.walk(node):
         if isinstance(each, ast.BinOp) and isinstance(each.op, ast.FloorDiv):
-            if not _is_whole(source, each, values):
+            if tensor_leaves(each, values) and not _is_whole(source, each, values):
                 return True
         elif isinstance(each, ast.Call) and _is_cut(each) and _computes_fractions(source, each, values):
             return True

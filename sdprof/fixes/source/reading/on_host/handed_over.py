@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ast
 
-from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.before_loop.added_parameter import has_namesake_beside, takes_one_more, with_parameter
 from sdprof.fixes.source.reading.calls import calls_to, given_as, is_plain, with_argument
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.names import Function, bindings, dotted, last_name, scope_of, written_in
+from sdprof.fixes.source.reading.on_host.computed_beside import computed_beside, expression_beside
 from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place
 from sdprof.fixes.source.reading.on_host.made_from_host import made_value, value_on_host
 from sdprof.fixes.source.reading.on_host.twins import twin
 from sdprof.fixes.source.reading.patch_root import are_patched_together
 from sdprof.fixes.source.reading.seen import value_of
-from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.model import SeenValue
 
 MOST_CALLS = 4
@@ -82,7 +81,7 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
         found = _of_caller(caller, given, index, as_number=as_number, calls=calls - 1)
     else:
         found = _made_there(caller, given, value_of(name, frame.values), index, as_number=as_number)
-        found = _computed(caller, given) if found is None and index is None else found
+        found = _computed(caller, given, index) if found is None else found
     if found is None or found.text is None or has_namesake_beside(source, function, caller.source, call):
         return None
     found.change(source.path, with_parameter(source, function, f"{wished}=None", call))
@@ -128,29 +127,26 @@ def _of_caller(
     said = f"The caller has {given.id} on the host, and hands it over."
     if known is not None:
         return HostCopy(caller.source.path, [], known[0], known[1], said)
-    copy = twin(caller, given) if index is None else None
+    copy = twin(caller, given)
+    copy = copy if copy is not None and copy.text is not None else computed_beside(caller, given, handed_over_all)
     if copy is not None and copy.text is not None:
         copy.said = said
-        return copy
+        return _entry(copy, index)
     return _given(caller, given, index, as_number=as_number, calls=calls) if calls else None
 
 
-def _computed(caller: Frame, given: ast.expr) -> HostCopy | None:
-    """``ones_on_host * sigmas_on_host[i]`` of ``ones * sigmas[i]``: a sum or product of what has a twin on the host."""
-    source = caller.source
-    leaves = tensor_leaves(given, caller.values)
-    parts = [each for each in ast.walk(given) if isinstance(each, ast.expr)]
-    inside = {part for leaf in leaves for part in ast.walk(leaf)}
-    if not leaves or not all(isinstance(each, ast.BinOp | ast.Constant) for each in parts if each not in inside):
+def _computed(caller: Frame, given: ast.expr, index: ast.expr | None) -> HostCopy | None:
+    """``ones_on_host * sigmas_on_host[i]`` of ``ones * sigmas[i]``: what the caller computes of what the host has."""
+    copy = expression_beside(caller, given, handed_over_all)
+    if copy is None or copy.text is None:
         return None
-    copies = [(leaf, twin(caller, leaf)) for leaf in leaves]
-    start, end = source.span(given)
-    text, changes = source.text[start:end], list[Replacement]()
-    for leaf, copy in sorted(copies, key=lambda pair: source.span(pair[0]), reverse=True):
-        if copy is None or copy.text is None:
-            return None
-        first, behind = (place - start for place in source.span(leaf))
-        text = f"{text[:first]}{copy.text}{text[behind:]}"
-        changes += [each for each in copy.replacements if each not in changes]
-    said = "The caller computes it on the host as well, and hands it over."
-    return HostCopy(source.path, changes, " ".join(text.split()), computes=True, said=said)
+    copy.said = "The caller computes it on the host as well, and hands it over."
+    return _entry(copy, index)
+
+
+def _entry(copy: HostCopy, index: ast.expr | None) -> HostCopy | None:
+    """One entry of what is handed over."""
+    if index is not None and not isinstance(index, ast.Constant):
+        return None
+    copy.text = copy.text if index is None else f"({copy.text})[{ast.unparse(index)}]"
+    return copy

@@ -60,10 +60,12 @@ def item_of(target: ast.expr, iterable: ast.expr, name: str, scope: Scope) -> as
 def _match(
     target: ast.expr, iterable: ast.expr, name: str, scope: Scope, so_far: Element, *, in_head: bool
 ) -> Element | None:
-    if isinstance(iterable, ast.Name) and _made_by_wrapper(iterable, scope) is not None:
-        made = _made_by_wrapper(iterable, scope)
-        assert made is not None
-        return _match(target, made, name, scope, so_far, in_head=False)
+    if isinstance(iterable, ast.Name) and (wrappers := _made_by_wrappers(iterable, scope)):
+        found = [_match(target, each, name, scope, so_far, in_head=False) for each in wrappers]
+        first = found[0]
+        if first is None or any(each is None or not _are_alike(first, each) for each in found):
+            return None
+        return first
     if isinstance(iterable, ast.Call) and isinstance(iterable.func, ast.Name | ast.Attribute) and iterable.args:
         called = last_name(iterable.func)
         if called == "enumerate":
@@ -116,14 +118,22 @@ def _match_pairwise(target: ast.expr, call: ast.Call, name: str, index: str | No
     return None
 
 
-def _made_by_wrapper(name: ast.Name, scope: Scope) -> ast.Call | None:
-    """The call that a name stands for, where it only passes on the items of something else."""
-    bound = bindings(scope, name.id)
-    if len(bound) == 1 and bound[0].kind == "assignment" and isinstance(bound[0].value, ast.Call):
-        called = last_name(bound[0].value.func)
-        if (called in ("zip", "enumerate") or _passes_on(called)) and bound[0].value.args:
-            return bound[0].value
-    return None
+def _made_by_wrappers(name: ast.Name, scope: Scope) -> list[ast.Call]:
+    """The calls that a name stands for, where each only passes on the items of something else."""
+    made: list[ast.Call] = []
+    for each in bindings(scope, name.id):
+        if each.kind != "assignment" or not isinstance(each.value, ast.Call) or not each.value.args:
+            return []
+        called = last_name(each.value.func)
+        if called not in ("zip", "enumerate") and not _passes_on(called):
+            return []
+        made.append(each.value)
+    return made
+
+
+def _are_alike(one: Element, other: Element) -> bool:
+    """``tqdm(enumerate(times))`` with a bar, ``enumerate(times)`` without: the same items at the same places."""
+    return one.index == other.index and ast.dump(one.iterable) == ast.dump(other.iterable)
 
 
 def _passes_on(called: str) -> bool:

@@ -32,7 +32,7 @@ class Sampler:
     @torch.no_grad()
     def sample(self, net, x, flag=False):
         sigmas = self.sigmas
-        a, b, c = None, 0.5, sigmas[0]
+        a, b, c = None, 0.5, sigmas[0] * 1
         log_of = lambda s: s.log1p()
         for i in range(len(sigmas) - 1):
             x = x + 0.01 * net(x)
@@ -42,8 +42,10 @@ class Sampler:
 def build(device, steps, flag=False):
     torch.manual_seed(0)
     net = torch.nn.Linear(4, 4).to(device)
-    sampler = Sampler(torch.linspace(2.0, 0.1, steps + 1, device=device))
-    return net, lambda: sampler.sample(net, torch.ones(2, 4, device=device), flag)
+    def run():
+        sampler = Sampler(torch.linspace(2.0, 0.1, steps + 1, device=device))
+        return sampler.sample(net, torch.ones(2, 4, device=device), flag)
+    return net, run
 """
 
 
@@ -110,6 +112,17 @@ CURED = {
         v = self.level(sigmas[i])
         x = x + v * math.exp(-v)
         """,
+    "counted up": """
+        c += sigmas[i] * 0.5
+        if c > 2.5:
+            x = x + c
+        """,
+    "on the line of what is asked": """
+        v = sigmas[i] * 2
+        if i < 2: v = sigmas[i + 1] + c
+        if v > 1.5:
+            x = x + v
+        """,
     "another tensor of the same kind": """
         v = sigmas[i - 1] if i > 0 else torch.ones_like(sigmas[i])
         v = v - 0.25
@@ -141,7 +154,7 @@ LEFT = {
         if v > 0.5:
             x = x + v
         """,
-    "counted up": """
+    "counted up by what the latents say": """
         v = sigmas[i] + 1
         v += x.mean()
         if v > 0.5:
@@ -150,6 +163,12 @@ LEFT = {
     "cut to a whole number": """
         v = torch.floor(sigmas[i] / 0.3)
         x = x + int(v)
+        """,
+    "counted up under another name": """
+        v = c
+        c += 0.25
+        if v > 2.25:
+            x = x + v
         """,
     "drawn": """
         v = sigmas[i] * torch.randn((), device=x.device)
@@ -219,6 +238,8 @@ STATEMENTS = (
     "if ({e}) > 0.4:\n    x = x * 1.25",
     "if ({e}) > x.mean():\n    {t} = {f}",
     "{t} = x.mean() * 0.1",
+    "{t} = {e}\n{t} += {f}",
+    "if i < 2: {t} = {e}",
     "for k in range(2):\n    {t} = {e}",
     "if i == 2:\n    continue",
 )

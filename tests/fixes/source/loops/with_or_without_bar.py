@@ -33,6 +33,7 @@ class Pipeline:
         self.scheduler.set_times(steps, x.device)
         times = self.scheduler.times
         if bar:
+            print("denoising")
             items = tqdm(enumerate(times), total=len(times))
         else:
             items = enumerate(times)

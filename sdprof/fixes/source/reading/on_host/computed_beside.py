@@ -8,10 +8,11 @@ that the host has anyway. The device's own names stay as they are, for the laten
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
+from sdprof.fixes.source.reading.before_loop.guards import may_be_none
 from sdprof.fixes.source.reading.before_loop.unchanging import aliases, overlap, written_into
 from sdprof.fixes.source.reading.calls import LONGEST_ROW
 from sdprof.fixes.source.reading.frames import Frame
@@ -23,6 +24,7 @@ from sdprof.fixes.source.reading.names import (
     dotted,
     is_free,
     last_name,
+    read_in,
     scope_of,
     stored_names,
     unpacked,
@@ -38,10 +40,12 @@ from sdprof.fixes.source.reading.plain_functions import is_plain_call, is_plain_
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
 from sdprof.fixes.source.reading.straight_line import block_of, stands_alone
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call
-from sdprof.fixes.source.reading.tensor_leaves import Leaf
+from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
 
 MOST_NAMES = 12
 """Names that get a namesake for one decision; what needs more is no decision by a level any more."""
+SIGNS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+ASKS_ONCE = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda)
 LIKE = frozenset({"ones_like", "zeros_like", "full_like"})
 READS = frozenset({"item", "detach", "cpu", "clone"})
 
@@ -110,7 +114,7 @@ class _Beside:
         bound = bindings(self.scope, name)
         inside = [each for each in bound if self._is_in_loop(each)]
         before = [each for each in bound if each not in inside and self._is_before_loop(each)]
-        if not inside or any(each.kind == "other" for each in bound):
+        if not inside or any(each.kind == "other" and not isinstance(each.node, ast.AugAssign) for each in bound):
             raise DeclinedError(f"{name} is not assigned in the loop, or in other ways as well")
         if before:
             self._begin(name, before)
@@ -122,20 +126,26 @@ class _Beside:
         """What the namesake is when the loop begins."""
         if self.loop is None:
             raise DeclinedError(f"{name} comes from the caller")
-        numbers = [each.value is not None and is_number(self.source, each.value, {}) for each in before]
+        values = [unpacked(each.node, each.value, name) if each.value is not None else None for each in before]
+        numbers = [each is not None and is_number(self.source, each, {}) for each in values]
         seen = value_of(ast.Name(name), self.frame.values)
         if not all(numbers) and (any(numbers) or seen is None or seen.kind != "tensor"):
             raise DeclinedError(f"It cannot be told what {name} is before the loop")
-        copied = name if all(numbers) else f"{name}.cpu()"
+        counted = any(isinstance(each.node, ast.AugAssign) for each in bindings(self.scope, name))
+        apart = f'{name}.to("cpu", copy=True)'  # what lies on the host already must not be counted up twice
+        copied = name if all(numbers) else apart if counted else f"{name}.cpu()"
+        copied += f" if {name} is not None else None" if not all(numbers) and may_be_none(self.scope, name) else ""
         self.changes.append(before_loop(self.source, self.loop, f"{self.names[name]} = {copied}"))
 
     def _assign(self, name: str, binding: Binding) -> None:
         """The same assignment of namesakes, behind the one of a name."""
         statement, value = binding.node, binding.value
+        if isinstance(statement, ast.AugAssign):
+            self._count(name, statement)
+            return
         plain = isinstance(statement, ast.Assign) and len(statement.targets) == 1
         if not plain or value is None or not isinstance(statement, ast.Assign):
             raise DeclinedError(f"{name} is not assigned by a plain statement")
-        block_of(self.source, statement)
         target, place = statement.targets[0], ""
         given: ast.expr | None = unpacked(statement, value, name)
         if given is None and isinstance(target, ast.Tuple) and isinstance(value, ast.Call):
@@ -143,7 +153,7 @@ class _Beside:
             if names.count(name) != 1 or any(isinstance(each, ast.Starred) for each in target.elts):
                 raise DeclinedError(f"It cannot be told what {name} gets")
             given, place = value, f"[{names.index(name)}]"
-        if given is None or not stands_alone(self.source, statement):
+        if given is None:
             raise DeclinedError(f"{name} shares its assignment")
         others = stored_names(target) - {name}
         if cuts_fractions(self.source, given, self.frame.values):
@@ -151,8 +161,44 @@ class _Beside:
         text = self.of(given, frozenset({name, *others}))
         if any(self.names.get(other, "\0") in text for other in others):
             raise DeclinedError("Names change places")
-        self.changes.append(
-            after_statement(self.source, statement, self._line(statement, self.names[name], text + place))
+        self._behind(statement, name, text + place)
+
+    def _count(self, name: str, statement: ast.AugAssign) -> None:
+        """``t_on_host = t_on_host + dt_on_host`` of ``t += dt``: not in place, for a copy may share its memory."""
+        sign = SIGNS.get(type(statement.op))
+        if sign is None:
+            raise DeclinedError(f"{name} is not counted up")
+        self.computes = True
+        text = self.of(statement.value, frozenset({name}))
+        operation = isinstance(statement.value, ast.BinOp | ast.UnaryOp | ast.Compare | ast.IfExp)
+        self._behind(statement, name, f"{self.names[name]} {sign} {f'({text})' if operation else text}")
+
+    def _behind(self, statement: ast.stmt, name: str, text: str) -> None:
+        """The assignment of a namesake on a line behind the one of its name."""
+        if stands_alone(self.source, statement):
+            block_of(self.source, statement)
+            line = self._line(statement, self.names[name], text)
+            self.changes.append(after_statement(self.source, statement, line))
+            return
+        outer = self.source.parents[statement]
+        one_line = isinstance(outer, ast.If) and outer.body == [statement] and not outer.orelse
+        if not isinstance(outer, ast.If) or not one_line or not stands_alone(self.source, outer):
+            raise DeclinedError(f"{name} shares the line of its assignment")
+        if (
+            name in read_in(outer.test)
+            or tensor_leaves(outer.test, self.frame.values)
+            or not self._is_known(outer.test)
+        ):
+            raise DeclinedError(f"What is asked for {name} cannot be asked again")
+        line = f"if {self.source.code(outer.test)}: {self.names[name]} = {text}"
+        self.changes.append(after_statement(self.source, outer, line))
+
+    def _is_known(self, test: ast.expr) -> bool:
+        """Whether asking once more has no effect and costs nothing."""
+        parts = [each for each in ast.walk(test) if isinstance(each, ast.expr)]
+        return all(
+            is_pure(self.source, each) if isinstance(each, ast.Call) else not isinstance(each, ASKS_ONCE)
+            for each in parts
         )
 
     def _line(self, statement: ast.stmt, name: str, text: str) -> str:
@@ -295,5 +341,8 @@ class _Beside:
             if isinstance(part, ast.Nonlocal)
             for other in part.names
         }
-        names = aliases(self.scope, name)
-        return name in taken or any(overlap(alias, other) for other in written_into(self.scope) for alias in names)
+        written = list(written_into(self.scope))
+        counted = [each for each in bindings(self.scope, name) if isinstance(each.node, ast.AugAssign)]
+        if name in taken or sum(overlap(name, other) for other in written) > len(counted):
+            return True
+        return any(overlap(alias, other) for other in written for alias in aliases(self.scope, name) - {name})

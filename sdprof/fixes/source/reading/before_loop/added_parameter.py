@@ -27,8 +27,7 @@ def takes_one_more(
             or (
                 each.args.vararg is None
                 and (each.args.kwarg is None or (each is function and _takes_anything(each)))
-                and not each.args.kwonlyargs
-                and name in [given.arg for given in each.args.args]
+                and name in [given.arg for given in (*each.args.args, *each.args.kwonlyargs)]
             )
         )
         for each in _namesakes(source, function, call)
@@ -83,10 +82,18 @@ def with_parameter(
     for each in _namesakes(source, function, call):
         if each.args.kwarg is not None and each is not function:
             continue  # it takes the argument as it is
-        last = each.args.defaults[-1] if each.args.defaults else each.args.args[-1]
-        end = source.span(last)[1]
-        changes.append(Replacement(start=end, end=end, text=f"{behind(source, each.args.args[-1], each)}{text}"))
+        last, default = _last_parameter(each)
+        end = source.span(default or last)[1]
+        changes.append(Replacement(start=end, end=end, text=f"{behind(source, last, each)}{text}"))
     return changes
+
+
+def _last_parameter(function: Function) -> tuple[ast.arg, ast.expr | None]:
+    """The last parameter in the text, and its default."""
+    given = function.args
+    if given.kwonlyargs:
+        return given.kwonlyargs[-1], given.kw_defaults[-1]
+    return given.args[-1], given.defaults[-1] if given.defaults else None
 
 
 def _namesakes(source: ModuleSource, function: Function, call: ast.Call | None) -> list[Function]:

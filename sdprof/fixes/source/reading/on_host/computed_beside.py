@@ -40,12 +40,11 @@ from sdprof.fixes.source.reading.plain_functions import is_plain_call, is_plain_
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
 from sdprof.fixes.source.reading.straight_line import block_of, stands_alone
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call
-from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
+from sdprof.fixes.source.reading.tensor_leaves import Leaf
 
 MOST_NAMES = 12
 """Names that get a namesake for one decision; what needs more is no decision by a level any more."""
 SIGNS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-ASKS_ONCE = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.Lambda)
 LIKE = frozenset({"ones_like", "zeros_like", "full_like"})
 READS = frozenset({"item", "detach", "cpu", "clone"})
 
@@ -184,22 +183,10 @@ class _Beside:
         one_line = isinstance(outer, ast.If) and outer.body == [statement] and not outer.orelse
         if not isinstance(outer, ast.If) or not one_line or not stands_alone(self.source, outer):
             raise DeclinedError(f"{name} shares the line of its assignment")
-        if (
-            name in read_in(outer.test)
-            or tensor_leaves(outer.test, self.frame.values)
-            or not self._is_known(outer.test)
-        ):
+        if name in read_in(outer.test) or self.of(outer.test) != " ".join(self.source.code(outer.test).split()):
             raise DeclinedError(f"What is asked for {name} cannot be asked again")
         line = f"if {self.source.code(outer.test)}: {self.names[name]} = {text}"
         self.changes.append(after_statement(self.source, outer, line))
-
-    def _is_known(self, test: ast.expr) -> bool:
-        """Whether asking once more has no effect and costs nothing."""
-        parts = [each for each in ast.walk(test) if isinstance(each, ast.expr)]
-        return all(
-            is_pure(self.source, each) if isinstance(each, ast.Call) else not isinstance(each, ASKS_ONCE)
-            for each in parts
-        )
 
     def _line(self, statement: ast.stmt, name: str, text: str) -> str:
         """The assignment, on three lines where one would be long."""
@@ -260,6 +247,8 @@ class _Beside:
         if any(isinstance(each, ast.Starred) for each in given):
             raise DeclinedError(f"{self.source.code(call)} is no plain call")
         name = last_name(call.func)
+        if isinstance(call.func, ast.Name) and name == "len" and all(dotted(each) for each in given):
+            return []  # of a tensor, too, the host knows it
         method = isinstance(call.func, ast.Attribute) and not self._is_module(call.func.value)
         plain = is_plain_call(self.frame.sources, self.source, call) or is_plain_method(self.source, call)
         if isinstance(call.func, ast.Name) and is_plain_lambda(self.source, self.scope, call.func.id):

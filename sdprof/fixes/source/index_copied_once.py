@@ -11,11 +11,12 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.frames import values_at
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.names import dotted
+from sdprof.fixes.source.reading.names import dotted, last_name
+from sdprof.fixes.source.reading.on_device.host_trees import COUNTS, REARRANGES, with_device
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.on_host.host_numbers import is_number as known_number
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
-from sdprof.fixes.source.reading.tensor_calls import is_only_read, number_beside
+from sdprof.fixes.source.reading.tensor_calls import is_only_read, is_torch_call, keyword, number_beside
 from sdprof.model import FixMeta
 
 META = FixMeta(
@@ -32,11 +33,13 @@ MOST_BYTES = 2**16
 
 def concerns(site: SiteEvidence) -> bool:
     """Whether whole numbers went to the device."""
-    return site.kind == "H2D" and site.dtype == "int64" and site.shape is not None and len(site.shape) == 1
+    return site.kind == "H2D" and site.dtype == "int64" and bool(site.shape)
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """``x[:, [-1]]`` → ``x[:, -1:]``, and ``x[:, columns]`` of arrays that recur → ``x[:, _on_device(…, x.device)]``.
+
+    Of several indices, those that count are made there: ``x[torch.arange(n, device=x.device), columns]``.
 
     The helper sends an index once, however many take turns. A number that is written there is made on the device.
     """
@@ -46,8 +49,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("The numbers that are copied are no index in this expression")
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     indices = [each for each in parts if not _selects_plainly(each)]
-    if len(indices) != 1:
-        raise DeclinedError("More than one index stands there")
+    if not indices:
+        raise DeclinedError("The numbers that are copied are no index in this expression")
+    if len(indices) > 1:
+        return (_several(site, source, node, indices, values),)
     (index,) = indices
     if isinstance(index, ast.List):
         return (_sliced(site, source, node, parts, index, values),)
@@ -66,6 +71,44 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     said = "A helper keeps each index on the device while its content is the same."
     changes = [in_place(source, index, text), *_number_written(source, node, torch, values)]
     return (_edit(site, source, changes, said, ("_on_device",), imports),)
+
+
+def _several(
+    site: SiteEvidence, source: ModuleSource, node: ast.Subscript, indices: list[ast.expr], values: Values
+) -> Edit:
+    if is_tensor(node.value, values, "cuda") is not True or dotted(node.value) is None:
+        raise DeclinedError("It was not seen that what is indexed lies on the device")
+    device, changes, helpers = f"{source.code(node.value)}.device", list[Replacement](), set[str]()
+    for each in indices:
+        seen, counted = value_of(each, values), _counted(source, each)
+        if is_tensor(each, values, "cuda") is True or known_number(source, each, values):
+            continue
+        if counted is not None:
+            changes.append(with_device(source, counted, device))
+        elif seen is not None and (seen.kind, seen.device) == ("tensor", "cpu"):
+            changes.append(in_place(source, each, f"_on_device({source.code(each)}, {device})"))
+            helpers.add("_on_device")
+        else:
+            raise DeclinedError("One of several indices is computed in the same expression")
+    if not changes or site.bytes > MOST_BYTES * site.count:
+        raise DeclinedError("The indices lie on the device, or are too large to be compared at each visit")
+    said = "What counts is counted on the device"
+    said += ", and what is no counting kept there by a helper." if helpers else "."
+    return _edit(site, source, changes, said, tuple(helpers))
+
+
+def _counted(source: ModuleSource, index: ast.expr) -> ast.Call | None:
+    """``torch.arange(n)`` of ``torch.arange(n)[:, None]``, made on the host."""
+    while True:
+        if isinstance(index, ast.Subscript):
+            index = index.value
+        elif isinstance(index, ast.Call) and is_torch_call(source, index):
+            counts = last_name(index.func) in COUNTS and keyword(index, "device") is None
+            return index if counts else None
+        elif isinstance(index, ast.Call) and isinstance(index.func, ast.Attribute) and index.func.attr in REARRANGES:
+            index = index.func.value
+        else:
+            return None
 
 
 def _number_written(source: ModuleSource, target: ast.Subscript, torch: str, values: Values) -> list[Replacement]:

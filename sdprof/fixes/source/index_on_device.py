@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 
 from msgspec.structs import replace
 
@@ -12,11 +13,12 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.names import last_name
+from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of, statement_of
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.on_host.host_origins import make_host
 from sdprof.fixes.source.reading.on_host.twins import twin
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
+from sdprof.fixes.source.reading.straight_line import loads_after, names_bound_between, without
 from sdprof.fixes.source.reading.tensor_calls import check_arguments, is_only_read, is_torch_call, keyword, torch_of
 from sdprof.model import FixMeta
 
@@ -40,7 +42,8 @@ def concerns(site: SiteEvidence) -> bool:
     """Whether the host read whole numbers, or counted what a mask selects of a row."""
     if site.dtype == "bool":
         return site.kind == "SYNC" and site.op == "aten::index" and len(site.shape or ()) == 1
-    return site.dtype in INTEGERS and (site.kind == "D2H" or (site.kind == "SYNC" and site.shape == ()))
+    one = site.shape is not None and math.prod(site.shape) == 1
+    return site.dtype in INTEGERS and (site.kind == "D2H" or (site.kind == "SYNC" and one))
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
@@ -53,6 +56,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     ``table[mask][0]`` → ``table.take(mask.int().argmax())``, the first entry of those that a mask selects; where it
     selects none, the first of all instead of an ``IndexError``.
 
+    ``x[:, n - 1 : n]`` → ``x.index_select(1, (n - 1).reshape(1))``.
+
     ``table.gather(0, i.cpu())`` → ``table_on_device.gather(0, i)``: the table goes to the index, once. Of a table that
     lies on the device, ``x[rows, i.cpu()]`` → ``x[rows, i]``.
     """
@@ -63,7 +68,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     node = source.node_at(site.where)
     if isinstance(node, ast.Call):
         return (_table_taken_there(site, frame, node),)
-    if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Tuple | ast.Slice):
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple | ast.Slice):
+        said = "The one entry that the slice leaves is fetched on the device, where its place is known."
+        return (_edit(site, source, _slice_of_one(frame, node), said),)
+    if not isinstance(node, ast.Subscript):
         raise DeclinedError("The number is not read as the index of a table")
     if site.dtype == "bool":
         said = "The first entry that the mask selects is found on the device; how many it selects is never asked."
@@ -93,6 +101,41 @@ def _edit(site: SiteEvidence, source: ModuleSource, change: Replacement, said: s
         proof="data",
         description=said,
     )
+
+
+def _slice_of_one(frame: Frame, sliced: ast.Subscript) -> Replacement:
+    """``x[:, n - 1 : n]`` → ``x.index_select(1, (n - 1).reshape(1))``, ``n`` a number on the device."""
+    source, table = frame.source, value_of(sliced.value, frame.values)
+    parts = sliced.slice.elts if isinstance(sliced.slice, ast.Tuple) else [sliced.slice]
+    asked = [
+        each for each in parts if not (isinstance(each, ast.Slice) and each.lower is each.upper is each.step is None)
+    ]
+    if len(asked) != 1 or not isinstance(asked[0], ast.Slice) or asked[0].step is not None:
+        raise DeclinedError("More is asked for than one slice")
+    lower, upper = asked[0].lower, asked[0].upper
+    if (
+        lower is None
+        or upper is None
+        or not _follows(lower, upper)
+        or is_tensor(lower, frame.values, "cuda") is not True
+    ):
+        raise DeclinedError("It was not seen that the slice has one entry, by a number on the device")
+    if table is None or (table.kind, table.device) != ("tensor", "cuda") or not is_only_read(source, sliced):
+        raise DeclinedError("It was not seen that the slice is of a tensor on the device, and only read")
+    place = f"{in_parentheses(source, lower)}.reshape(1)"
+    place = place if frame.site.dtype in ("int64", "int32") else f"{place}.long()"
+    return in_place(source, sliced, f"{source.code(sliced.value)}.index_select({parts.index(asked[0])}, {place})")
+
+
+def _follows(lower: ast.expr, upper: ast.expr) -> bool:
+    """``n - 1`` and ``n``, or ``n`` and ``n + 1``."""
+
+    def beside(node: ast.expr, sign: type[ast.operator]) -> ast.expr | None:
+        one = isinstance(node, ast.BinOp) and isinstance(node.op, sign) and ast.unparse(node.right) == "1"
+        return node.left if one and isinstance(node, ast.BinOp) else None
+
+    pairs = ((beside(lower, ast.Sub), upper), (lower, beside(upper, ast.Add)))
+    return any(one is not None and other is not None and ast.dump(one) == ast.dump(other) for one, other in pairs)
 
 
 def _first_selected(frame: Frame, selected: ast.Subscript) -> Replacement:
@@ -143,18 +186,24 @@ def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> E
         return _edit(
             site, source, stays, "The index is not sent to the host: what it is an index of lies on the device."
         )
-    table = _indexed_table(source, fetched)
+    if isinstance(source.parents[fetched], ast.Assign):
+        used, gone = _used_once(frame, fetched)
+        placed = in_place(source, used, index_text := in_parentheses(source, function.value))
+    else:
+        used, gone, index_text = fetched, [], in_parentheses(source, function.value)
+        placed = stays
+    table = _indexed_table(source, used)
     if is_tensor(table, frame.values, "cpu") is not True and not _is_moved_on(site, frame, table):
         raise DeclinedError("It was not seen that the table is a tensor on the host")
-    index = in_parentheses(source, function.value)
     start, end = source.span(table)
     return Edit(
         fix=META.id,
         file=source.path,
         where=site.where,
         replacements=(
-            Replacement(start=start, end=end, text=f"_on_device({source.code(table)}, {index}.device)"),
-            stays,
+            Replacement(start=start, end=end, text=f"_on_device({source.code(table)}, {index_text}.device)"),
+            placed,
+            *gone,
         ),
         helpers=("_on_device",),
         numerics="exact",
@@ -182,7 +231,26 @@ def _is_moved_on(site: SiteEvidence, frame: Frame, table: ast.expr) -> bool:
     return several and isinstance(moved, ast.Attribute) and moved.attr in ("to", "cuda", "type_as")
 
 
-def _indexed_table(source: ModuleSource, fetched: ast.Call) -> ast.expr:
+def _used_once(frame: Frame, fetched: ast.Call) -> tuple[ast.expr, list[Replacement]]:
+    """Where the name is read that an index gets on the host, ``on_host = i.cpu()``; and its assignment goes."""
+    source, statement = frame.source, statement_of(frame.source, fetched)
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        raise DeclinedError("What is copied to the host is not an index of a table there")
+    target = statement.targets[0]
+    if not isinstance(target, ast.Name) or len(bindings(scope_of(source, statement), target.id)) != 1:
+        raise DeclinedError("What is copied to the host has other uses there")
+    loads = loads_after(source, statement)
+    uses = [
+        each for each in ast.walk(scope_of(source, statement)) if isinstance(each, ast.Name) and each.id == target.id
+    ]
+    if len(loads) != 1 or len(uses) != 2:
+        raise DeclinedError("What is copied to the host is used more than once there")
+    if read_in(fetched) & names_bound_between(source, statement, statement_of(source, loads[0])):
+        raise DeclinedError("The index may be another one where the table is read")
+    return loads[0], list(without(source, [statement]))
+
+
+def _indexed_table(source: ModuleSource, fetched: ast.expr) -> ast.expr:
     """``table`` of ``table[index]``, ``table.gather(0, index)`` and ``torch.gather(table, 0, index=index)``.
 
     The index may be what was fetched and a whole number: ``table[i.cpu() - 1]``.

@@ -79,14 +79,18 @@ def _several(
     if is_tensor(node.value, values, "cuda") is not True or dotted(node.value) is None:
         raise DeclinedError("It was not seen that what is indexed lies on the device")
     device, changes, helpers = f"{source.code(node.value)}.device", list[Replacement](), set[str]()
+    torch, imports = torch_name(source)
     for each in indices:
         seen, counted = value_of(each, values), _counted(source, each)
-        if is_tensor(each, values, "cuda") is True or known_number(source, each, values):
+        code = source.code(each)
+        if seen is not None and (seen.kind == "array" or seen.dtype == "int") and seen.shape:
+            code = f"{torch}.as_tensor({code})"
+        elif is_tensor(each, values, "cuda") is True or known_number(source, each, values):
             continue
         if counted is not None:
             changes.append(with_device(source, counted, device))
-        elif seen is not None and (seen.kind, seen.device) == ("tensor", "cpu"):
-            changes.append(in_place(source, each, f"_on_device({source.code(each)}, {device})"))
+        elif seen is not None and (seen.kind != "tensor" or seen.device == "cpu"):
+            changes.append(in_place(source, each, f"_on_device({code}, {device})"))
             helpers.add("_on_device")
         else:
             raise DeclinedError("One of several indices is computed in the same expression")
@@ -94,7 +98,7 @@ def _several(
         raise DeclinedError("The indices lie on the device, or are too large to be compared at each visit")
     said = "What counts is counted on the device"
     said += ", and what is no counting kept there by a helper." if helpers else "."
-    return _edit(site, source, changes, said, tuple(helpers))
+    return _edit(site, source, changes, said, tuple(helpers), imports if helpers else ())
 
 
 def _counted(source: ModuleSource, index: ast.expr) -> ast.Call | None:

@@ -62,6 +62,11 @@ def test_one_number_is_a_slice_and_an_array_is_kept(index: str, expected: str) -
     assert f"    z = x[{expected}] * 2\n" in after(f"z = x[{index}] * 2", f"x[{index}]")
 
 
+def test_of_several_indices_what_counts_is_counted_there() -> None:
+    said = after("z = x[torch.arange(3)[:, None], columns]", "x[torch.arange(3)[:, None], columns]")
+    assert "x[torch.arange(3, device=x.device)[:, None], _on_device(torch.as_tensor(columns), x.device)]" in said
+
+
 def test_a_result_that_is_handed_on_or_kept_is_a_tensor_of_its_own() -> None:
     assert "g(x[:, -1:].clone())" in after("z = g(x[:, [-1]])", "x[:, [-1]]")
     assert "z = x[:, -1:].clone()\n" in after("z = x[:, [-1]]\n    x[:] = 0", "x[:, [-1]]")
@@ -73,7 +78,7 @@ def test_a_result_that_is_handed_on_or_kept_is_a_tensor_of_its_own() -> None:
         (":, [4]", "out of range"),
         (":, [n]", "written out"),
         (":, [0, 1]", "written out"),
-        ("y, columns", "More than one index"),
+        ("y, columns.copy()", "One of several indices"),
         ("[0], None", "cannot be told"),
         (":, y", "no array"),
         (":, n", "no array"),

@@ -182,12 +182,17 @@ def test_a_caller_that_was_given_the_tensor_itself_hands_the_number_on() -> None
     assert "x = step(x, t, t_on_host=i)" in changed
 
 
+def test_a_caller_that_computes_with_the_tensor_computes_on_the_host_as_well() -> None:
+    changed = through(given="t + 1")
+    assert "x = step(x, t, ts_on_host=torch.full((n,), i))" in changed
+    assert "mean(x, t + 1, t_on_host=((t if ts_on_host is None else ts_on_host) + 1)[0])" in changed
+
+
 @pytest.mark.parametrize(
     "parts",
     [
         {"step": ", *more"},
         {"step": ", t_on_host=3"},
-        {"given": "t + 1"},
         {"between": "t.add_(1)"},
     ],
 )

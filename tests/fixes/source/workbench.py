@@ -98,25 +98,10 @@ class _SiteRecorder(Recorder):
 def observe(build: Build, steps: int, roots: tuple[Path, ...], device: str = "cuda") -> Observed:
     """Run on the simulated device."""
     with simulate():
-        torch.manual_seed(0)
-        module, run = build(device, steps)
-
-        def seeded() -> Any:
-            torch.manual_seed(1)
-            return run()
-
-        watched = WatchedRun(
-            run=seeded,
-            hot_modules={"net": module},
-            source_roots=roots,
-            folder=roots[0],
-            device=torch.device(device),
-            dtype=None,
-            compiled=False,
-            loop=None,
-        )
-        found = loop_collector.collect(watched)
-        with LoopWatch(WatchedRun(**{**vars(watched), "loop": found})) as watch:
+        found = loop_collector.collect(_to_watch(build, steps, roots, device, None))
+        # Built anew, as in a worker that has not run yet: what a helper kept in another run must not look like no copy.
+        watched = _to_watch(build, steps, roots, device, found)
+        with LoopWatch(watched) as watch:
             recorder = _SiteRecorder(watch, watched)
             with current.redirected(recorder.add):
                 output = watch.run()
@@ -127,6 +112,26 @@ def observe(build: Build, steps: int, roots: tuple[Path, ...], device: str = "cu
         for site in sites:
             counts[site.kind] += site.count
         return Observed(to_host(output), sites, counts, outside)
+
+
+def _to_watch(build: Build, steps: int, roots: tuple[Path, ...], device: str, loop: LoopMap | None) -> WatchedRun:
+    torch.manual_seed(0)
+    module, run = build(device, steps)
+
+    def seeded() -> Any:
+        torch.manual_seed(1)
+        return run()
+
+    return WatchedRun(
+        run=seeded,
+        hot_modules={"net": module},
+        source_roots=roots,
+        folder=roots[0],
+        device=torch.device(device),
+        dtype=None,
+        compiled=False,
+        loop=loop,
+    )
 
 
 def _sites(recorder: _SiteRecorder, loop: LoopMap, steps: int) -> list[SiteEvidence]:

@@ -15,7 +15,7 @@ from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.collecting.selected_entries import selected_entry
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.names import dotted, last_name, statement_of
+from sdprof.fixes.source.reading.names import dotted, is_parameter, last_name, statement_of
 from sdprof.fixes.source.reading.on_device.held_numbers import PLAIN_DTYPES, TYPED, held_list, held_numbers
 from sdprof.fixes.source.reading.on_device.host_trees import (
     check_known_before,
@@ -201,6 +201,8 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
         return _edit(site, source, [in_place(source, move.call, f"{text}device={move.device_text})")], FILLED)
     if site.shape is None or any(size != 1 for size in site.shape):
         raise DeclinedError("More than one number is copied")
+    if is_parameter(source, host):
+        return _one_that_is_given(site, source, move)
     computed = number_of_host(source, host, site, values)
     if computed is not None:
         shape, number, dtype = computed
@@ -215,15 +217,27 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
         and last_name(host.func) in WRAPS
         and is_torch_call(source, host)
     ):
+        if any(is_parameter(source, each) for each in ast.walk(host)):
+            raise DeclinedError("Another caller may hand over more than one number")
         dtype = move.dtype_text or f"{torch_of(host)}.{site.dtype}"
     elif dotted(owner) is None or is_tensor(owner, values, "cpu") is False:
         raise DeclinedError("It is not seen which host tensor the number comes from")
     else:
         dtype = move.dtype_text or f"{source.code(owner)}.dtype"
     shape = "()" if site.shape == () else f"{in_parentheses(source, host)}.shape"
-    text = f"torch.full({shape}, {in_parentheses(source, host)}.item(), dtype={dtype}, device={move.device_text})"
-    start, end = source.span(move.call)
-    return _edit(site, source, [Replacement(start=start, end=end, text=text)], FILLED)
+    torch, imports = torch_name(source)
+    text = f"{torch}.full({shape}, {in_parentheses(source, host)}.item(), dtype={dtype}, device={move.device_text})"
+    return replace(_edit(site, source, [in_place(source, move.call, text)], FILLED), imports=imports)
+
+
+def _one_that_is_given(site: SiteEvidence, source: ModuleSource, move: Move) -> Edit:
+    """Of what the function is given: another caller may hand over more than one number."""
+    torch, imports = torch_name(source)
+    given, moved = source.code(move.host), source.code(move.call)
+    dtype = move.dtype_text or f"{given}.dtype"
+    text = f"{torch}.full({given}.shape, {given}.item(), dtype={dtype}, device={move.device_text})"
+    text = f"({text} if {given}.numel() == 1 else {moved})"
+    return replace(_edit(site, source, [in_place(source, move.call, text)], FILLED), imports=imports)
 
 
 def _made_float(source: ModuleSource, host: ast.expr, values: Values) -> ast.Call | None:

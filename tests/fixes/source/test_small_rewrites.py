@@ -8,7 +8,7 @@ import pytest
 
 from sdprof.fixes.source.registry import rewrite_module
 from sdprof.model import SeenValue
-from tests.fixes.source.by_hand import rewritten, site_at, tensor
+from tests.fixes.source.by_hand import HOST, rewritten, site_at, tensor
 
 
 def after(fix: str, text: str, expression: str, **fields: object) -> str:
@@ -397,3 +397,21 @@ def test_counting_in_steps_that_may_be_fractions_is_arithmetic(step: str, exact:
     site, sources = site_at(text, code, kind="H2D", op="aten::_to_copy", values={"x": tensor("cuda", "float32", 4)})
     numerics = {edit.numerics for edit in rewrite_module("create-on-device").rewrite(site, sources)}
     assert numerics == {"exact" if exact else "rounding"}
+
+
+def moved(text: str, expression: str) -> str:
+    values = {"t": tensor(HOST, "float32"), "table": tensor(HOST, "float32", 9), "d": SeenValue(kind="other")}
+    return after("create-on-device", text, expression, kind="H2D", dtype="float32", shape=(), values=values)
+
+
+def test_a_number_that_is_handed_over_may_be_several_for_another_caller() -> None:
+    text = "import torch as th\n\ndef step(x, t, d):\n    return x * t.to(d)\n"
+    expected = "x * (th.full(t.shape, t.item(), dtype=t.dtype, device=d) if t.numel() == 1 else t.to(d))"
+    assert expected in moved(text, "t.to(d)")
+    wrapped = "import torch as th\n\ndef step(x, t, d):\n    return x * th.from_numpy(f(t)).to(d)\n"
+    assert moved(wrapped, "th.from_numpy(f(t)).to(d)").startswith("declined: ")
+
+
+def test_torch_is_called_as_the_module_calls_it() -> None:
+    text = "import torch as th\n\ndef step(x, i, d):\n    return x * table[i].to(d)\n"
+    assert "x * th.full((), table[i].item(), dtype=table.dtype, device=d)" in moved(text, "table[i].to(d)")

@@ -140,6 +140,12 @@ def unpacked(statement: ast.AST, value: ast.expr, name: str) -> ast.expr | None:
     return None
 
 
+def is_parameter(source: ModuleSource, node: ast.AST) -> bool:
+    """Whether a name stands for what its function is given: another caller may give something else."""
+    bound = bindings(scope_of(source, node), node.id) if isinstance(node, ast.Name) else []
+    return any(each.kind == "parameter" for each in bound)
+
+
 def stored_names(target: ast.AST) -> set[str]:
     """Plain names that a target binds; none for ``x[0]`` and ``x.y``."""
     if isinstance(target, ast.Name):

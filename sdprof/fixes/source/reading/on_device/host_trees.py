@@ -15,6 +15,7 @@ from sdprof.fixes.source.reading.names import (
     Scope,
     around,
     bindings,
+    is_parameter,
     last_name,
     read_in,
     scope_of,
@@ -126,6 +127,8 @@ def read_tree(
 
 def _read(source: ModuleSource, node: ast.expr, values: Values, tree: HostTree, dtype: str = "") -> None:
     if tree.takes_scalars and isinstance(node, SCALARS) and _is_host_scalar(source, node, values):
+        if is_parameter(source, node):
+            raise DeclinedError("Another caller may hand over more than one number")
         tree.scalars.append(node)
     elif isinstance(node, ast.Call):
         _read_call(source, node, values, tree, dtype)

@@ -415,3 +415,11 @@ def test_a_number_that_is_handed_over_may_be_several_for_another_caller() -> Non
 def test_torch_is_called_as_the_module_calls_it() -> None:
     text = "import torch as th\n\ndef step(x, i, d):\n    return x * table[i].to(d)\n"
     assert "x * th.full((), table[i].item(), dtype=table.dtype, device=d)" in moved(text, "table[i].to(d)")
+
+
+def test_torch_may_come_along_with_all_of_another_module() -> None:
+    call = "th.tensor([i] * n, device=d)"
+    fields = {"kind": "H2D", "dtype": "int64", "shape": (4,), "values": {"i": SeenValue(kind="number", dtype="int")}}
+    for imported, known in (("from .base import *", True), ("from .base import th", False)):
+        said = after("create-on-device", f"{imported}\n\ndef f(i, n, d):\n    return {call}\n", call, **fields)
+        assert ("th.full((n,), i, device=d)" in said) == known

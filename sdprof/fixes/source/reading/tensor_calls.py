@@ -7,7 +7,7 @@ import ast
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import in_parentheses, is_plain
-from sdprof.fixes.source.reading.names import dotted, scope_of, within
+from sdprof.fixes.source.reading.names import bindings, dotted, scope_of, within
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 DTYPE_ALIASES = {
@@ -72,10 +72,15 @@ def number_beside(torch: str, number: str, owner: str) -> str:
 
 
 def is_torch_call(source: ModuleSource, call: ast.Call) -> bool:
-    """Whether the function called is an attribute of torch, or imported from it."""
+    """Whether the function called is an attribute of torch, or imported from it.
+
+    Where a file imports all that another one has, torch may come along: under its own name, or as ``th``.
+    """
     aliases = {"torch"}
     imported: set[str] = set()
     for node in ast.walk(source.tree):
+        if isinstance(node, ast.ImportFrom) and any(each.name == "*" for each in node.names):
+            aliases |= {"th"} if not bindings(source.tree, "th") else set()
         if isinstance(node, ast.Import):
             aliases |= {each.asname or each.name for each in node.names if each.name == "torch"}
         elif isinstance(node, ast.ImportFrom) and node.module == "torch":

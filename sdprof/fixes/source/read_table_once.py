@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 
+from msgspec.structs import replace
+
 from sdprof.fixes.declined import DeclinedError
-from sdprof.fixes.source.edit import Edit, Replacement, changes_elsewhere
+from sdprof.fixes.source.edit import Edit, Replacement, changes_elsewhere, same_file
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.index_on_device import can_stay_on_device
 from sdprof.fixes.source.module_source import Sources
@@ -20,6 +22,7 @@ from sdprof.fixes.source.reading.on_host.host_origins import make_host
 from sdprof.fixes.source.reading.on_host.made_from_host import made_from_host, reaching
 from sdprof.fixes.source.reading.on_host.twins import twin
 from sdprof.fixes.source.reading.seen import value_of
+from sdprof.fixes.source.reading.tensor_calls import is_only_read
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.model import FixMeta
 
@@ -38,6 +41,7 @@ ASKED_AGAIN = (
 )
 """What gives the same however often it is asked."""
 CUTS = frozenset({"int", "round", "floor", "ceil", "trunc", "rint"})
+COPIES = frozenset({"cpu", "to"})
 READS = frozenset({"float", "int", "bool", "item", "tolist", "range"})
 
 
@@ -110,7 +114,31 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError(
             unreached or "The number is computed on the device in this very step: only the device can know it"
         )
-    return tuple(edits)
+    return tuple(_of_its_own(frame, node, edit) for edit in edits)
+
+
+def _of_its_own(frame: Frame, node: ast.expr, edit: Edit) -> Edit:
+    """``sigmas_on_host[i].cpu().clone()``: what was a copy, and may be written to, must not be part of a table."""
+    source = frame.source
+    if not isinstance(node, ast.Call) or last_name(node.func) not in COPIES:
+        return edit
+    outer: ast.expr = node
+    while isinstance(method := source.parents[outer], ast.Attribute) and method.attr in ("numpy", "detach"):
+        called = source.parents[method]
+        if not isinstance(called, ast.Call):
+            break
+        outer = called
+    used = source.parents[outer]
+    reads = isinstance(used, ast.Call) and outer in used.args and last_name(used.func) in READS
+    if reads or is_only_read(source, outer):
+        return edit
+    end = source.span(node)[1]
+    clone = Replacement(start=end, end=end, text=".clone()")
+    if same_file(edit.file, source.path):
+        return replace(edit, replacements=(*edit.replacements, clone))
+    elsewhere = {each.file: list(each.replacements) for each in edit.elsewhere}
+    elsewhere.setdefault(source.path, []).append(clone)
+    return replace(edit, elsewhere=changes_elsewhere(elsewhere)[0])
 
 
 def _is_cut(frame: Frame, node: ast.expr) -> bool:

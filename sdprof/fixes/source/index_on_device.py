@@ -193,7 +193,8 @@ def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> E
         used, gone, index_text = fetched, [], in_parentheses(source, function.value)
         placed = stays
     table = _indexed_table(source, used)
-    if is_tensor(table, frame.values, "cpu") is not True and not _is_moved_on(site, frame, table):
+    kept = _before_copy(table)
+    if is_tensor(kept, frame.values, "cpu") is not True and not _is_moved_on(site, frame, kept):
         raise DeclinedError("It was not seen that the table is a tensor on the host")
     start, end = source.span(table)
     return Edit(
@@ -201,7 +202,7 @@ def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> E
         file=source.path,
         where=site.where,
         replacements=(
-            Replacement(start=start, end=end, text=f"_on_device({source.code(table)}, {index_text}.device)"),
+            Replacement(start=start, end=end, text=f"_on_device({source.code(kept)}, {index_text}.device)"),
             placed,
             *gone,
         ),
@@ -221,6 +222,13 @@ def _indexes_device(frame: Frame, fetched: ast.Call) -> bool:
     table = value_of(indexed.value, frame.values) if isinstance(indexed, ast.Subscript) else None
     inside = isinstance(indexed, ast.Subscript) and indexed.slice is index
     return inside and table is not None and (table.kind, table.device) == ("tensor", "cuda")
+
+
+def _before_copy(table: ast.expr) -> ast.expr:
+    """``table`` of ``table.cpu()``, which may lie on the host already."""
+    call = table if isinstance(table, ast.Call) and not table.args and not table.keywords else None
+    copied = call is not None and isinstance(call.func, ast.Attribute) and call.func.attr == "cpu"
+    return call.func.value if copied and call is not None and isinstance(call.func, ast.Attribute) else table
 
 
 def _is_moved_on(site: SiteEvidence, frame: Frame, table: ast.expr) -> bool:

@@ -4,7 +4,8 @@
 2. Where that run fails, its output differs or an event moved elsewhere, the edit to blame is found by halving: it is
    the last one of the shortest run of edits that shows the fault. It goes, and its site's next alternative comes in.
 3. Where an event stays although its expression was rewritten, the next alternative comes in; so it does where another
-   edit changes the same text, until that one is rejected.
+   edit changes the same text, until that one is rejected. Where several sites on a line were rewritten, each is left
+   out once, to see which of them did its part.
 4. Edits that add a helper function wait until an event is left that no plainer edit removes, its own or another's: what
    was made a host value at its origin needs no helper further on.
 5. Until nothing is amiss, or time is up: then what was not shown to be sound is left out.
@@ -35,6 +36,8 @@ class Trial:
     """Edits that were left out, for another one has changed the same text."""
     left: frozenset[Location] = frozenset()
     """Places of the evidence that still copy or wait as the loop goes on, rewritten or not."""
+    recurring: int = 0
+    """Copies and waits that the loop repeats."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,8 @@ class _Search:
                 culprit, fault = self.blame(chosen, trial.fault)
                 self.harmful[_change(culprit)] = fault
                 self.lost.clear()
-            elif trial.in_vain:
-                self.in_vain.update(trial.in_vain)
+            elif in_vain := self.really_in_vain(chosen, trial):
+                self.in_vain.update(in_vain)
                 self.lost.clear()
             elif trial.conflicts:
                 self.lost.update(trial.conflicts)
@@ -101,6 +104,21 @@ class _Search:
             chosen = self.preferred()
         sound = self.without_needless_helpers(sound)
         return Choice(sound, self.declined(sound))
+
+    def really_in_vain(self, chosen: tuple[Edit, ...], trial: Trial) -> Mapping[Edit, str]:
+        """The edits that did nothing: of several sites on one line, which an event that stays speaks against alike,
+        one without which the loop copies or waits more often did its part.
+        """
+        suspects: dict[tuple[str, int], set[Edit]] = {}
+        for edit in trial.in_vain:
+            suspects.setdefault((edit.where.file, edit.where.line), set()).add(edit)
+        effective: set[Edit] = set()
+        for edit in (edit for group in suspects.values() if len(group) > 1 for edit in group):
+            others = tuple(each for each in chosen if _change(each) != _change(edit))
+            without = self.try_edits(others) if self.time_left() else trial
+            if not without.fault and without.recurring > trial.recurring:
+                effective.add(edit)
+        return {edit: reason for edit, reason in trial.in_vain.items() if edit not in effective}
 
     def without_needless_helpers(self, sound: tuple[Edit, ...]) -> tuple[Edit, ...]:
         """What one helper keeps may be all that another one would have copied."""

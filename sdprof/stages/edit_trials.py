@@ -114,13 +114,15 @@ class EditTrials:
         fault = fault_of(run, self._before)
         in_vain: dict[Edit, str] = {}
         left: tuple[Location, ...] = ()
+        recurring = 0
         if not fault and run.transfers is not None and self._before is not None:
             counted = {place_of(site) for site in self._before.sites}
             cured = [edit.where for edit in edits if edit not in run.conflicts and edit.where in counted]
             stays = staying(cured, self._before, run.transfers)
             in_vain = {edit: STAYS for edit in edits if edit.where in stays and edit not in run.conflicts}
             left = staying(map(place_of, self._before.sites), self._before, run.transfers)
-        return Trial(fault=fault, in_vain=in_vain, conflicts=run.conflicts, left=frozenset(left))
+            recurring = loop_transfers(run.transfers).after_first_step
+        return Trial(fault=fault, in_vain=in_vain, conflicts=run.conflicts, left=frozenset(left), recurring=recurring)
 
     def proof(self, edits: tuple[Edit, ...], *, two_lengths: bool = False) -> RewriteProof | None:
         """What a sound run with these edits shows; None where it is not sound, or no copies can be counted here.

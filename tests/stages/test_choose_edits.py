@@ -230,3 +230,23 @@ def test_a_helper_for_an_operator_waits_for_nothing() -> None:
     assert choose_edits(given, Loop(), lambda: True).edits == (made,)
     stays = choose_edits(given, Loop(cures={1: [copied]}), lambda: True)
     assert set(stays.edits) == {copied, made}
+
+
+def test_of_two_sites_on_a_line_the_one_that_did_its_part_stays() -> None:
+    """An event that stays there speaks against both, until each is left out."""
+    good, poor, better = (edit(1, alternative) for alternative in range(3))
+    good = msgspec.structs.replace(good, where=Location(file="loop.py", line=1, column=0))
+    other = Location(file="loop.py", line=1, column=4)
+    poor, better = (
+        msgspec.structs.replace(each, where=other, replacements=(Replacement(start=20, end=21, text=each.fix),))
+        for each in (poor, better)
+    )
+
+    def trial(edits: tuple[Edit, ...]) -> Trial:
+        left = 2 * (good not in edits) + 2 * (better not in edits)
+        in_vain = {each: "it stays" for each in edits} if left else {}
+        return Trial(in_vain=in_vain, recurring=left)
+
+    sites = proposals((good,), (poor, better))
+    choice = choose_edits(sites, trial, lambda: True)
+    assert choice.edits == (good, better)

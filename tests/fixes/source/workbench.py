@@ -233,7 +233,7 @@ def cure(
             if stays and edit not in conflicts:
                 in_vain[edit] = "events stay"
         left = {where for where, place in places.items() if place in (spots_outside if where in outside else spots)}
-        return Trial(in_vain=in_vain, conflicts=conflicts, left=frozenset(left))
+        return Trial(in_vain=in_vain, conflicts=conflicts, left=frozenset(left), recurring=after.late)
 
     steps_at: dict[tuple[str, int], set[int]] = {}
     for site in before.sites:

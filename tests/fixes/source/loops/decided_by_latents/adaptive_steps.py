@@ -16,7 +16,7 @@ class StepLength:
 
 @torch.no_grad()
 def sample_adaptive(model, x, t_start, t_end, first=0.5):
-    forward = bool(t_end > t_start)
+    forward = t_end > t_start
     s = t_start
     length = StepLength(first if forward else -first)
     while s < t_end - 1e-5 if forward else s > t_end + 1e-5:

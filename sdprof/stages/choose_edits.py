@@ -91,8 +91,8 @@ class _Search:
                 culprit, fault = self.blame(chosen, trial.fault)
                 self.harmful[_change(culprit)] = fault
                 self.lost.clear()
-            elif in_vain := self.really_in_vain(chosen, trial):
-                self.in_vain.update(in_vain)
+            elif trial.in_vain:
+                self.in_vain.update(self.really_in_vain(chosen, trial))
                 self.lost.clear()
             elif trial.conflicts:
                 self.lost.update(trial.conflicts)
@@ -106,19 +106,25 @@ class _Search:
         return Choice(sound, self.declined(sound))
 
     def really_in_vain(self, chosen: tuple[Edit, ...], trial: Trial) -> Mapping[Edit, str]:
-        """The edits that did nothing: of several sites on one line, which an event that stays speaks against alike,
-        one without which the loop copies or waits more often did its part.
+        """The edits that did nothing for their sites.
+
+        An event that stays speaks against all that was rewritten on its line. Where the loop copies or waits more often
+        without one of them, that one did its part, unless all did: then more is wanted of each.
         """
         suspects: dict[tuple[str, int], set[Edit]] = {}
         for edit in trial.in_vain:
             suspects.setdefault((edit.where.file, edit.where.line), set()).add(edit)
-        effective: set[Edit] = set()
-        for edit in (edit for group in suspects.values() if len(group) > 1 for edit in group):
-            others = tuple(each for each in chosen if _change(each) != _change(edit))
-            without = self.try_edits(others) if self.time_left() else trial
-            if not without.fault and without.recurring > trial.recurring:
-                effective.add(edit)
-        return {edit: reason for edit, reason in trial.in_vain.items() if edit not in effective}
+        spared: set[Edit] = set()
+        for group in suspects.values():
+            effective = {edit for edit in group if len(group) > 1 and self.does_something(edit, chosen, trial)}
+            spared |= effective if effective != group else set()
+        return {edit: reason for edit, reason in trial.in_vain.items() if edit not in spared}
+
+    def does_something(self, edit: Edit, chosen: tuple[Edit, ...], trial: Trial) -> bool:
+        """Whether the loop copies or waits more often without an edit."""
+        others = tuple(each for each in chosen if _change(each) != _change(edit))
+        without = self.try_edits(others) if self.time_left() else trial
+        return not without.fault and without.recurring > trial.recurring
 
     def without_needless_helpers(self, sound: tuple[Edit, ...]) -> tuple[Edit, ...]:
         """What one helper keeps may be all that another one would have copied."""

@@ -244,7 +244,7 @@ def test_of_two_sites_on_a_line_the_one_that_did_its_part_stays() -> None:
 
     def trial(edits: tuple[Edit, ...]) -> Trial:
         left = 2 * (good not in edits) + 2 * (better not in edits)
-        in_vain = {each: "it stays" for each in edits} if left else {}
+        in_vain = dict.fromkeys(edits, "it stays") if left else {}
         return Trial(in_vain=in_vain, recurring=left)
 
     sites = proposals((good,), (poor, better))

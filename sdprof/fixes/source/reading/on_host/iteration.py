@@ -140,6 +140,13 @@ def _passes_on(called: str) -> bool:
     return called in PASSES_ITEMS_ON or "tqdm" in called.lower() or "progress" in called.lower()
 
 
+def passed_on(iterable: ast.expr) -> ast.expr:
+    """``steps`` of ``tqdm(steps, disable=True)``: what a wrapper passes the items of on."""
+    while isinstance(iterable, ast.Call) and iterable.args and _passes_on(last_name(iterable.func)):
+        iterable = iterable.args[0]
+    return iterable
+
+
 def flipped(node: ast.expr) -> ast.expr | None:
     """``sigmas`` of ``sigmas.flip(0)`` and ``torch.flip(sigmas, (0,))``."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "flip":

@@ -7,11 +7,12 @@ import ast
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.reading.before_loop.left_alone import is_left_alone
 from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
 from sdprof.fixes.source.reading.names import Scope, is_free, written_in
 from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, copy_name
-from sdprof.fixes.source.reading.on_host.iteration import Element, element_of, flipped, is_table
-from sdprof.fixes.source.reading.seen import is_tensor
+from sdprof.fixes.source.reading.on_host.iteration import Element, element_of, flipped, is_table, passed_on
+from sdprof.fixes.source.reading.seen import is_tensor, value_of
 
 
 def of_loop_variable(frame: Frame, name: str, loop: LoopStatement, scope: Scope) -> HostCopy | None:
@@ -19,6 +20,8 @@ def of_loop_variable(frame: Frame, name: str, loop: LoopStatement, scope: Scope)
     if isinstance(loop, ast.While):
         return None
     element = element_of(loop, name, scope)
+    if element is None and isinstance(loop.target, ast.Tuple):
+        return _of_listed(frame, name, loop.target, loop, scope)
     if element is None or not (is_table(element.iterable) or flipped(element.iterable)):
         return None
     table = element.iterable
@@ -100,6 +103,38 @@ def _in_head(frame: Frame, name: str, element: Element, loop: ast.For | ast.Asyn
     else:
         return None
     return HostCopy(source.path, changes, wished, said=f"The loop runs through a host copy of {code} as well.")
+
+
+def _of_listed(
+    frame: Frame, name: str, target: ast.Tuple, loop: ast.For | ast.AsyncFor, scope: Scope
+) -> HostCopy | None:
+    """``for a, b in steps`` of a list of pairs of numbers: they are put together on the device and copied once."""
+    source, listed = frame.source, passed_on(loop.iter)
+    names = [each.id for each in target.elts if isinstance(each, ast.Name)]
+    seen = [value_of(ast.Name(each), frame.values) for each in names]
+    numbers = all(each is not None and (each.kind, each.device, each.shape) == ("tensor", "cuda", ()) for each in seen)
+    alike = len({each.dtype for each in seen if each is not None}) == 1
+    if not isinstance(listed, ast.Name) or len(names) != len(target.elts) or not (numbers and alike):
+        return None
+    copy = copy_name(scope, listed)
+    wished = [f"{each}_on_host" for each in names]
+    steady = is_left_alone(source, listed, loop, scope) and is_invariant(listed, loop)
+    if copy is None or not steady or name not in names or not all(is_free(scope, each) for each in wished):
+        return None
+    torch, imports = torch_name(source)
+    if imports:
+        return None
+    made = f"{torch}.stack([{torch}.stack(each) for each in {listed.id}]).cpu() if {listed.id} else []"
+    (begins, ends), (start, end) = source.span(target), source.span(loop.iter)
+    inner = ", ".join(names)
+    changes = [
+        before_loop(source, loop, f"{copy} = {made}"),
+        Replacement(start=begins, end=ends, text=f"({inner}), ({', '.join(wished)})"),
+        Replacement(start=start, end=start, text="zip("),
+        Replacement(start=end, end=end, text=f", {copy}, strict=True)"),
+    ]
+    said = f"The numbers in {listed.id} are read at once, before the loop."
+    return HostCopy(source.path, changes, f"{name}_on_host", said=said)
 
 
 def _in_paired_head(

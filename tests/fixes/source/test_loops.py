@@ -20,7 +20,7 @@ def test_nothing_is_left_in_the_steps(name: str) -> None:
     assert name != "faultless" or not cured.composed
 
 
-@pytest.mark.parametrize("name", ["nested_corrections", "asked_again"])
+@pytest.mark.parametrize("name", ["nested_corrections", "asked_again", "one_chunk"])
 def test_what_an_inner_loop_leaves_is_not_done_in_each_pass_of_the_outer_one(name: str) -> None:
     cured = cure_file(LOOPS / f"{name}.py")
     assert name != "asked_again" or cured.before.outside

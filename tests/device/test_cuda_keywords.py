@@ -42,7 +42,10 @@ def test_singular_values_by_any_driver_of_cuda(
 def test_another_driver_is_refused_as_on_cuda(driver: str, mode: Callable[[], Any], device: Simulation) -> None:
     matrix = torch.ones(3, 3, device="cuda")
     for work in (torch.linalg.svd, torch.linalg.svdvals):
-        with mode(), pytest.raises(RuntimeError, match=rf"torch.linalg.svd: unknown svd driver {driver} in svd_cusolver"):
+        with (
+            mode(),
+            pytest.raises(RuntimeError, match=rf"torch.linalg.svd: unknown svd driver {driver} in svd_cusolver"),
+        ):
             work(matrix, driver=driver)
 
 

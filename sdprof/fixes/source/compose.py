@@ -12,7 +12,6 @@ from sdprof.fixes.source.edit import Edit, Replacement, same_file
 from sdprof.fixes.source.inserted_helpers import HELPERS
 from sdprof.fixes.source.module_source import ModuleSource, lines_of
 
-
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -111,7 +110,11 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
 
 def line_end(text: str, offset: int) -> str:
     """How the line at an offset ends; where one begins there, the line before it."""
-    end = _LINE_END.search(text, max(offset - 2, 0), offset) if text[max(offset - 1, 0) : offset] in ("\r", "\n") else None
+    end = (
+        _LINE_END.search(text, max(offset - 2, 0), offset)
+        if text[max(offset - 1, 0) : offset] in ("\r", "\n")
+        else None
+    )
     found = end or _LINE_END.search(text, offset) or _LINE_END.search(text)
     return found.group() if found is not None else "\n"
 

@@ -17,6 +17,7 @@ class Net(nn.Module):
 def sample(net, x, steps, at_once, device):
     sigmas = torch.linspace(10.0, 0.0, steps + 1, device=device)
     known = torch.ones(3, 1, 1) * 0.5
+    shown = []
     for step in range(steps):
         if sigmas[step] > 1:
             x = x + 0.01 * torch.randn_like(x)
@@ -26,11 +27,11 @@ def sample(net, x, steps, at_once, device):
             denoised[chunk] = net(x[chunk], torch.full((len(x[chunk]),), step, device=device))
             if sigmas[step + 1] == 0:
                 denoised[chunk] = denoised[chunk].clamp(-1, 1)
-        if sigmas[step + 1] > 0:
-            x = x + 0.1 * (denoised - x) * known.to(device)
-        else:
+        x = x + 0.1 * (denoised - x) * known.to(device)
+        if sigmas[step + 1] == 0:
             x = denoised
-    return x
+        shown.append(x.mean(dim=(1, 2, 3)).cpu())
+    return x, torch.stack(shown)
 
 
 def build(device, steps):

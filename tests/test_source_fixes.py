@@ -118,6 +118,42 @@ def test_fix_shows_writes_and_checks(home: Path, tmp_path: Path) -> None:
     assert (tmp_path / "loop.py").read_text() == FAULTS
 
 
+ENDS = {
+    "CRLF": FAULTS.replace("\n", "\r\n"),
+    "mixed": "".join(
+        line.replace("\n", "\r\n" if number % 3 else "\n")
+        for number, line in enumerate(FAULTS.splitlines(keepends=True))
+    ),
+}
+
+
+@pytest.mark.parametrize("ends", ENDS)
+def test_lines_keep_their_ends(ends: str, tmp_path: Path) -> None:
+    before = ENDS[ends].encode()
+    (tmp_path / "loop.py").write_bytes(before)
+    done = sdprof(*ARGUMENTS, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = read_audit(tmp_path / "out")
+    assert result.patch is not None
+    assert set(result.patch.fixes) == set(FIXES)
+    patched = tmp_path / "patched"
+    patched.mkdir()
+    (patched / "loop.py").write_bytes(before)
+    subprocess.run(["git", "apply", tmp_path / "out" / "patch.diff"], cwd=patched, check=True)
+    assert sdprof("fix", "out", "--write", cwd=tmp_path).returncode == 0
+    written = (tmp_path / "loop.py").read_bytes()
+    assert (patched / "loop.py").read_bytes() == written
+    assert sdprof("fix", "out", "--check", cwd=tmp_path).returncode == 0
+    ran = [each.read_bytes() for each in (tmp_path / "out").rglob("loop.py")]
+    assert ran
+    for text in (written, *ran):
+        lines = text.splitlines(keepends=True)
+        if ends == "CRLF":
+            assert all(line.endswith(b"\r\n") for line in lines)
+        kept = [line for line in before.splitlines(keepends=True) if line in lines]
+        assert len(before.splitlines()) - len(kept) <= 4
+
+
 def test_one_fix_alone_can_be_written(home: Path) -> None:
     assert sdprof("fix", "out", "--only", "keep-scalar-on-device", "--write", cwd=home).returncode == 0
     cured = (home / "loop.py").read_text()

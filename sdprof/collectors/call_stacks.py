@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import CodeType, FrameType
 
 from sdprof.collectors.hot_calls import STACK_BASE
+from sdprof.collectors.loop_runs import LoopRun, LoopRuns
 from sdprof.collectors.visibility import FileVisibility, Visibility
 
 
@@ -23,6 +24,8 @@ class SeenFrame:
     line: int
     instruction: int
     """Offset in bytes of the running instruction, ``f_lasti``."""
+    runs: tuple[LoopRun, ...] = ()
+    """Which run of each loop statement around the line this was, outermost first; not told of a single statement."""
 
 
 Stack = tuple[SeenFrame, ...]
@@ -42,6 +45,7 @@ class StackRecorder:
         self._frames: list[FrameType] = []
         self._activations: list[int] = []
         self._next_activation = 0
+        self._loop_runs = LoopRuns()
 
     def record(self) -> None:
         """Take down the stack of the caller."""
@@ -63,7 +67,14 @@ class StackRecorder:
         self._frames = frames
         self.stacks.append(
             tuple(
-                SeenFrame(activation, frame.f_code, frame.f_globals.get("__name__", ""), frame.f_lineno, frame.f_lasti)
+                SeenFrame(
+                    activation,
+                    frame.f_code,
+                    frame.f_globals.get("__name__", ""),
+                    frame.f_lineno,
+                    frame.f_lasti,
+                    self._loop_runs.of(frame),
+                )
                 for activation, frame in zip(self._activations, frames, strict=True)
             )
         )
@@ -71,6 +82,7 @@ class StackRecorder:
     def release(self) -> None:
         """Let go of the frames."""
         self._frames = []
+        self._loop_runs.end()
 
 
 def loop_depth(stacks: Sequence[Stack]) -> int | None:
@@ -113,3 +125,21 @@ def usual_line(frames: Sequence[SeenFrame]) -> int:
     """The line at which most calls were made; of equals, the last one seen."""
     lines = Counter(frame.line for frame in reversed(frames))
     return lines.most_common(1)[0][0]
+
+
+def statement_of_steps(frames: Sequence[SeenFrame], line: int) -> int | None:
+    """First line of the loop statement around ``line`` that makes the steps; None where that is the innermost.
+
+    A loop that makes one call in most of its runs (over pieces of a batch, of which there is one as a rule; trials of a
+    step, of which the first succeeds) is passed over for the next one around it. One that makes several stays, for
+    nothing tells two halves of guidance from images of two steps.
+    """
+    around = next((frame.runs for frame in frames if frame.line == line and frame.runs), ())
+    for statement in reversed(around):
+        calls = Counter(
+            (frame.activation, each.number) for frame in frames for each in frame.runs if each.line == statement.line
+        )
+        single = sum(count == 1 for count in calls.values())
+        if 2 * single <= len(calls):
+            return None if statement is around[-1] else statement.line
+    return None

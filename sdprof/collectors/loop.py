@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from types import CodeType
 from typing import Any
 
+import msgspec
 import torch
 
-from sdprof.collectors.call_stacks import SeenFrame, Stack, StackRecorder, loop_depth, usual_line
+from sdprof.collectors.call_stacks import SeenFrame, Stack, StackRecorder, loop_depth, statement_of_steps, usual_line
 from sdprof.collectors.hot_calls import on_each_call, run_from_here
 from sdprof.collectors.visibility import FileVisibility, Visibility
 from sdprof.collectors.watched_run import WatchedRun
@@ -50,8 +51,13 @@ def map_loop(
     repeats = stacks if step_callers is None else step_callers
     depth = loop_depth(repeats)
 
-    def site(frame: SeenFrame, line: int | None = None) -> FunctionSite:
-        return _site(frame.code, frame.module, frame.line if line is None else line, visibility)
+    def site(frame: SeenFrame) -> FunctionSite:
+        return _site(frame.code, frame.module, frame.line, visibility)
+
+    def looping(frames: Sequence[SeenFrame]) -> FunctionSite:
+        line = usual_line(frames)
+        statement = statement_of_steps(frames, line)
+        return msgspec.structs.replace(site(frames[-1]), call_line=line, loop_line=statement)
 
     last: Stack = stacks[-1] if stacks else ()
     below = 0 if depth is None else depth + 1
@@ -59,7 +65,7 @@ def map_loop(
         hot_module=hot_module,
         calls=len(stacks),
         steps=1 if depth is None else len(repeats),
-        loop=None if depth is None else site(last[depth], usual_line([stack[depth] for stack in repeats])),
+        loop=None if depth is None else looping([stack[depth] for stack in repeats]),
         chain=(*(site(frame) for frame in last[below:]), *([] if forward is None else [forward])),
         outer=() if depth is None else tuple(site(frame) for frame in last[:depth]),
         steps_from=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -39,7 +40,7 @@ class LoopBody:
     """What runs once an iteration; ``else`` is no part of it."""
 
 
-def find_loop_body(source: str, call_line: int, qualname: str) -> LoopBody | None:
+def find_loop_body(source: str, call_line: int, qualname: str, loop_line: int | None = None) -> LoopBody | None:
     """The innermost loop around ``call_line`` that belongs to the function ``qualname`` itself.
 
     A comprehension counts where it is the function (``….<listcomp>``), or where it is compiled into it and no loop
@@ -48,21 +49,42 @@ def find_loop_body(source: str, call_line: int, qualname: str) -> LoopBody | Non
     :param source: text of the whole file.
     :param call_line: a line of the call that repeats, counted from 1.
     :param qualname: ``co_qualname`` of the function that makes the call.
+    :param loop_line: the first line of the statement, where it is another than the innermost.
     """
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = _parsed(source)
+    if tree is None:
         return None
     around = _around(tree, call_line)
     if qualname.endswith(OWN_FRAME):
         comprehensions = [node for node in around if isinstance(node, Comprehension)]
         return _comprehension(comprehensions[-1]) if comprehensions else None
     around = _within_innermost_function(around)
-    statements = [node for node in around if isinstance(node, Statement) and _encloses_header_or_body(node, call_line)]
+    statements = _statements(around, call_line)
     if statements:
-        return _statement(statements[-1])
+        return _statement(next((node for node in statements if node.lineno == loop_line), statements[-1]))
     comprehensions = [node for node in around if isinstance(node, Comprehension)]
     return _comprehension(comprehensions[-1]) if comprehensions else None
+
+
+def loop_statements(source: str, line: int, qualname: str) -> tuple[tuple[int, int], ...]:
+    """First and last line of each loop statement around a line that belongs to its function, outermost first."""
+    tree = _parsed(source)
+    if tree is None or qualname.endswith((*OWN_FRAME, "<lambda>")):
+        return ()
+    statements = _statements(_within_innermost_function(_around(tree, line)), line)
+    return tuple((node.lineno, node.end_lineno or node.lineno) for node in statements)
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _statements(around: list[ast.AST], line: int) -> list[Statement]:
+    return [node for node in around if isinstance(node, Statement) and _encloses_header_or_body(node, line)]
 
 
 def _around(tree: ast.Module, line: int) -> list[ast.AST]:

@@ -291,7 +291,7 @@ def _loop_functions(loop: LoopMap) -> list[LoopFunction]:
     return [
         LoopFunction(
             site,
-            find_loop_body("".join(linecache.getlines(site.file)), site.call_line, site.qualname),
+            find_loop_body("".join(linecache.getlines(site.file)), site.call_line, site.qualname, site.loop_line),
             sum(_same(site, other) for other in sites[:depth]),
         )
         for depth, site in reversed(list(enumerate(sites)))

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sdprof.device.cuda_keywords import check_lstsq_driver
 from sdprof.device.dispatch import run_on_host, special
 from sdprof.device.operator_plan import OperatorPlan
 from sdprof.device.tensor import SimulatedTensor
@@ -24,6 +25,8 @@ CONJUGATING = ("aten::linalg_pinv", "aten::linalg_lstsq", "aten::linalg_lu_solve
 @special(*CONJUGATING)
 def solve(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run one, and resolve what it returns: the device tensor has no such bit."""
+    if plan.name == "aten::linalg_lstsq":
+        check_lstsq_driver(kwargs.get("driver"))
     with conjugates_are_seen():
         result = run_on_host(plan, args, kwargs)
     for each in result if isinstance(result, (list, tuple)) else (result,):

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from sdprof.device.cuda_keywords import product
 from sdprof.device.dispatch import run_on_host, special
 from sdprof.device.operator_plan import OperatorPlan
 
@@ -57,4 +58,6 @@ def floating_alone(plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, 
     """Refuse whole numbers with the words of the kernel."""
     if args[0].dtype in _REFUSED:
         raise NotImplementedError(f"\"{FLOATING_ALONE[plan.name]}\" not implemented for '{_REFUSED[args[0].dtype]}'")
+    if plan.func._overloadname.startswith("dtype"):
+        return product(plan, args, kwargs)
     return run_on_host(plan, args, kwargs)

@@ -19,6 +19,7 @@ from sdprof.device import current, known_values
 from sdprof.device.bus import crossing
 from sdprof.device.complex_algebra import CONJUGATING, conjugates_are_seen, resolved
 from sdprof.device.copying import TO_DEVICE, TO_HOST, cannot_pin
+from sdprof.device.cuda_keywords import without_svd_driver
 from sdprof.device.device_check import FILLS, REFUSES_HOST_SCALARS, named_tensors, refuse_mixed_devices
 from sdprof.device.dispatch import follow_metadata
 from sdprof.device.host_without_values import without_generator
@@ -65,6 +66,7 @@ class WithoutValues:
             "aten::scaled_dot_product_attention": self._attention,
             "aten::_softmax": self._softmax,
             "aten::_log_softmax": self._softmax,
+            "aten::_linalg_svd": self._svd,
             "aten::_pack_padded_sequence": self._pack_sequence,
             **dict.fromkeys(FILLS, self._fill),
             **dict.fromkeys(INDEXING, self._index),
@@ -81,6 +83,9 @@ class WithoutValues:
         if plan.reshapes and isinstance(args[0], SimulatedTensor):
             return self._reshape(plan, args, kwargs)
         return self._run(plan, args, kwargs)
+
+    def _svd(self, plan: OperatorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self._run(plan, args, without_svd_driver(kwargs))
 
     def make(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], device: torch.device) -> Tensor:
         """Run a factory: small tensors get their values, large ones only a shape."""

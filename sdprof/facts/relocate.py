@@ -82,10 +82,12 @@ class Relocation:
             copy = copies.get(site.file)
             if copy is None:
                 return site
-            first, call = (self._maps[copy].rewritten(line) for line in (site.first_line, site.call_line))
-            if first is None or call is None:
+            lines = self._maps[copy]
+            first, call = (lines.rewritten(line) for line in (site.first_line, site.call_line))
+            statement = None if site.loop_line is None else lines.rewritten(site.loop_line)
+            if first is None or call is None or (statement is None and site.loop_line is not None):
                 return None
-            return msgspec.structs.replace(site, file=copy, first_line=first, call_line=call)
+            return msgspec.structs.replace(site, file=copy, first_line=first, call_line=call, loop_line=statement)
 
         outer = tuple(map(moved, loop.outer))
         around = None if loop.loop is None else moved(loop.loop)
@@ -117,7 +119,8 @@ class Relocation:
         if original is None:
             return site
         first, call = (self.line(site.file, line) for line in (site.first_line, site.call_line))
-        return msgspec.structs.replace(site, file=original, first_line=first, call_line=call)
+        statement = None if site.loop_line is None else self.line(site.file, site.loop_line)
+        return msgspec.structs.replace(site, file=original, first_line=first, call_line=call, loop_line=statement)
 
     def _function_lines(self, function: FunctionLines) -> FunctionLines:
         original = self._originals.get(function.file)

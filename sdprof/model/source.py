@@ -22,7 +22,7 @@ class Location(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Qualified name of the function that the line belongs to."""
 
 
-class FunctionSite(msgspec.Struct, frozen=True, kw_only=True):
+class FunctionSite(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A function on the way from the loop to the hot module, and the line in it that goes on to the next."""
 
     file: str
@@ -33,3 +33,5 @@ class FunctionSite(msgspec.Struct, frozen=True, kw_only=True):
     call_line: int
     user: bool
     """Inside the target's source roots."""
+    loop_line: int | None = None
+    """First line of the loop statement that makes the steps, where that is not the innermost around ``call_line``."""

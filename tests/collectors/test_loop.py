@@ -1,4 +1,6 @@
+import contextlib
 import gc
+import sys
 import weakref
 
 import pytest
@@ -201,6 +203,162 @@ def test_the_usual_line_of_the_loop_is_told(watch, line_of):
     )
     assert watched.loop.loop.call_line == line_of(watched, "# usual")
     assert watched.loop.calls == 5
+
+
+IN_PIECES = """
+def run():
+    for t in range(4):  # steps
+        for piece in pieces(t):
+            net(x, t)  # call
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "statement"),
+    [
+        pytest.param("pieces = lambda t: [0]\n" + IN_PIECES, "# steps", id="one piece"),
+        pytest.param("pieces = lambda t: [0, 1] if t == 2 else [0]\n" + IN_PIECES, "# steps", id="one piece mostly"),
+        pytest.param("pieces = lambda t: [0, 1]\n" + IN_PIECES, None, id="two halves of guidance"),
+        pytest.param("pieces = lambda t: [0, 1] if t < 3 else [0]\n" + IN_PIECES, None, id="orders that end low"),
+        pytest.param(
+            """
+            def run():
+                for image in range(2):
+                    for t in range(4):
+                        net(x, t)  # call
+            """,
+            None,
+            id="images",
+        ),
+        pytest.param(
+            """
+            def run():
+                for image in range(2):
+                    for t in range(4):  # steps
+                        for piece in [0]: net(x, t)  # call
+            """,
+            "# steps",
+            id="images in pieces",
+        ),
+        pytest.param(
+            """
+            def run():
+                for image in range(3):  # steps
+                    for t in range(1):
+                        for piece in [0]:
+                            net(x, t)  # call
+            """,
+            "# steps",
+            id="images of one step",
+        ),
+        pytest.param(
+            """
+            def run():
+                t = 0
+                while t < 4:  # steps
+                    while True:
+                        t += 1
+                        net(x, t)  # call
+                        if t != 2:
+                            break
+            """,
+            "# steps",
+            id="trials of a step",
+        ),
+        pytest.param(
+            """
+            def sample():
+                for t in range(4):  # steps
+                    for piece in [0]:
+                        yield net(x, t)  # call
+
+            def run():
+                for y in sample():
+                    pass
+            """,
+            "# steps",
+            id="generator",
+        ),
+        pytest.param(
+            """
+            def sample(image):
+                for t in range(4):  # steps
+                    for piece in [0]:
+                        net(x + image, t)  # call
+
+            def run():
+                for image in range(2):
+                    sample(image)
+            """,
+            "# steps",
+            id="a sampler entered for each image",
+        ),
+        pytest.param(
+            """
+            def run():
+                net(x, 0)
+                for image in range(1):
+                    for piece in [0]:
+                        net(x, 0)  # call
+            """,
+            None,
+            id="nothing repeats",
+        ),
+    ],
+)
+def test_the_loop_statement_that_makes_the_steps(watch, line_of, source, statement):
+    watched = watch(source)
+    found = watched.loop
+
+    assert found.loop.call_line == line_of(watched, "# call")
+    assert found.loop.loop_line == (None if statement is None else line_of(watched, statement))
+    assert found.steps == found.calls
+
+
+def test_pieces_of_a_declared_step(watch, line_of):
+    watched = watch(
+        """
+        def step(t):
+            net(x, t)
+            net(x, t)
+
+        def run():
+            for t in range(3):  # steps
+                for piece in [0]:
+                    step(t)
+        """,
+        step="step",
+    )
+
+    assert (watched.loop.steps, watched.loop.loop.loop_line) == (3, line_of(watched, "# steps"))
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_who_traced_before_traces_again(watch, raises):
+    traced = []
+
+    def trace(frame, event, argument):
+        traced.append(frame.f_code.co_name)
+
+    watched = watch(
+        f"""
+        def run():
+            for t in range(3):
+                for piece in [0]:
+                    net(x, t)
+            assert not {raises}
+        """,
+        find_loop=False,
+    )
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with pytest.raises(AssertionError) if raises else contextlib.nullcontext():
+            loop.collect(watched)
+        assert sys.gettrace() is trace
+    finally:
+        sys.settrace(before)
+    assert "run" in traced
 
 
 def test_a_module_called_once_has_no_loop(watch):

@@ -27,6 +27,30 @@ def test_the_loop_is_found(watch):
     assert (found.loop.qualname, found.steps) == ("sample", 3)
 
 
+def test_a_thread_that_goes_on_is_traced_no_more(watch):
+    watched = watch(
+        """
+        import sys
+        from concurrent.futures import ThreadPoolExecutor
+        pool = ThreadPoolExecutor(1)
+
+        def sample():
+            for t in range(3):
+                for piece in [0]:
+                    net(x, t)
+
+        def run():
+            pool.submit(sample).result()
+        """
+    )
+    assert watched.loop.loop.loop_line == watched.loop.loop.call_line - 2
+
+    pool, get_trace = watched.run.__globals__["pool"], sys.gettrace
+    pool.submit(lambda: None).result()
+    assert pool.submit(get_trace).result() is None
+    pool.shutdown()
+
+
 @pytest.mark.parametrize("collector", [modules, operators, torch_trace, stacks])
 def test_who_sees_nothing_says_so(watch, collector):
     watched = watch(THREADED)

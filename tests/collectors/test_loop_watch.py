@@ -120,6 +120,43 @@ def test_location_names_expression_and_callers(watch, line_of):
         ),
         pytest.param(
             """
+            def run():
+                probe("set-up")
+                for t in range(3):
+                    probe("before")
+                    for piece in [probe("pieces")]:
+                        probe("piece")
+                        net(x, t)
+                        probe("called")
+                    probe("after")
+                probe("aftermath")
+            """,
+            {
+                "set-up": [None],
+                "before": [0, 1, 2],
+                "pieces": [0, 1, 2],
+                "piece": [0, 1, 2],
+                "called": [0, 1, 2],
+                "after": [0, 1, 2],
+                "aftermath": [None],
+            },
+            id="one piece a step",
+        ),
+        pytest.param(
+            """
+            def run():
+                for t in range(3):
+                    probe("before")
+                    for piece in [0, 1] if t == 1 else [0]:
+                        probe("piece")
+                        net(x, t)
+                    probe("after")
+            """,
+            {"before": [0, 1, 3], "piece": [0, 1, 2, 3], "after": [0, 2, 3]},
+            id="one piece a step mostly",
+        ),
+        pytest.param(
+            """
             def sample():
                 probe("schedule")
                 for t in range(3):

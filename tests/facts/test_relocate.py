@@ -1,5 +1,7 @@
 """Artifacts of a rewritten variant, pointed back at the user's files."""
 
+import msgspec
+
 from sdprof.facts.relocate import Relocation
 from sdprof.model import FunctionLines, FunctionSite, LineProfile, LineTime, Location, LoopMap, TransferSite
 
@@ -76,6 +78,24 @@ def test_the_users_loop_is_found_again_in_the_copy() -> None:
     assert copied is not None
     assert (copied.loop, copied.outer) == (site(3, 5, "/run/copy.py"), loop.outer)
     assert RELOCATION.relocated(copied) == loop
+
+
+def test_the_statement_of_the_loop_moves_with_it() -> None:
+    moved = msgspec.structs.replace(site(2, 4), loop_line=2)
+    loop = LoopMap(hot_module="m", calls=3, steps=3, loop=moved, chain=())
+    copied = RELOCATION.in_copies(loop)
+    assert copied is not None
+    assert copied.loop is not None
+    assert copied.loop.loop_line == 3
+    assert RELOCATION.relocated(copied) == loop
+    rewritten = msgspec.structs.replace(moved, loop_line=3)
+    assert RELOCATION.in_copies(msgspec.structs.replace(loop, loop=rewritten)) is None
+
+
+def test_a_map_of_an_earlier_version_has_the_innermost_statement() -> None:
+    old = msgspec.json.encode(site(2, 4))
+    assert b"loop_line" not in old
+    assert msgspec.json.decode(old, type=FunctionSite).loop_line is None
 
 
 def test_a_loop_whose_own_line_was_rewritten_is_not_guessed_at() -> None:

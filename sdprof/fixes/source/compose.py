@@ -12,6 +12,8 @@ from sdprof.fixes.source.edit import Edit, Replacement, same_file
 from sdprof.fixes.source.inserted_helpers import HELPERS
 from sdprof.fixes.source.module_source import ModuleSource, lines_of
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     """An edit that was left out."""
@@ -97,7 +99,7 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
     own = [edit for edit in applied if same_file(edit.file, source.path)]
     taken += _imports(source, _unique(name for edit in own for name in edit.imports))
     taken += _helpers(source, own)
-    taken = [_ending_as(line_end(source.text), each) for each in taken]
+    taken = [_ending_as(line_end(source.text, each.start), each) for each in taken]
     return Composed(
         text=_replaced(source.text, taken),
         applied=tuple(applied),
@@ -106,16 +108,19 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
     )
 
 
-def line_end(text: str) -> str:
-    """How the lines of a file end, where all end alike; in others what is inserted has line feeds."""
-    ends = set(re.findall(r"\r\n|\r|\n", text))
-    return ends.pop() if len(ends) == 1 else "\n"
+def line_end(text: str, offset: int) -> str:
+    """How the line at an offset ends; where one begins there, the line before it."""
+    end = (
+        _LINE_END.search(text, max(offset - 2, 0), offset)
+        if text[max(offset - 1, 0) : offset] in ("\r", "\n")
+        else None
+    )
+    found = end or _LINE_END.search(text, offset) or _LINE_END.search(text)
+    return found.group() if found is not None else "\n"
 
 
 def _ending_as(end: str, replacement: Replacement) -> Replacement:
-    if end == "\n":
-        return replacement
-    return msgspec.structs.replace(replacement, text=re.sub(r"\r\n|\r|\n", end, replacement.text))
+    return msgspec.structs.replace(replacement, text=_LINE_END.sub(end, replacement.text))
 
 
 def _clash(new: Sequence[Replacement], taken: Sequence[Replacement]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdprof.fixes.source.compose import compose, compose_files
+from sdprof.fixes.source.compose import compose, compose_files, line_end
 from sdprof.fixes.source.edit import Edit, FileChange, Replacement
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.model import Location
@@ -192,6 +192,38 @@ def test_what_is_inserted_ends_its_lines_as_the_file_does(end: str) -> None:
     assert composed.origin(line, composed.text.split(end)[line - 1].index("_on_host")) == text.index("table[0]")
 
 
-def test_a_file_of_mixed_line_ends_is_left_as_it_is() -> None:
+def test_in_a_file_of_mixed_line_ends_each_line_keeps_its_own_and_what_is_inserted_ends_as_those_around() -> None:
     text = SCRIPT.replace("\n", "\r\n", 3)
-    assert "\r" not in compose(ModuleSource("x.py", text), [reading(text)]).replacements[0].text
+    both = msgspec.structs.replace(reading(text), imports=("import math",))
+    composed = compose(ModuleSource("x.py", text), [both])
+    assert composed.text.startswith("import torch\r\nimport math\r\n\r\n\r\ndef unrelated():\n")
+    assert composed.text.count("\r") == 4
+    made = composed.text.split("\n")
+    assert [line for line in text.split("\n") if line not in made] == ["    return float(table[0])"]
+
+
+def test_a_line_that_is_added_to_a_call_leaves_the_others_their_ends() -> None:
+    text = "f(\n    x,\r\n)\n"
+    added = msgspec.structs.replace(
+        edit(), replacements=(Replacement(start=text.index(",") + 1, end=text.index(",") + 1, text="\n    y,"),)
+    )
+    assert compose(ModuleSource("x.py", text), [added]).text == "f(\n    x,\r\n    y,\r\n)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "end"),
+    [
+        ("a\r\nb\n", 0, "\r\n"),
+        ("a\r\nb\n", 1, "\r\n"),
+        ("a\r\nb\n", 3, "\r\n"),
+        ("a\r\nb\n", 4, "\n"),
+        ("a\r\nb\n", 5, "\n"),
+        ("a\nb\rc", 4, "\r"),
+        ("a\r\nb", 4, "\r\n"),
+        ("\r\n", 0, "\r\n"),
+        ("a", 1, "\n"),
+        ("", 0, "\n"),
+    ],
+)
+def test_how_a_line_ends(text: str, offset: int, end: str) -> None:
+    assert line_end(text, offset) == end

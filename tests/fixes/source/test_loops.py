@@ -26,3 +26,11 @@ def test_what_an_inner_loop_leaves_is_not_done_in_each_pass_of_the_outer_one(nam
     assert name != "asked_again" or cured.before.outside
     assert cured.after.late == 0
     assert not cured.after.outside
+
+
+def test_what_stands_around_the_loop_over_chunks_is_done_in_the_steps() -> None:
+    cured = cure_file(LOOPS / "one_chunk.py")
+    assert not cured.before.outside
+    around = [site for site in cured.before.sites if "chunk" not in site.where.code]
+    assert {tuple(site.steps) for site in around} >= {(0, 1, 2, 3)}
+    assert len(around) == 5

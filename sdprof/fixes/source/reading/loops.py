@@ -20,7 +20,7 @@ from sdprof.fixes.source.reading.names import (
     written_in,
 )
 from sdprof.fixes.source.reading.tests_between import tests_between
-from sdprof.model import LoopMap
+from sdprof.model import FunctionSite, LoopMap
 
 LoopStatement = ast.For | ast.AsyncFor | ast.While
 
@@ -29,6 +29,8 @@ def sampling_loop(
     source: ModuleSource, node: ast.AST, file: str, function: str, loop: LoopMap | None
 ) -> LoopStatement | None:
     """The loop statement that makes the steps, if ``node`` stands in its body, in the loop's own function.
+
+    It is the innermost around the call, unless another one was seen to make the steps.
 
     What a ``while`` asks in its head counts as its body: it is asked once a step.
     """
@@ -44,14 +46,16 @@ def sampling_loop(
         parent = source.parents[current]
         asked = isinstance(parent, ast.While) and current is parent.test
         inside = isinstance(parent, LoopStatement) and (asked or current in parent.body)
-        if isinstance(parent, LoopStatement) and inside and _spans(parent, site.call_line):
+        if isinstance(parent, LoopStatement) and inside and _makes_steps(parent, site):
             found = found or parent
         current = parent
     return found
 
 
-def _spans(statement: LoopStatement, line: int) -> bool:
-    return statement.lineno <= line <= (statement.end_lineno or statement.lineno)
+def _makes_steps(statement: LoopStatement, site: FunctionSite) -> bool:
+    if site.loop_line is not None:
+        return statement.lineno == site.loop_line
+    return statement.lineno <= site.call_line <= (statement.end_lineno or statement.lineno)
 
 
 def loops_around(source: ModuleSource, loop: LoopStatement, scope: Scope) -> list[LoopStatement]:

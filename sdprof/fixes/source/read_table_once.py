@@ -41,6 +41,7 @@ ASKED_AGAIN = (
 )
 """What gives the same however often it is asked."""
 CUTS = frozenset({"int", "round", "floor", "ceil", "trunc", "rint"})
+CUT = "Fractions are computed and cut to whole numbers: rounded otherwise, one could be another"
 COPIES = frozenset({"cpu", "to"})
 READS = frozenset({"float", "int", "bool", "item", "tolist", "range"})
 
@@ -103,12 +104,12 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         if made_of and all(_fits_helper(each) for each in made_of):
             edits.append(_with_helper(site, frame, made_of, computes=True))
         edits += filter(None, [_asked_again(site, frame, leaves), _computed_beside(site, frame, leaves, helped=True)])
+    if cuts_fractions(frame.source, node, frame.values):
+        raise DeclinedError(CUT)
     if _is_cut(frame, node):
         kept = [edit for edit in edits if edit.numerics == "exact"]
         if edits and not kept:
-            raise DeclinedError(
-                "Fractions are computed and cut to whole numbers: rounded otherwise, one could be another"
-            )
+            raise DeclinedError(CUT)
         edits = kept
     if not edits:
         raise DeclinedError(

@@ -112,6 +112,13 @@ CURED = {
         v = self.level(sigmas[i])
         x = x + v * math.exp(-v)
         """,
+    "one of a batch": """
+        v = 1 - sigmas[i] / 4
+        v = v * torch.ones(len(x), device=x.device)
+        x = x + v[:, None]
+        if v[0] < 0.75:
+            x = x * 2
+        """,
     "counted up": """
         c += sigmas[i] * 0.5
         if c > 2.5:
@@ -169,6 +176,10 @@ LEFT = {
         c += 0.25
         if v > 2.25:
             x = x + v
+        """,
+    "computed by a function and cut": """
+        v = (self.level(sigmas[i]) * 100).long().item()
+        x = x + v
         """,
     "drawn": """
         v = sigmas[i] * torch.randn((), device=x.device)

@@ -46,6 +46,7 @@ MOST_NAMES = 12
 """Names that get a namesake for one decision; what needs more is no decision by a level any more."""
 SIGNS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 LIKE = frozenset({"ones_like", "zeros_like", "full_like"})
+MAKES = frozenset({"ones", "zeros", "full", "tensor"})
 READS = frozenset({"item", "detach", "cpu", "clone"})
 
 
@@ -54,17 +55,18 @@ HandedOver = Callable[[Frame, ast.Name], HostCopy | None]
 
 
 def computed_beside(frame: Frame, node: ast.expr, handed_over: HandedOver, *, helped: bool = False) -> HostCopy | None:
-    """Have the host compute what a name stands for, beside the device; ``text`` reads it.
+    """Have the host compute what a name stands for, or an entry of it, beside the device; ``text`` reads it.
 
     None where something that it is computed from is not known to the host: the latents, a draw, another function.
 
     :param helped: tables that cannot be read before the loop are read by ``_on_host``.
     """
-    if not isinstance(node, ast.Name) or is_tensor(node, frame.values, "cuda") is False:
+    name = node.value if isinstance(node, ast.Subscript) else node
+    if not isinstance(name, ast.Name) or is_tensor(name, frame.values, "cuda") is False:
         return None
     copy = _beside(frame, node, handed_over, helped=helped)
     if copy is not None:
-        copy.said = " ".join(filter(None, [copy.said, f"The host computes {node.id} as well."]))
+        copy.said = " ".join(filter(None, [copy.said, f"The host computes {name.id} as well."]))
     return copy
 
 
@@ -222,8 +224,13 @@ class _Beside:
         if isinstance(node, ast.Call) and call_moves(node):
             texts.append((node, self._of_moved(node, bound)))
             return
+        if isinstance(node, ast.Call) and last_name(node.func) in MAKES and is_torch_call(self.source, node):
+            texts.append((node, self._of_made(node, bound)))
+            return
         if isinstance(node, ast.Call):
             parts = self._parts_of_call(node)
+        elif isinstance(node, ast.Tuple | ast.List) and not any(isinstance(each, ast.Starred) for each in node.elts):
+            parts = node.elts  # of a shape, or of numbers that a tensor is made of
         elif isinstance(node, ast.BinOp | ast.UnaryOp | ast.Compare | ast.BoolOp | ast.IfExp):
             self.computes |= isinstance(node, ast.BinOp)
             parts = [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr)]
@@ -239,6 +246,16 @@ class _Beside:
         text = self.of(move.host, bound)
         text = f"({text})" if operation else text
         return f"{text}.to({move.dtype_text})" if move.dtype_text else text
+
+    def _of_made(self, call: ast.Call, bound: frozenset[str]) -> str:
+        """``torch.ones(n)`` of ``torch.ones(n, device=x.device)``, where all else is known."""
+        others = [each for each in call.keywords if each.arg != "device"]
+        if any(each.arg not in ("dtype", "fill_value", "size") for each in others):
+            raise DeclinedError(f"{self.source.code(call)} is no plain call")
+        given = [self.of(each, bound) if not is_size(each) else self.source.code(each) for each in call.args]
+        given += [f"{each.arg}={self.source.code(each.value)}" for each in others if each.arg == "dtype"]
+        given += [f"{each.arg}={self.of(each.value, bound)}" for each in others if each.arg != "dtype"]
+        return f"{self.source.code(call.func)}({', '.join(given)})"
 
     def _parts_of_call(self, call: ast.Call) -> list[ast.expr]:
         if any(each.arg in (None, "out", "device", "generator") for each in call.keywords):
@@ -278,6 +295,9 @@ class _Beside:
         if copy is not None and copy.text is not None:
             self.copies.append(copy)
             return copy.text
+        entry = isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and _is_place(node.slice)
+        if entry and isinstance(node, ast.Subscript) and any(map(self._is_assigned_in_loop, local)):
+            return f"{self.name(root)}[{ast.unparse(node.slice)}]"
         numbers = all(each.value is not None and is_number(self.source, each.value, {}) for each in local)
         if isinstance(node, ast.Name) and any(map(self._is_assigned_in_loop, local)) and not numbers:
             return self.name(node.id)
@@ -335,3 +355,12 @@ class _Beside:
         if name in taken or sum(overlap(name, other) for other in written) > len(counted):
             return True
         return any(overlap(alias, other) for other in written for alias in aliases(self.scope, name) - {name})
+
+
+def _is_place(index: ast.expr) -> bool:
+    """``0``, ``-1``, ``:2``: what is written out."""
+    return all(
+        isinstance(each, ast.Constant | ast.UnaryOp | ast.USub | ast.Slice)
+        for each in ast.walk(index)
+        if not isinstance(each, ast.expr_context)
+    )

@@ -101,4 +101,29 @@ def _made_once(make, *args, **kwargs):
     return kept[1]
 '''
 
-HELPERS: dict[str, str] = {"_on_host": ON_HOST, "_on_device": ON_DEVICE, "_made_once": MADE_ONCE}
+INDICES_OF = '''
+def _indices_of(mask, inverted=False):
+    """The indices of what a boolean mask selects, or of the rest, found again once it was written to."""
+    import torch
+
+    if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool or mask.ndim == 0 or mask.is_inference():
+        return ~mask if inverted else mask
+    if torch.compiler.is_compiling() or (torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()):
+        return ~mask if inverted else mask
+    base = mask if mask._base is None else mask._base
+    of = (id(base), base._version)
+    kept = getattr(base, "_kept_indices", None)
+    if kept is None or kept[0] != of or len(kept[1]) > 64:
+        kept = base._kept_indices = (of, {})
+    view = (mask.shape, mask.stride(), mask.storage_offset(), inverted)
+    if view not in kept[1]:
+        kept[1][view] = (~mask if inverted else mask).nonzero(as_tuple=True)
+    return kept[1][view]
+'''
+
+HELPERS: dict[str, str] = {
+    "_on_host": ON_HOST,
+    "_on_device": ON_DEVICE,
+    "_made_once": MADE_ONCE,
+    "_indices_of": INDICES_OF,
+}

@@ -1,0 +1,271 @@
+"""Indices of what a mask selects, found before a loop that leaves the mask as it is."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from dataclasses import dataclass
+
+from sdprof.fixes.declined import DeclinedError
+from sdprof.fixes.source.edit import Replacement, changes_elsewhere
+from sdprof.fixes.source.module_source import ModuleSource
+from sdprof.fixes.source.reading.before_loop.left_alone import may_be_written
+from sdprof.fixes.source.reading.before_loop.made_for_step import LONGEST_LINE, Term, hand_down, named_by_caller
+from sdprof.fixes.source.reading.before_loop.repeatable import check_repeatable
+from sdprof.fixes.source.reading.before_loop.unchanging import (
+    aliases,
+    check_unchanging,
+    libraries,
+    overlap,
+    written_into,
+)
+from sdprof.fixes.source.reading.before_loop.way_by_stack import way_by_stack
+from sdprof.fixes.source.reading.before_loop.way_from_loop import Stage
+from sdprof.fixes.source.reading.before_loop.way_to_make_once import MadeOnce
+from sdprof.fixes.source.reading.calls import LONGEST_ROW
+from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.functional import torch_name
+from sdprof.fixes.source.reading.loops import statements_before_loop
+from sdprof.fixes.source.reading.names import (
+    Function,
+    around,
+    bindings,
+    dotted,
+    is_free,
+    last_name,
+    read_in,
+    statement_of,
+    within,
+)
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
+from sdprof.fixes.source.reading.on_host.made_from_host import reaching
+from sdprof.fixes.source.reading.tests_between import tests_between
+
+OF_TRUTH = frozenset({"bool", "isnan", "isfinite", "isinf", "logical_not", "logical_and", "logical_or", "logical_xor"})
+MODES = frozenset({"no_grad", "enable_grad", "inference_mode", "autocast"})
+"""Decorators that change nothing of a mask, nor of what a function is given."""
+SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return)
+INDICES = "tuple[torch.Tensor, ...] | torch.Tensor | None"
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask as it stands between brackets."""
+
+    node: ast.expr
+    alone: bool
+    """Not between slices and numbers, as in ``x[:, mask]``, where one index of a mask with one dimension may stand."""
+
+
+def found_before_loop(frame: Frame, mask: Mask) -> tuple[MadeOnce, tuple[str, ...]]:
+    """``x[mask]`` → ``x[mask_indices]``, with ``mask_indices = mask.nonzero(as_tuple=True)`` before the loop.
+
+    A function that the loop calls gets a parameter ``mask_indices=None``; where other callers give none, it selects by
+    the mask. What is no tensor of truth values for another caller (None, numbers of rows) selects as it did.
+
+    :return: the change, and the imports that it needs.
+    :raises DeclinedError: the mask may be another one in the next step.
+    """
+    way = way_by_stack(frame, mask.node)
+    source, last = frame.source, way[-1]
+    made, inverted = _made_of(way[0], mask.node)
+    check_repeatable(source, made)
+    _check_reached(way, made)
+    term = Term(source, made)
+    name = _name(way, made, inverted=inverted, alone=mask.alone)
+    changes: dict[str, list[Replacement]] = {}
+    left: list[tuple[Stage, list[str], list[ast.Call]]] = []
+    calls: list[ast.Call] = []
+    for inner, outer in itertools.pairwise(way):
+        assert isinstance(inner.function, Function)
+        _check_plain(inner.function)
+        left.append((inner, [each.trunk for each in term.reads()], calls))
+        calls = hand_down(inner, outer, name, [term], changes, INDICES)
+    left.append((last, [each.trunk for each in term.reads()], calls))
+    assert last.loop is not None
+    others = [each for each in dict.fromkeys(stage.source for stage in way) if each is not last.source]
+    check_unchanging(last.source, term.reads(), last.loop, last.function, others)
+    for stage, trunks, known in left:
+        _check_written(stage, trunks, known)
+    if not read_in(made) & libraries(source) <= libraries(last.source):
+        raise DeclinedError("The file with the loop calls the libraries by other names")
+    torch, imports = torch_name(last.source)
+    if imports and last.source is not source:
+        raise DeclinedError("The file with the loop does not import torch")
+    lines, kept = _lines(name, term.tree(), last, torch, inverted=inverted, alone=mask.alone)
+    put = statements_before_loop(last.source, last.loop, lines)
+    changes.setdefault(last.source.path, []).append(put)
+    inside = len(way) > 1 and any(each is way[1].function for each in around(source, way[0].function, source.tree))
+    used = (
+        [in_place(source, mask.node, name)]
+        if kept and len(way) == 1
+        else _where_given(way[0], mask.node, name, inside=inside)
+    )
+    own = [*used, *changes.pop(source.path, [])]
+    elsewhere, also = changes_elsewhere(changes)
+    handed = ", and handed to the function that selects by it" if len(way) > 1 else ""
+    said = f"The indices of what the mask selects are found once, before the loop{handed}.{also}"
+    return MadeOnce(source.path, own, said, elsewhere=elsewhere), imports if len(lines) > 1 or torch in lines[0] else ()
+
+
+def _made_of(stage: Stage, mask: ast.expr) -> tuple[ast.expr, bool]:
+    """What a mask is made of in each step, and whether the other elements are selected: ``known``, True of ``~known``.
+
+    Of a name that the step gives to a mask it is what it stands for.
+    """
+    inverted = isinstance(mask, ast.UnaryOp) and isinstance(mask.op, ast.Invert)
+    inner = mask.operand if inverted and isinstance(mask, ast.UnaryOp) else mask
+    if isinstance(inner, ast.Name) and _is_bound_in_step(stage, inner.id):
+        found = reaching(stage.source, inner)
+        value = found[0].value if found is not None and found[0].kind == "assignment" else None
+        if found is None or value is None or read_in(value) & found[1]:
+            raise DeclinedError(f"{inner.id} is made anew in each step")
+        names = aliases(stage.function, inner.id)
+        if any(overlap(each, other) for each in names for other in written_into(stage.function)):
+            raise DeclinedError(f"{inner.id} is written to")
+        inner = value
+        if isinstance(inner, ast.UnaryOp) and isinstance(inner.op, ast.Invert):
+            inverted, inner = not inverted, inner.operand
+    return inner, inverted
+
+
+def _is_bound_in_step(stage: Stage, name: str) -> bool:
+    """Whether a function that the loop calls binds a name itself, or the loop does."""
+    region = set(map(id, ast.walk(stage.loop))) if stage.loop is not None else None
+    found = [each for each in bindings(stage.function, name) if each.kind != "parameter"]
+    if isinstance(stage.function, ast.Module):
+        found = found if region is not None else []
+    return any(region is None or id(each.node) in region for each in found)
+
+
+def _check_reached(way: list[Stage], made: ast.expr) -> None:
+    """In front of the loop, a mask is looked at whatever the steps ask before they come to it.
+
+    A name is there in any case. What else is evaluated must be evaluated in each step, or asked for by the first test.
+
+    :raises DeclinedError: it is not.
+    """
+    if isinstance(made, ast.Name):
+        return
+    tests = [list(tests_between(each.source, each.place, each.loop or each.function)) for each in way]
+    if not any(tests):
+        return
+    path, first = dotted(made), tests[0][-1] if tests[0] else None
+    while isinstance(first, ast.BoolOp):
+        first = first.values[0]
+    asked = first is not None and path is not None and path in {dotted(each) for each in ast.walk(first)}
+    if not asked or any(tests[1:]) or len(tests[0]) > 1:
+        raise DeclinedError("Not each step comes to the mask: in front of the loop it might not be there")
+
+
+def _check_plain(function: Function) -> None:
+    for each in function.decorator_list:
+        named = each.func if isinstance(each, ast.Call) else each
+        if last_name(named) not in MODES:
+            raise DeclinedError(f"{function.name} is decorated, and may be given other arguments")
+    if isinstance(function, ast.AsyncFunctionDef) or any(
+        isinstance(each, ast.Yield | ast.YieldFrom) for each in within(function)
+    ):
+        raise DeclinedError(f"{function.name} hands over to others in between")
+
+
+def _check_written(stage: Stage, trunks: list[str], known: list[ast.Call]) -> None:
+    """No function gets hold of the mask that may write to it, but those on the way, which are looked at themselves.
+
+    :raises DeclinedError: one may.
+    """
+    for trunk in filter(None, trunks):
+        if may_be_written(stage.source, stage.loop or stage.function, stage.function, trunk, known):
+            raise DeclinedError(f"{trunk} is handed to a function that may write to it")
+
+
+def _name(way: list[Stage], made: ast.expr, *, inverted: bool, alone: bool) -> str:
+    """``known_indices`` of what the function with the loop calls ``known``: another one of any other mask."""
+    term = Term(way[0].source, made)
+    for inner, outer in itertools.pairwise(way):
+        named_by_caller(inner, outer, [term])
+    words, behind = "_".join(re.findall(r"\w+", ast.unparse(term.tree()))).lstrip("_"), ""
+    if dotted(made) is None:
+        parent = way[0].source.parents[made]
+        local = parent.targets[0] if isinstance(parent, ast.Assign) else None
+        words = local.id if isinstance(local, ast.Name) else words
+        alone_so = len(way) == 1 and isinstance(local, ast.Name) and len(bindings(way[0].function, local.id)) == 1
+        behind = "" if alone_so else f"_l{made.lineno}"
+    name = f"{'not_' if inverted else ''}{words}_{'indices' if alone else 'index'}{behind}"
+    while not all(is_free(each.function, name) for each in way):
+        name += "_once"
+    return name
+
+
+def _where_given(stage: Stage, mask: ast.expr, name: str, *, inside: bool) -> list[Replacement]:
+    """``x[mask if mask_indices is None else mask_indices]``; said once, where a function or a statement says it again.
+
+    A parameter may be looked at where its function begins, what is computed only where the statement would compute it.
+
+    :param inside: the function is one inside of its caller, whose variable it reads.
+    """
+    source, function, statement = stage.source, stage.function, statement_of(stage.source, mask)
+    read = f"{source.code(mask)} if {name} is None else {name}"
+    alike = [each for each in within(function) if _is_index(source, each, mask)]
+    again = [each for each in alike if statement_of(source, each) is statement]
+    line = source.text[source.line_start(mask.lineno) : source.line_start(mask.lineno + 1)]
+    beside = isinstance(statement, SIMPLE) and not any(tests_between(source, mask, statement))
+    place: ast.stmt | None = None
+    if len(alike) > 1 and isinstance(function, Function) and _is_parameter(function, mask):
+        place = function.body[min(1, len(function.body) - 1) if ast.get_docstring(function) is not None else 0]
+    elif beside and (len(again) > 1 or len(line) + len(read) - len(source.code(mask)) > LONGEST_LINE):
+        place = statement
+    start = source.line_start(place.lineno) if place is not None else 0
+    indent = source.text[start : source.span(place)[0]] if place is not None else ""
+    if place is None or indent.strip() or inside:
+        return [in_place(source, mask, read)]
+    put = Replacement(start=start, end=start, text=f"{indent}{name} = {read}\n")
+    return [put, in_place(source, mask, name)]
+
+
+def _is_parameter(function: Function, mask: ast.expr) -> bool:
+    return isinstance(mask, ast.Name) and [each.kind for each in bindings(function, mask.id)] == ["parameter"]
+
+
+def _is_index(source: ModuleSource, node: ast.AST, mask: ast.expr) -> bool:
+    """Whether the same mask selects at another place."""
+    parent = source.parents.get(node)
+    if isinstance(parent, ast.Tuple):
+        return _is_index(source, parent, parent) and ast.dump(node) == ast.dump(mask)
+    return isinstance(parent, ast.Subscript) and parent.slice is node and ast.dump(node) == ast.dump(mask)
+
+
+def _lines(
+    name: str, tree: ast.expr, last: Stage, torch: str, *, inverted: bool, alone: bool
+) -> tuple[list[str], bool]:
+    """The statements in front of the loop, and whether the name stands for what selects in any case."""
+    if isinstance(tree, ast.Constant):
+        raise DeclinedError("There is no mask")
+    text, path = ast.unparse(tree), isinstance(tree, ast.Name | ast.Attribute)
+    entry = "" if alone else "[0]"
+    bound = bindings(last.function, tree.id) if isinstance(tree, ast.Name) else []
+    value = bound[0].value if len(bound) == 1 and bound[0].kind == "assignment" else None
+    of_truth = _is_of_truth(value or tree)
+    if alone and of_truth:
+        inner = text if path or isinstance(tree, ast.Call) else f"({text})"
+        inner = f"(~{inner})" if inverted else inner
+        return [f"{name} = {inner}.nonzero(as_tuple=True)"], True
+    if inverted and not path:
+        raise DeclinedError("What is computed for the mask need not be true or false")
+    asked = text if path else name
+    guard = [f"{torch}.is_tensor({asked})", f"{asked}.dtype == {torch}.bool"] if not of_truth else []
+    test = " and ".join([*guard, *([] if alone else [f"{asked}.ndim == 1"])])
+    found = f"{f'(~{text})' if inverted else asked}.nonzero(as_tuple=True){entry}"
+    other = "None" if inverted else text
+    line = f"{name} = {found} if {test} else {other}"
+    if path and len(line) <= LONGEST_ROW:
+        return [line], not inverted
+    return [f"{name} = {other}", f"if {test}:", f"    {name} = {found}"], not inverted
+
+
+def _is_of_truth(tree: ast.expr) -> bool:
+    """Whether an expression tells of each element of a tensor whether it is selected, whatever it reads."""
+    if isinstance(tree, ast.Compare):
+        return len(tree.ops) == 1 and not isinstance(tree.ops[0], ast.Is | ast.IsNot | ast.In | ast.NotIn)
+    return isinstance(tree, ast.Call) and last_name(tree.func) in OF_TRUTH

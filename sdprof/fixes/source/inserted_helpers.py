@@ -103,13 +103,13 @@ def _made_once(make, *args, **kwargs):
 
 INDICES_OF = '''
 def _indices_of(mask, inverted=False):
-    """The indices of what a boolean mask selects, or of the rest, found again once it was written to."""
+    """The indices of what a boolean mask selects, or of the rest, as a tuple; found again once it was written to."""
     import torch
 
-    if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool or mask.ndim == 0 or mask.is_inference():
-        return ~mask if inverted else mask
-    if torch.compiler.is_compiling() or (torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()):
-        return ~mask if inverted else mask
+    masks = isinstance(mask, torch.Tensor) and mask.dtype == torch.bool and mask.ndim > 0 and not mask.is_inference()
+    if not masks or torch.compiler.is_compiling():
+        index = ~mask if inverted else mask
+        return index if isinstance(index, tuple) else (index,)
     base = mask if mask._base is None else mask._base
     of = (id(base), base._version)
     kept = getattr(base, "_kept_indices", None)
@@ -117,7 +117,10 @@ def _indices_of(mask, inverted=False):
         kept = base._kept_indices = (of, {})
     view = (mask.shape, mask.stride(), mask.storage_offset(), inverted)
     if view not in kept[1]:
-        kept[1][view] = (~mask if inverted else mask).nonzero(as_tuple=True)
+        found = (~mask if inverted else mask).nonzero(as_tuple=True)
+        if any(each.is_inference() for each in found) or base.is_inference():
+            return found  # they cannot be used where gradients are wanted later on
+        kept[1][view] = found
     return kept[1][view]
 '''
 

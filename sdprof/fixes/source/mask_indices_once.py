@@ -7,12 +7,12 @@ import ast
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.evidence import SiteEvidence
-from sdprof.fixes.source.module_source import Sources
+from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.before_loop.mask_indices import Mask, found_before_loop
 from sdprof.fixes.source.reading.before_loop.unchanging import is_path
 from sdprof.fixes.source.reading.before_loop.way_to_make_once import MadeOnce
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.names import bindings, scope_of
+from sdprof.fixes.source.reading.names import bindings, scope_of, unpacked
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.seen import value_of
 from sdprof.model import FixMeta, SeenValue
@@ -25,6 +25,7 @@ META = FixMeta(
     removes=("sync-in-loop",),
     order=15,
 )
+PARTS = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.UnaryOp, ast.USub, ast.expr_context)
 
 
 def concerns(site: SiteEvidence) -> bool:
@@ -54,7 +55,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         edits.append(_edit(site, made, imports))
     except DeclinedError as declined:
         reason = str(declined)
-    kept = _kept(frame, mask)
+    kept = _kept(frame, node, mask)
     if kept is not None and site.where.function != "<module>":
         edits.append(_edit(site, kept, ()))
     if not edits:
@@ -92,21 +93,42 @@ def _is_number(frame: Frame, node: ast.expr) -> bool:
     return (seen is not None and seen.kind == "number") or isinstance(node, ast.UnaryOp | ast.BinOp)
 
 
-def _kept(frame: Frame, mask: Mask) -> MadeOnce | None:
-    """``x[_indices_of(mask)]``, where the mask has a name that this function does not bind."""
+def _kept(frame: Frame, node: ast.Subscript, mask: Mask) -> MadeOnce | None:
+    """``x[_indices_of(mask)]`` and ``x[(slice(None), *_indices_of(mask))]``, where nothing is computed for the mask."""
+    source = frame.source
     inverted = isinstance(mask.node, ast.UnaryOp) and isinstance(mask.node.op, ast.Invert)
     kept = mask.node.operand if inverted and isinstance(mask.node, ast.UnaryOp) else mask.node
-    if not mask.alone or not is_path(kept):
+    if not is_path(kept) or not _is_the_same_again(frame, kept):
         return None
-    scope = scope_of(frame.source, kept)
-    if isinstance(kept, ast.Name) and any(each.kind != "parameter" for each in bindings(scope, kept.id)):
-        bound = [each.node for each in bindings(scope, kept.id)]
-        loop = frame.loop_around(kept)
-        if loop is None or any(each in ast.walk(loop) for each in bound):
-            return None
-    text = f"_indices_of({frame.source.code(kept)}{', inverted=True' if inverted else ''})"
+    text = f"_indices_of({source.code(kept)}{', inverted=True' if inverted else ''})"
+    if isinstance(node.slice, ast.Tuple):
+        parts = [f"*{text}" if each is mask.node else _as_item(source, each) for each in node.slice.elts]
+        text = f"({', '.join(parts)})"
     said = "A helper keeps the indices of what the mask selects, and finds them again once it was written to."
-    return MadeOnce(frame.source.path, [in_place(frame.source, mask.node, text)], said, ("_indices_of",))
+    return MadeOnce(source.path, [in_place(source, node.slice, text)], said, ("_indices_of",))
+
+
+def _is_the_same_again(frame: Frame, path: ast.expr) -> bool:
+    """Whether a name is a parameter's, or that of a part of something: not of what the step computes."""
+    while isinstance(path, ast.Attribute | ast.Subscript):
+        path = path.value
+    if not isinstance(path, ast.Name):
+        return False
+    scope, loop = scope_of(frame.source, path), frame.loop_around(path)
+    bound = [each for each in bindings(scope, path.id) if each.kind != "parameter"]
+    if loop is not None and not any(each.node is part for each in bound for part in ast.walk(loop)):
+        return True
+    values = [each.value and unpacked(each.node, each.value, path.id) for each in bound]
+    return all(value is not None and all(isinstance(each, PARTS) for each in ast.walk(value)) for value in values)
+
+
+def _as_item(source: ModuleSource, part: ast.expr) -> str:
+    """``slice(1, None)`` of ``1:``: between parentheses no colon may stand."""
+    if not isinstance(part, ast.Slice):
+        return source.code(part)
+    lower, upper = ("None" if each is None else source.code(each) for each in (part.lower, part.upper))
+    step = f", {source.code(part.step)}" if part.step is not None else ""
+    return f"slice({upper}{step})" if part.lower is None and not step else f"slice({lower}, {upper}{step})"
 
 
 def _edit(site: SiteEvidence, made: MadeOnce, imports: tuple[str, ...]) -> Edit:

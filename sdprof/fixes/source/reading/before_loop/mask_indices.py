@@ -36,6 +36,7 @@ from sdprof.fixes.source.reading.names import (
     last_name,
     read_in,
     statement_of,
+    unpacked,
     within,
 )
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
@@ -118,7 +119,8 @@ def _made_of(stage: Stage, mask: ast.expr) -> tuple[ast.expr, bool]:
     inner = mask.operand if inverted and isinstance(mask, ast.UnaryOp) else mask
     if isinstance(inner, ast.Name) and _is_bound_in_step(stage, inner.id):
         found = reaching(stage.source, inner)
-        value = found[0].value if found is not None and found[0].kind == "assignment" else None
+        value = found[0].value if found is not None else None
+        value = unpacked(found[0].node, value, inner.id) if found is not None and value is not None else None
         if found is None or value is None or read_in(value) & found[1]:
             raise DeclinedError(f"{inner.id} is made anew in each step")
         names = aliases(stage.function, inner.id)

@@ -1,4 +1,4 @@
-"""Points that only those within reach of one another move: edges that a mask selects, before the loop and in the step."""
+"""Points that move those within reach of them: edges that a mask selects, made before the loop or in the step."""
 
 import torch
 from torch import nn

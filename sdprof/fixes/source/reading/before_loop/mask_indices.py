@@ -70,19 +70,69 @@ def found_before_loop(frame: Frame, mask: Mask) -> tuple[MadeOnce, tuple[str, ..
     """
     way = way_by_stack(frame, mask.node)
     source, last = frame.source, way[-1]
-    made, inverted = _made_of(way[0], mask.node)
+    made, inverted = made_of(way[0], mask.node)
+    name = name_before_loop(way, made, "not_" if inverted else "", "indices" if mask.alone else "index")
+    found = followed(way, made, name, INDICES)
+    torch, imports = torch_name(last.source)
+    lines, kept = _lines(name, found.tree, last, torch, inverted=inverted, alone=mask.alone)
+    imports = imports if len(lines) > 1 or f"{torch}." in lines[0] else ()
+    inside = len(way) > 1 and any(each is way[1].function for each in around(source, way[0].function, source.tree))
+    if kept and len(way) == 1:
+        used = [in_place(source, mask.node, name)]
+    else:
+        used = _where_given(way[0], mask.node, name, inside=inside)
+    said = "The indices of what the mask selects are found once, before the loop"
+    return found.made(lines, used, said, imports), imports
+
+
+@dataclass(frozen=True)
+class Followed:
+    """An expression that the loop leaves as it is, and what it takes to hand on what is made of it before the loop."""
+
+    way: list[Stage]
+    tree: ast.expr
+    """By the names of the function with the loop."""
+    changes: dict[str, list[Replacement]]
+
+    def made(self, lines: list[str], used: list[Replacement], said: str, imports: tuple[str, ...]) -> MadeOnce:
+        """The whole change.
+
+        :param lines: statements in front of the loop.
+        :param used: what changes where it is used.
+        """
+        source, last = self.way[0].source, self.way[-1]
+        assert last.loop is not None
+        if imports and last.source is not source:
+            raise DeclinedError("The file with the loop does not import torch")
+        changes = {file: list(each) for file, each in self.changes.items()}
+        changes.setdefault(last.source.path, []).append(statements_before_loop(last.source, last.loop, lines))
+        own = [*used, *changes.pop(source.path, [])]
+        elsewhere, also = changes_elsewhere(changes)
+        handed = ", and handed to the function that needs it" if len(self.way) > 1 else ""
+        return MadeOnce(source.path, own, f"{said}{handed}.{also}", elsewhere=elsewhere)
+
+
+def followed(way: list[Stage], made: ast.expr, name: str, kind: str) -> Followed:
+    """Follow an expression out to the loop.
+
+    :param name: of the argument that hands on what is made of it.
+    :param kind: the annotation of that argument.
+    :raises DeclinedError: it may be another one in the next step, or not be there before the first one.
+    """
+    source, last = way[0].source, way[-1]
     check_repeatable(source, made)
-    _check_reached(way, made)
-    term = Term(source, made)
-    name = _name(way, made, inverted=inverted, alone=mask.alone)
+    term, tree = Term(source, made), made
     changes: dict[str, list[Replacement]] = {}
     left: list[tuple[Stage, list[str], list[ast.Call]]] = []
     calls: list[ast.Call] = []
     for inner, outer in itertools.pairwise(way):
         assert isinstance(inner.function, Function)
         _check_plain(inner.function)
+        _check_reached(inner, tree)
         left.append((inner, [each.trunk for each in term.reads()], calls))
-        calls = hand_down(inner, outer, name, [term], changes, INDICES)
+        calls = hand_down(inner, outer, name, [term], changes, kind)
+        tree = term.tree()
+    _check_reached(last, tree)
     left.append((last, [each.trunk for each in term.reads()], calls))
     assert last.loop is not None
     others = [each for each in dict.fromkeys(stage.source for stage in way) if each is not last.source]
@@ -91,26 +141,12 @@ def found_before_loop(frame: Frame, mask: Mask) -> tuple[MadeOnce, tuple[str, ..
         _check_written(stage, trunks, known)
     if not read_in(made) & libraries(source) <= libraries(last.source):
         raise DeclinedError("The file with the loop calls the libraries by other names")
-    torch, imports = torch_name(last.source)
-    if imports and last.source is not source:
-        raise DeclinedError("The file with the loop does not import torch")
-    lines, kept = _lines(name, term.tree(), last, torch, inverted=inverted, alone=mask.alone)
-    put = statements_before_loop(last.source, last.loop, lines)
-    changes.setdefault(last.source.path, []).append(put)
-    inside = len(way) > 1 and any(each is way[1].function for each in around(source, way[0].function, source.tree))
-    used = (
-        [in_place(source, mask.node, name)]
-        if kept and len(way) == 1
-        else _where_given(way[0], mask.node, name, inside=inside)
-    )
-    own = [*used, *changes.pop(source.path, [])]
-    elsewhere, also = changes_elsewhere(changes)
-    handed = ", and handed to the function that selects by it" if len(way) > 1 else ""
-    said = f"The indices of what the mask selects are found once, before the loop{handed}.{also}"
-    return MadeOnce(source.path, own, said, elsewhere=elsewhere), imports if len(lines) > 1 or torch in lines[0] else ()
+    if isinstance(tree, ast.Constant):
+        raise DeclinedError("The caller gives none")
+    return Followed(way, term.tree(), changes)
 
 
-def _made_of(stage: Stage, mask: ast.expr) -> tuple[ast.expr, bool]:
+def made_of(stage: Stage, mask: ast.expr) -> tuple[ast.expr, bool]:
     """What a mask is made of in each step, and whether the other elements are selected: ``known``, True of ``~known``.
 
     Of a name that the step gives to a mask it is what it stands for.
@@ -141,24 +177,21 @@ def _is_bound_in_step(stage: Stage, name: str) -> bool:
     return any(region is None or id(each.node) in region for each in found)
 
 
-def _check_reached(way: list[Stage], made: ast.expr) -> None:
-    """In front of the loop, a mask is looked at whatever the steps ask before they come to it.
+def _check_reached(stage: Stage, made: ast.expr) -> None:
+    """In front of the loop, an expression is looked at whatever the steps ask before they come to it.
 
-    A name is there in any case. What else is evaluated must be evaluated in each step, or asked for by the first test.
+    A name is there in any case. What else is evaluated must be evaluated in each step, or by the first test.
 
     :raises DeclinedError: it is not.
     """
-    if isinstance(made, ast.Name):
+    tests = list(tests_between(stage.source, stage.place, stage.loop or stage.function))
+    if isinstance(made, ast.Name | ast.Constant) or not tests:
         return
-    tests = [list(tests_between(each.source, each.place, each.loop or each.function)) for each in way]
-    if not any(tests):
-        return
-    path, first = dotted(made), tests[0][-1] if tests[0] else None
+    first, path = tests[-1], dotted(made)
     while isinstance(first, ast.BoolOp):
         first = first.values[0]
-    asked = first is not None and path is not None and path in {dotted(each) for each in ast.walk(first)}
-    if not asked or any(tests[1:]) or len(tests[0]) > 1:
-        raise DeclinedError("Not each step comes to the mask: in front of the loop it might not be there")
+    if path is None or path not in {dotted(each) for each in ast.walk(first)}:
+        raise DeclinedError("Not each step comes to it: in front of the loop it might not be there")
 
 
 def _check_plain(function: Function) -> None:
@@ -182,19 +215,19 @@ def _check_written(stage: Stage, trunks: list[str], known: list[ast.Call]) -> No
             raise DeclinedError(f"{trunk} is handed to a function that may write to it")
 
 
-def _name(way: list[Stage], made: ast.expr, *, inverted: bool, alone: bool) -> str:
-    """``known_indices`` of what the function with the loop calls ``known``: another one of any other mask."""
+def name_before_loop(way: list[Stage], made: ast.expr, before: str, behind: str) -> str:
+    """``known_indices`` of what the function with the loop calls ``known``: another one of any other expression."""
     term = Term(way[0].source, made)
     for inner, outer in itertools.pairwise(way):
         named_by_caller(inner, outer, [term])
-    words, behind = "_".join(re.findall(r"\w+", ast.unparse(term.tree()))).lstrip("_"), ""
+    words = "_".join(re.findall(r"\w+", ast.unparse(term.tree()))).lstrip("_")
     if dotted(made) is None:
         parent = way[0].source.parents[made]
         local = parent.targets[0] if isinstance(parent, ast.Assign) else None
         words = local.id if isinstance(local, ast.Name) else words
-        alone_so = len(way) == 1 and isinstance(local, ast.Name) and len(bindings(way[0].function, local.id)) == 1
-        behind = "" if alone_so else f"_l{made.lineno}"
-    name = f"{'not_' if inverted else ''}{words}_{'indices' if alone else 'index'}{behind}"
+        alone = len(way) == 1 and isinstance(local, ast.Name) and len(bindings(way[0].function, local.id)) == 1
+        behind += "" if alone else f"_l{made.lineno}"
+    name = f"{before}{words}_{behind}"
     while not all(is_free(each.function, name) for each in way):
         name += "_once"
     return name
@@ -242,8 +275,6 @@ def _lines(
     name: str, tree: ast.expr, last: Stage, torch: str, *, inverted: bool, alone: bool
 ) -> tuple[list[str], bool]:
     """The statements in front of the loop, and whether the name stands for what selects in any case."""
-    if isinstance(tree, ast.Constant):
-        raise DeclinedError("There is no mask")
     text, path = ast.unparse(tree), isinstance(tree, ast.Name | ast.Attribute)
     entry = "" if alone else "[0]"
     bound = bindings(last.function, tree.id) if isinstance(tree, ast.Name) else []

@@ -106,22 +106,21 @@ def _indices_of(mask, inverted=False):
     """The indices of what a boolean mask selects, or of the rest, as a tuple; found again once it was written to."""
     import torch
 
-    masks = isinstance(mask, torch.Tensor) and mask.dtype == torch.bool and mask.ndim > 0 and not mask.is_inference()
-    if not masks or torch.compiler.is_compiling():
+    if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool or mask.ndim == 0:
         index = ~mask if inverted else mask
         return index if isinstance(index, tuple) else (index,)
     base = mask if mask._base is None else mask._base
+    if torch.compiler.is_compiling() or base.is_inference():
+        return (~mask if inverted else mask,)
     of = (id(base), base._version)
     kept = getattr(base, "_kept_indices", None)
     if kept is None or kept[0] != of or len(kept[1]) > 64:
         kept = base._kept_indices = (of, {})
     view = (mask.shape, mask.stride(), mask.storage_offset(), inverted)
-    if view not in kept[1]:
-        found = (~mask if inverted else mask).nonzero(as_tuple=True)
-        if any(each.is_inference() for each in found) or base.is_inference():
-            return found  # they cannot be used where gradients are wanted later on
-        kept[1][view] = found
-    return kept[1][view]
+    found = kept[1].get(view)
+    if found is None or (found[0].is_inference() and not torch.is_inference_mode_enabled()):
+        found = kept[1][view] = (~mask if inverted else mask).nonzero(as_tuple=True)
+    return found
 '''
 
 HELPERS: dict[str, str] = {

@@ -242,6 +242,58 @@ def test_a_mask_of_an_object(tmp_path: Path, turn: str, restore: str, handed: bo
     assert all(map(same_bits, outputs[:half], outputs[half:]))
 
 
+NESTED = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def forward(self, x, t):
+        return torch.tanh(x) * (1 + 0.01 * t)
+
+def turn(m):
+    m.logical_not_()
+
+def sample(net, x, y, known, steps, flag=False):
+    {before}
+    def step(x, t):
+        x = x - 0.1 * net(x, t)
+        return x + (torch.sin(x[known]) - y[known]).mean()
+    {first}
+    for k in range(2):
+        {between}
+        for t in range(steps):
+            x = step(x, t)
+    return x
+
+def build(device, steps):
+    torch.manual_seed(0)
+    net = Net()
+    x, y, known = torch.rand(3, 5, 4), torch.rand(3, 5, 4), torch.rand(3, 5, 4) > 0.5
+    x, y, known = (each.to(device) for each in (x, y, known))
+    return net, lambda: sample(net, x, y, known, steps)
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "where"),
+    [
+        ({}, "    known_indices = known\n    if "),
+        ({"between": "if flag: turn(known)"}, "        known_indices = known\n        if "),
+        ({"between": "if flag: known = ~known"}, "        known_indices = known\n        if "),
+        ({"between": "if flag: known.logical_not_()"}, "        known_indices = known\n        if "),
+        ({"first": "x = step(x, 0)"}, "_indices_of(known)"),
+    ],
+)
+def test_a_function_inside_and_loops_around(tmp_path: Path, changed: dict[str, str], where: str) -> None:
+    file = tmp_path / "loop.py"
+    file.write_text(NESTED.format(**{"before": "pass", "first": "pass", "between": "pass", **changed}))
+    found = cure_file(file, 3, {"mask-indices-once"})
+    text = text_of(file, found)
+    assert found.same_bits
+    assert where in text or ("known = ~known" in text and "_indices_of(known)" in text)
+    check_other_callers(file, text)
+
+
 def test_the_gradient_of_a_selection_waits_no_more() -> None:
     found = cure_file(LOOPS / "series_filled_in.py")
     assert any("backward" in site.where.code for site in found.before.sites)
@@ -292,6 +344,7 @@ def test_the_helper_looks_again_after_a_write_and_takes_other_indices_as_they_ar
         made_there = torch.tensor([True, False])
         assert torch.equal(x[indices_of(made_there)], x[made_there])
         kept_there = indices_of(mask[:, 0])
+        assert indices_of(mask[:, 0]) is kept_there
         assert torch.equal(x[kept_there], x[mask[:, 0]])
     wanted = torch.ones(2, 2, requires_grad=True)
     wanted[indices_of(mask[:, 0])].square().sum().backward()

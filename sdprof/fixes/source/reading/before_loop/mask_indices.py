@@ -14,6 +14,7 @@ from sdprof.fixes.source.reading.before_loop.left_alone import may_be_written
 from sdprof.fixes.source.reading.before_loop.made_for_step import LONGEST_LINE, Term, hand_down, named_by_caller
 from sdprof.fixes.source.reading.before_loop.repeatable import check_repeatable
 from sdprof.fixes.source.reading.before_loop.unchanging import (
+    Read,
     aliases,
     check_unchanging,
     libraries,
@@ -26,7 +27,7 @@ from sdprof.fixes.source.reading.before_loop.way_to_make_once import MadeOnce
 from sdprof.fixes.source.reading.calls import LONGEST_ROW
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.loops import statements_before_loop
+from sdprof.fixes.source.reading.loops import LoopStatement, statements_before_loop
 from sdprof.fixes.source.reading.names import (
     Function,
     around,
@@ -93,6 +94,20 @@ class Followed:
     tree: ast.expr
     """By the names of the function with the loop."""
     changes: dict[str, list[Replacement]]
+    reads: list[Read]
+    calls: list[ast.Call]
+    """Those by which the function with the loop comes to it."""
+
+    def _is_left_by(self, loop: LoopStatement) -> bool:
+        """Whether a loop around the one that makes the steps leaves it as it is, too."""
+        last = self.way[-1]
+        try:
+            check_unchanging(last.source, self.reads, loop, last.function, _others(self.way))
+            trunks = [each.trunk for each in self.reads]
+            _check_written(Stage(last.source, last.function, last.place, loop), trunks, self.calls)
+        except DeclinedError:
+            return False
+        return True
 
     def made(self, lines: list[str], used: list[Replacement], said: str, imports: tuple[str, ...]) -> MadeOnce:
         """The whole change.
@@ -105,7 +120,8 @@ class Followed:
         if imports and last.source is not source:
             raise DeclinedError("The file with the loop does not import torch")
         changes = {file: list(each) for file, each in self.changes.items()}
-        changes.setdefault(last.source.path, []).append(statements_before_loop(last.source, last.loop, lines))
+        put = statements_before_loop(last.source, last.loop, lines, self._is_left_by)
+        changes.setdefault(last.source.path, []).append(put)
         own = [*used, *changes.pop(source.path, [])]
         elsewhere, also = changes_elsewhere(changes)
         handed = ", and handed to the function that needs it" if len(self.way) > 1 else ""
@@ -135,15 +151,19 @@ def followed(way: list[Stage], made: ast.expr, name: str, kind: str) -> Followed
     _check_reached(last, tree)
     left.append((last, [each.trunk for each in term.reads()], calls))
     assert last.loop is not None
-    others = [each for each in dict.fromkeys(stage.source for stage in way) if each is not last.source]
-    check_unchanging(last.source, term.reads(), last.loop, last.function, others)
+    check_unchanging(last.source, term.reads(), last.loop, last.function, _others(way))
     for stage, trunks, known in left:
         _check_written(stage, trunks, known)
     if not read_in(made) & libraries(source) <= libraries(last.source):
         raise DeclinedError("The file with the loop calls the libraries by other names")
     if isinstance(tree, ast.Constant):
         raise DeclinedError("The caller gives none")
-    return Followed(way, term.tree(), changes)
+    return Followed(way, tree, changes, term.reads(), calls)
+
+
+def _others(way: list[Stage]) -> list[ModuleSource]:
+    """Further files on the way than that with the loop."""
+    return [each for each in dict.fromkeys(stage.source for stage in way) if each is not way[-1].source]
 
 
 def made_of(stage: Stage, mask: ast.expr) -> tuple[ast.expr, bool]:

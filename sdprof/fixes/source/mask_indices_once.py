@@ -8,7 +8,7 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
-from sdprof.fixes.source.reading.before_loop.mask_indices import Mask, found_before_loop
+from sdprof.fixes.source.reading.before_loop.mask_indices import Mask, found_before_loop, looked_up_before_loop
 from sdprof.fixes.source.reading.before_loop.unchanging import is_path
 from sdprof.fixes.source.reading.before_loop.way_to_make_once import MadeOnce
 from sdprof.fixes.source.reading.frames import Frame
@@ -30,7 +30,8 @@ PARTS = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.Un
 
 def concerns(site: SiteEvidence) -> bool:
     """Whether the host asked for the number of elements that a mask selects."""
-    return site.kind == "SYNC" and (site.op.startswith("aten::index") or "index_put" in site.op)
+    asks = site.op.startswith(("aten::index", "aten::nonzero")) or "index_put" in site.op
+    return site.kind == "SYNC" and asks
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
@@ -43,6 +44,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
     frame = Frame(site, sources, 0)
     node = frame.source.node_at(site.where)
+    if isinstance(node, ast.Call) and site.op.startswith("aten::nonzero") and frame.source.has_own_text(node):
+        return (_edit(site, *looked_up_before_loop(frame, node)),)
     if not isinstance(node, ast.Subscript):
         raise DeclinedError("It waits for no selection that stands here: for its gradient, or for one inside of a call")
     mask = _mask(site, frame, node)

@@ -89,9 +89,9 @@ def _outcomes(module: ModuleType) -> list[Any]:
     return made
 
 
-def check_other_callers(file: Path, text: str) -> None:
+def check_other_callers(file: Path, text: str, least: int = 10) -> None:
     before, then = _outcomes(module_of(file)), _outcomes(module_of(file, text))
-    assert sum(isinstance(each, torch.Tensor) for each in before) > 10
+    assert sum(isinstance(each, torch.Tensor) for each in before) > least
     for one, other in zip(before, then, strict=True):
         assert one is other if isinstance(one, type) else same_bits(one, other)
 
@@ -317,6 +317,30 @@ def test_a_mask_of_one_dimension_among_other_indices(tmp_path: Path, index: str,
     assert written in text
     assert found.same_bits
     assert found.after.late == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "inside", "found_once"),
+    [
+        ("rows, *rest = torch.where(known)\n    x = x + x[rows].mean()", "pass", True),
+        ("x = x + y[known.nonzero()[:, 0]].mean()", "pass", True),
+        ("if known is not None:\n        x = x + y[torch.argwhere(~known)[:, 0]].mean()", "pass", True),
+        ("x[known.nonzero(as_tuple=True)] = torch.sin(y[known.nonzero(as_tuple=True)])", "pass", True),
+        ("places = known.nonzero()\n    x = x + places.add_(1).float().mean()", "pass", False),
+        ("places = (x > 0).nonzero()\n    x = x + places.float().mean()", "pass", False),
+        ("x = x + y[known.nonzero()[:, 0]].mean()", "if flag: known = known & False", False),
+    ],
+)
+def test_what_is_not_zero_is_looked_up_once(tmp_path: Path, body: str, inside: str, found_once: bool) -> None:
+    file = tmp_path / "loop.py"
+    file.write_text(LOOP.format(**{**PLAIN, "body": body, "inside": inside}))
+    found = cure_file(file, 3, {"mask-indices-once"})
+    text = text_of(file, found)
+    assert found.same_bits
+    assert found.before.late > 0
+    assert (found.after.late == 0) is found_once
+    assert (text != file.read_text()) is found_once
+    check_other_callers(file, text, least=4)
 
 
 def _helper() -> Any:

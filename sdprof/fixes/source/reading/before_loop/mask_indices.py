@@ -13,6 +13,7 @@ from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.before_loop.left_alone import may_be_written
 from sdprof.fixes.source.reading.before_loop.made_for_step import LONGEST_LINE, Term, hand_down, named_by_caller
 from sdprof.fixes.source.reading.before_loop.repeatable import check_repeatable
+from sdprof.fixes.source.reading.before_loop.shared_result import check_shared
 from sdprof.fixes.source.reading.before_loop.unchanging import (
     Read,
     aliases,
@@ -42,11 +43,13 @@ from sdprof.fixes.source.reading.names import (
 )
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.on_host.made_from_host import reaching
+from sdprof.fixes.source.reading.tensor_calls import is_torch_call
 from sdprof.fixes.source.reading.tests_between import tests_between
 
 OF_TRUTH = frozenset({"bool", "isnan", "isfinite", "isinf", "logical_not", "logical_and", "logical_or", "logical_xor"})
 MODES = frozenset({"no_grad", "enable_grad", "inference_mode", "autocast"})
 """Decorators that change nothing of a mask, nor of what a function is given."""
+LOOKED_UP = frozenset({"nonzero", "argwhere", "where"})
 SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return)
 INDICES = "tuple[torch.Tensor, ...] | torch.Tensor | None"
 
@@ -84,6 +87,34 @@ def found_before_loop(frame: Frame, mask: Mask) -> tuple[MadeOnce, tuple[str, ..
         used = _where_given(way[0], mask.node, name, inside=inside)
     said = "The indices of what the mask selects are found once, before the loop"
     return found.made(lines, used, said, imports), imports
+
+
+def looked_up_before_loop(frame: Frame, call: ast.Call) -> tuple[MadeOnce, tuple[str, ...]]:
+    """``mask.nonzero()``, ``torch.where(mask)`` and ``torch.argwhere(mask)``, made before the loop and handed down.
+
+    :return: the change, and the imports that it needs.
+    :raises DeclinedError: it may be another one in the next step, or is written to.
+    """
+    source, function = frame.source, last_name(call.func)
+    of_torch = is_torch_call(source, call)
+    given = call.args if of_torch else [call.func.value, *call.args] if isinstance(call.func, ast.Attribute) else []
+    if function not in LOOKED_UP or len(given) != 1 or any(each.arg != "as_tuple" for each in call.keywords):
+        raise DeclinedError("It is no plain look at which elements of a tensor are not zero")
+    check_shared(source, call)
+    way = way_by_stack(frame, call)
+    made, inverted = made_of(way[0], given[0])
+    name = name_before_loop(way, made, "not_" if inverted else "", function)
+    found = followed(way, made, name, INDICES)
+    torch, imports = torch_name(way[-1].source)
+    text, path = ast.unparse(found.tree), isinstance(found.tree, ast.Name | ast.Attribute)
+    mask = f"{'~' if inverted else ''}{text if path or not inverted else f'({text})'}"
+    more = "".join(f", {ast.unparse(each)}" for each in call.keywords)
+    line = f"{name} = {torch}.{function}({mask}{more})"
+    line += f" if {torch}.is_tensor({text}) else None" if path else ""
+    read, parent = f"{source.code(call)} if {name} is None else {name}", source.parents[call]
+    used = name if not path and len(way) == 1 else read if isinstance(parent, ast.Assign) else f"({read})"
+    said = "Which elements are not zero is looked up once, before the loop"
+    return found.made([line], [in_place(source, call, used)], said, imports), imports
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,12 @@ CHOOSES = frozenset({"all", "any", "max", "min", "amax", "amin"})
 
 
 def concerns(site: SiteEvidence) -> bool:
-    """Whether the host read a number."""
+    """Whether the host read a number.
+
+    A mask that selects is none: of one on the host, the indices would be copied to the device instead.
+    """
+    if site.kind == "SYNC" and site.dtype == "bool" and site.op.startswith(("aten::index", "aten::_index_put")):
+        return False
     return site.kind == "SYNC" or (site.kind == "D2H" and site.bytes <= 64 * site.count)
 
 

@@ -176,6 +176,7 @@ def followed(way: list[Stage], made: ast.expr, name: str, kind: str) -> Followed
         assert isinstance(inner.function, Function)
         _check_plain(inner.function)
         _check_reached(inner, tree)
+        _check_given(inner.function, term.reads())
         left.append((inner, [each.trunk for each in term.reads()], calls))
         calls = hand_down(inner, outer, name, [term], changes, kind)
         tree = term.tree()
@@ -243,6 +244,17 @@ def _check_reached(stage: Stage, made: ast.expr) -> None:
         first = first.values[0]
     if path is None or path not in {dotted(each) for each in ast.walk(first)}:
         raise DeclinedError("Not each step comes to it: in front of the loop it might not be there")
+
+
+def _check_given(function: Function, reads: list[Read]) -> None:
+    """A function computes nothing of what decides.
+
+    :raises DeclinedError: it does.
+    """
+    for each in reads:
+        head = each.trunk.partition(".")[0]
+        if head and any(one.kind != "parameter" for one in bindings(function, head)):
+            raise DeclinedError(f"It is made of {head}, which {function.name} computes in each step")
 
 
 def _check_plain(function: Function) -> None:

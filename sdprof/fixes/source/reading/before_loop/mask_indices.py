@@ -176,7 +176,6 @@ def followed(way: list[Stage], made: ast.expr, name: str, kind: str) -> Followed
         assert isinstance(inner.function, Function)
         _check_plain(inner.function)
         _check_reached(inner, tree)
-        _check_given(inner.function, term.reads())
         left.append((inner, [each.trunk for each in term.reads()], calls))
         calls = hand_down(inner, outer, name, [term], changes, kind)
         tree = term.tree()
@@ -282,6 +281,8 @@ def name_before_loop(way: list[Stage], made: ast.expr, before: str, behind: str)
     """``known_indices`` of what the function with the loop calls ``known``: another one of any other expression."""
     term = Term(way[0].source, made)
     for inner, outer in itertools.pairwise(way):
+        assert isinstance(inner.function, Function)
+        _check_given(inner.function, term.reads())
         named_by_caller(inner, outer, [term])
     words = "_".join(re.findall(r"\w+", ast.unparse(term.tree()))).lstrip("_")
     if dotted(made) is None:

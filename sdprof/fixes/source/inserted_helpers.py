@@ -110,7 +110,7 @@ def _indices_of(mask, inverted=False):
         index = ~mask if inverted else mask
         return index if isinstance(index, tuple) else (index,)
     base = mask if mask._base is None else mask._base
-    if torch.compiler.is_compiling() or base.is_inference():
+    if torch.compiler.is_compiling() or base.is_inference() or isinstance(base, torch.nn.Parameter):
         return (~mask if inverted else mask,)
     of = (id(base), base._version)
     kept = getattr(base, "_kept_indices", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import textwrap
 from pathlib import Path
 from types import ModuleType
@@ -385,11 +386,11 @@ def test_the_helper_looks_again_after_a_write_and_takes_other_indices_as_they_ar
 
 
 def test_the_helper_knows_a_copy_by_itself() -> None:
-    import copy
-
     indices_of = _helper()
     mask = torch.tensor([True, False])
     indices_of(mask)
     other = copy.deepcopy(mask)
+    weight = torch.nn.Parameter(mask, requires_grad=False)
+    assert indices_of(weight)[0] is weight
     other.data = torch.tensor([False, True])
     assert torch.equal(indices_of(other)[0], other.nonzero(as_tuple=True)[0])

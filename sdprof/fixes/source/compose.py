@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -84,10 +85,14 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
     applied: list[Edit] = []
     conflicts: list[Conflict] = []
     taken: list[Replacement] = []
+    functions = _functions(source)
+    given: dict[tuple[int, str], set[str]] = {}
     for edit in edits:
         new = [replacement for replacement in dict.fromkeys(edit.changes_in(source.path)) if replacement not in taken]
+        added = _assigned(functions, new)
         reason = (
             _clash(new, taken)
+            or _named_alike(added, given)
             or (_taken_names(source, edit) if same_file(edit.file, source.path) else "")
             or _broken(source, [*taken, *new])
         )
@@ -96,6 +101,8 @@ def compose(source: ModuleSource, edits: Iterable[Edit]) -> Composed:
         else:
             taken += new
             applied.append(edit)
+            for key, values in added.items():
+                given[key] = given.get(key, set()) | values
     own = [edit for edit in applied if same_file(edit.file, source.path)]
     taken += _imports(source, _unique(name for edit in own for name in edit.imports))
     taken += _helpers(source, own)
@@ -131,6 +138,40 @@ def _clash(new: Sequence[Replacement], taken: Sequence[Replacement]) -> str:
             if inside or same:
                 return "Another edit changes the same expression"
     return ""
+
+
+_Given = Mapping[tuple[int, str], set[str]]
+"""What inserted lines give to names, by the place of the function and the name."""
+
+
+def _named_alike(added: _Given, given: _Given) -> str:
+    """Why two edits cannot both give a new name of one function its value: they give it different ones."""
+    for key in added.keys() & given.keys():
+        if not (added[key] <= given[key] or given[key] <= added[key]):
+            return f"Another edit gives {key[1]} another value"
+    return ""
+
+
+def _assigned(functions: Sequence[tuple[int, int]], replacements: Sequence[Replacement]) -> _Given:
+    found: dict[tuple[int, str], set[str]] = {}
+    for each in replacements:
+        if each.start != each.end or not each.text.endswith("\n"):
+            continue
+        try:
+            statements = ast.parse(textwrap.dedent(each.text)).body
+        except SyntaxError:
+            continue
+        place = max((start for start, end in functions if start < each.start <= end + 1), default=-1)
+        for statement in statements:
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                found.setdefault((place, statement.targets[0].id), set()).add(ast.unparse(statement.value))
+    return found
+
+
+def _functions(source: ModuleSource) -> list[tuple[int, int]]:
+    """Where each function of a file begins and ends."""
+    found = [each for each in ast.walk(source.tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [source.span(each) for each in found]
 
 
 def _broken(source: ModuleSource, replacements: Sequence[Replacement]) -> str:

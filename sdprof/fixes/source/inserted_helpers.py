@@ -101,4 +101,31 @@ def _made_once(make, *args, **kwargs):
     return kept[1]
 '''
 
-HELPERS: dict[str, str] = {"_on_host": ON_HOST, "_on_device": ON_DEVICE, "_made_once": MADE_ONCE}
+INDICES_OF = '''
+def _indices_of(mask, inverted=False):
+    """The indices of what a boolean mask selects, or of the rest, as a tuple; found again once it was written to."""
+    import torch
+
+    if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool or mask.ndim == 0:
+        index = ~mask if inverted else mask
+        return index if isinstance(index, tuple) else (index,)
+    base = mask if mask._base is None else mask._base
+    if torch.compiler.is_compiling() or base.is_inference() or isinstance(base, torch.nn.Parameter):
+        return (~mask if inverted else mask,)
+    of = (id(base), base._version)
+    kept = getattr(base, "_kept_indices", None)
+    if kept is None or kept[0] != of or len(kept[1]) > 64:
+        kept = base._kept_indices = (of, {})
+    view = (mask.shape, mask.stride(), mask.storage_offset(), inverted)
+    found = kept[1].get(view)
+    if found is None or (found[0].is_inference() and not torch.is_inference_mode_enabled()):
+        found = kept[1][view] = (~mask if inverted else mask).nonzero(as_tuple=True)
+    return found
+'''
+
+HELPERS: dict[str, str] = {
+    "_on_host": ON_HOST,
+    "_on_device": ON_DEVICE,
+    "_made_once": MADE_ONCE,
+    "_indices_of": INDICES_OF,
+}

@@ -44,10 +44,17 @@ CUTS = frozenset({"int", "round", "floor", "ceil", "trunc", "rint"})
 CUT = "Fractions are computed and cut to whole numbers: rounded otherwise, one could be another"
 COPIES = frozenset({"cpu", "to"})
 READS = frozenset({"float", "int", "bool", "item", "tolist", "range"})
+CHOOSES = frozenset({"all", "any", "max", "min", "amax", "amin"})
+"""What compares, and so gives the same everywhere."""
 
 
 def concerns(site: SiteEvidence) -> bool:
-    """Whether the host read a number."""
+    """Whether the host read a number.
+
+    A mask that selects is none: of one on the host, the indices would be copied to the device instead.
+    """
+    if site.kind == "SYNC" and site.dtype == "bool" and site.op.startswith(("aten::index", "aten::_index_put")):
+        return False
     return site.kind == "SYNC" or (site.kind == "D2H" and site.bytes <= 64 * site.count)
 
 
@@ -87,6 +94,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     whole = merged(copies, computes=_computes(frame, node, leaves)) if copies else None
     if whole is not None:
         edits.append(_edit(site, whole))
+    edits += filter(None, [_whole_condition(site, frame, node)])
     try:
         given = [handed_over(frame, leaf) for leaf in leaves]
         together = (
@@ -196,6 +204,23 @@ def _copied(frame: Frame, leaf: ast.expr) -> HostCopy | None:
     return flag or make_host(frame, leaf)
 
 
+def _whole_condition(site: SiteEvidence, frame: Frame, node: ast.expr) -> Edit | None:
+    """``if a[0] == 0 and (a[1:] == b[0]).all()``: CPython may give the second operand the place of the first one."""
+    whole: ast.AST = node
+    while isinstance(frame.source.parents[whole], ast.BoolOp):
+        whole = frame.source.parents[whole]
+    if whole is node or not isinstance(whole, ast.BoolOp):
+        return None
+    leaves = tensor_leaves(whole, frame.values)
+    try:
+        copies = [_copied(frame, leaf) for leaf in leaves]
+    except DeclinedError:
+        return None
+    found = [each for each in copies if each is not None]
+    together = merged(found, computes=_computes(frame, whole, leaves)) if len(found) == len(leaves) else None
+    return _edit(site, together) if together is not None else None
+
+
 def _index_made_host(frame: Frame, leaf: ast.Subscript) -> HostCopy | None:
     found = [copy for each in tensor_leaves(leaf.slice, frame.values) if (copy := make_host(frame, each)) is not None]
     return merged(found, computes=False) if found else None
@@ -210,8 +235,8 @@ def _computes(frame: Frame, node: ast.expr, leaves: list[ast.expr]) -> bool:
             direct = isinstance(parent, DIRECT) and not (
                 isinstance(parent, ast.UnaryOp) and not isinstance(parent.op, ast.Not)
             )
-            reads = isinstance(parent, ast.Call) and last_name(parent.func) in READS
-            method = isinstance(parent, ast.Attribute) and parent.attr in READS
+            reads = isinstance(parent, ast.Call) and last_name(parent.func) in READS | CHOOSES
+            method = isinstance(parent, ast.Attribute) and parent.attr in READS | CHOOSES
             if not (direct or reads or method or isinstance(parent, ast.Tuple | ast.List)):
                 return not frame.site.dtype.startswith("int")
     return False

@@ -90,6 +90,18 @@ def test_the_same_replacement_is_shared_and_an_overlap_is_a_conflict() -> None:
     assert "table + table  # keep me" in composed.text
 
 
+def test_two_edits_do_not_give_one_new_name_two_values() -> None:
+    def named(value: str, place: str = "first") -> Edit:
+        at = TEXT.index(place)
+        inserted = Replacement(start=at, end=at, text=f"pair = {value}\n")
+        return msgspec.structs.replace(edit(), replacements=(inserted,), description=value + place)
+
+    alike = compose(source(), [named("one"), named("one", "second")])
+    assert not alike.conflicts
+    other = compose(source(), [named("one"), named("two")])
+    assert [each.reason for each in other.conflicts] == ["Another edit gives pair another value"]
+
+
 def test_text_that_would_not_parse_is_a_conflict() -> None:
     bad = edit(("one", "(("))
     composed = compose(source(), [bad, edit(("two", "2"))])

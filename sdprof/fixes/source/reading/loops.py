@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.module_source import ModuleSource
@@ -160,12 +160,20 @@ def before_loop(source: ModuleSource, loop: LoopStatement, statement: str) -> Re
     return statements_before_loop(source, loop, [statement])
 
 
-def statements_before_loop(source: ModuleSource, loop: LoopStatement, lines: Sequence[str]) -> Replacement:
-    """The same of several lines, indented as they stand to each other."""
+def statements_before_loop(
+    source: ModuleSource,
+    loop: LoopStatement,
+    lines: Sequence[str],
+    stays: Callable[[LoopStatement], bool] | None = None,
+) -> Replacement:
+    """The same of several lines, indented as they stand to each other.
+
+    :param stays: whether a loop around leaves as it is what they read, as far as the caller can tell.
+    """
     read, scope = ast.parse("\n".join(lines)), scope_of(source, loop)
     for outer in loops_around(source, loop, scope):
         settled = settled_before(source, read, outer, scope) and not _may_be_made_anew(read, outer, loop)
-        if not settled or any(tests_between(source, loop, outer)):
+        if not settled or any(tests_between(source, loop, outer)) or (stays is not None and not stays(outer)):
             break
         loop = outer
     start = source.line_start(loop.lineno)

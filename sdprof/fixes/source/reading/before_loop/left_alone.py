@@ -7,7 +7,7 @@ does, or call a method that binds the attribute anew. The text is asked, not the
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
@@ -66,8 +66,8 @@ def _is_left_alone(
     nested = [each for each in within(scope) if isinstance(each, Function)]
     if any(overlap(alias, other) for each in (loop, *nested) for other in written_into(each) for alias in names):
         return False
-    whole = _whole_names(scope, trunk)
-    if any(_may_write(source, each, whole) for part in (*loop.body, *nested) for each in ast.walk(part)):
+    whole = whole_names(scope, trunk)
+    if any(may_write(source, each, whole) for part in (*loop.body, *nested) for each in ast.walk(part)):
         return False
     if not bindings(scope, name) and _is_changed_elsewhere(source, name):
         return False
@@ -107,7 +107,22 @@ def _written_by_called(source: ModuleSource, loop: LoopStatement) -> Iterator[st
     yield from (name for each in called_by(source, loop) for name in written_into(each) if "." in name)
 
 
-def _may_write(source: ModuleSource, node: ast.AST, names: set[str], depth: int = 0) -> bool:
+def may_be_written(
+    source: ModuleSource, region: ast.AST, scope: Scope, trunk: str, known: Sequence[ast.Call] = ()
+) -> bool:
+    """Whether a part of a scope, or a function in it, hands a tensor to a function that may write to it.
+
+    :param known: calls of functions that are looked at elsewhere.
+    """
+    name = trunk.partition(".")[0]
+    names = whole_names(scope, trunk)
+    parts = [region, *(each for each in within(scope) if isinstance(each, Function))]
+    calls = [each for part in parts for each in ast.walk(part) if not any(each is call for call in known)]
+    changed = not bindings(scope, name) and _is_changed_elsewhere(source, name)
+    return changed or any(may_write(source, each, names) for each in calls)
+
+
+def may_write(source: ModuleSource, node: ast.AST, names: set[str], depth: int = 0) -> bool:
     """Whether a call is given a table whole, or a slice of it, by a function that may write to it."""
     if not isinstance(node, ast.Call):
         return False
@@ -133,11 +148,11 @@ def _writes(source: ModuleSource, function: Function, call: ast.Call, argument: 
         return True
     if any(overlap(alias, other) for other in written_into(function) for alias in aliases(function, names[0])):
         return True
-    known = _whole_names(function, names[0])
-    return any(_may_write(source, each, known, depth + 1) for each in ast.walk(function))
+    known = whole_names(function, names[0])
+    return any(may_write(source, each, known, depth + 1) for each in ast.walk(function))
 
 
-def _whole_names(scope: Scope, trunk: str) -> set[str]:
+def whole_names(scope: Scope, trunk: str) -> set[str]:
     """Names that stand for the table, or more than an entry of it: ``view`` after ``view = sigmas.view(-1)``."""
     found = {trunk}
     while True:

@@ -49,7 +49,7 @@ LONGEST_LINE = 120
 
 
 @dataclass
-class _Term:
+class Term:
     """An expression of one function, and what its names are called further out."""
 
     source: ModuleSource
@@ -62,6 +62,7 @@ class _Term:
         self.paths = {name: name for name in read_in(self.node) - libraries(self.source)}
 
     def reads(self) -> list[Read]:
+        """What decides its value."""
         return read_by(self.source, self.node, self.paths)
 
     def tree(self) -> ast.expr:
@@ -84,31 +85,20 @@ def made_for_step(site: SiteEvidence, sources: Sources, source: ModuleSource, no
     way = way_from_loop(site, sources, source, node)
     last = way[-1]
     name = _name(source, node, [each.function for each in way])
-    terms = [_Term(source, node), *_conditions(way[0])]
-    changes: dict[str, list[Replacement]] = {source.path: [_read_where_given(source, node, name)]}
+    terms = [Term(source, node), *_conditions(way[0])]
+    changes = {source.path: [_read_where_given(source, node, name)]}
     for inner, outer in itertools.pairwise(way):
-        function, call = inner.function, outer.place
-        assert isinstance(function, Function)
-        assert isinstance(call, ast.Call)
-        check_modes(inner.source, inner.place, function, node)
-        _check_decorators(function, last.function)
-        check_left_alone(inner.source, [read for each in terms for read in each.reads()], function)
-        if not _sees_names_of(inner, outer, terms):
-            calls = [call, *_alike(call, inner, outer, terms)]
-            for each in terms:
-                each.paths = _given(call, inner, outer, each)
-            if has_namesake_beside(inner.source, function, outer.source, call):
-                raise DeclinedError(f"A class in another file has a {function.name}, too, and may take the same calls")
-            changes.setdefault(inner.source.path, []).extend(_with_parameter(inner.source, function, name))
-            given = [with_argument(outer.source, each, f"{name}={name}") for each in calls]
-            changes.setdefault(outer.source.path, []).extend(given)
+        assert isinstance(inner.function, Function)
+        check_modes(inner.source, inner.place, inner.function, node)
+        check_decorators(inner.function, last.function)
+        hand_down(inner, outer, name, terms, changes, "torch.Tensor | None")
         if outer is not last:
             terms += _conditions(outer)
     assert last.loop is not None
     check_modes(last.source, last.place, last.loop, node)
     sampling = [*reversed(loops_around(last.source, last.loop, last.function)), last.loop]
     for test, wanted in conditions_in_loop(last.source, last.place, last.loop, sampling):
-        terms.append(_Term(last.source, test, wanted))
+        terms.append(Term(last.source, test, wanted))
     others = [each for each in dict.fromkeys(stage.source for stage in way) if each is not last.source]
     for each in terms:
         check_repeatable(each.source, each.node)
@@ -122,7 +112,34 @@ def made_for_step(site: SiteEvidence, sources: Sources, source: ModuleSource, no
     return MadeOnce(source.path, own, said, elsewhere=elsewhere)
 
 
-def _libraries_of(term: _Term) -> set[str]:
+def hand_down(
+    inner: Stage, outer: Stage, name: str, terms: list[Term], changes: dict[str, list[Replacement]], kind: str
+) -> list[ast.Call]:
+    """Let a function have one more argument from what calls it, and call what the terms read as that one does.
+
+    :param changes: by path; what has to change is added.
+    :param kind: the annotation of the argument, where those beside it have one.
+    :return: the calls that give it.
+    :raises DeclinedError: the function may change what is read, or its caller has no name for it.
+    """
+    function, call = inner.function, outer.place
+    assert isinstance(function, Function)
+    assert isinstance(call, ast.Call)
+    check_left_alone(inner.source, [read for each in terms for read in each.reads()], function)
+    calls = [call, *_alike(call, inner, outer, terms)]
+    if not named_by_caller(inner, outer, terms):
+        if outer.loop is not None and _is_used_before(function, outer.function, outer.loop):
+            raise DeclinedError(f"{function.name} may be called before the loop, too")
+        return [call]
+    if has_namesake_beside(inner.source, function, outer.source, call):
+        raise DeclinedError(f"A class in another file has a {function.name}, too, and may take the same calls")
+    changes.setdefault(inner.source.path, []).extend(_with_parameter(inner.source, function, name, kind))
+    given = [with_argument(outer.source, each, f"{name}={name}") for each in calls]
+    changes.setdefault(outer.source.path, []).extend(given)
+    return calls
+
+
+def _libraries_of(term: Term) -> set[str]:
     return read_in(term.node) & libraries(term.source)
 
 
@@ -136,12 +153,12 @@ def _name(source: ModuleSource, node: ast.expr, functions: list[Scope]) -> str:
     return name
 
 
-def _conditions(stage: Stage) -> list[_Term]:
+def _conditions(stage: Stage) -> list[Term]:
     """What is asked in a function before it comes to the place in it that leads on.
 
     :raises DeclinedError: it may pass the place by in another way, or come there more than once.
     """
-    found: list[_Term] = []
+    found: list[Term] = []
     inner: ast.AST
     source, inner = stage.source, stage.place
     for outer in around(source, inner, stage.function):
@@ -149,7 +166,7 @@ def _conditions(stage: Stage) -> list[_Term]:
             raise DeclinedError("It is made in a branch or a loop of the function")
         if isinstance(outer, ast.If | ast.IfExp) and inner is not outer.test:
             body = outer.body if isinstance(outer.body, list) else [outer.body]
-            found.append(_Term(source, outer.test, any(each is inner for each in body)))
+            found.append(Term(source, outer.test, any(each is inner for each in body)))
         for part in ("body", "orelse"):
             block = getattr(outer, part, None)
             if isinstance(block, list) and any(each is inner for each in block):
@@ -158,20 +175,20 @@ def _conditions(stage: Stage) -> list[_Term]:
     return found
 
 
-def _ways_out(source: ModuleSource, before: list[ast.stmt]) -> list[_Term]:
+def _ways_out(source: ModuleSource, before: list[ast.stmt]) -> list[Term]:
     """``if uc is None: return …`` before the place: it is come to where the answer is no."""
-    found: list[_Term] = []
+    found: list[Term] = []
     for each in before:
         leaves = [one for one in (each, *within(each)) if isinstance(one, LEAVES)]
         if not leaves or isinstance(each, Function):
             continue
         if not (isinstance(each, ast.If) and leaves == [each.body[-1]]):
             raise DeclinedError("The function may be left before it comes to the expression")
-        found.append(_Term(source, each.test, wanted=False))
+        found.append(Term(source, each.test, wanted=False))
     return found
 
 
-def _check_decorators(function: Function, outermost: Scope) -> None:
+def check_decorators(function: Function, outermost: Scope) -> None:
     """A decorator may change modes, or what the function is given."""
     around_loop = outermost.decorator_list if isinstance(outermost, Function) else []
     known = {ast.dump(each) for each in around_loop}
@@ -191,18 +208,39 @@ def _binder(source: ModuleSource, scope: Scope, name: str) -> ast.AST:
     return source.tree
 
 
-def _heads(terms: list[_Term]) -> set[str]:
+def _heads(terms: list[Term]) -> set[str]:
     return {path.partition(".")[0] for each in terms for path in each.paths.values()}
 
 
-def _sees_names_of(inner: Stage, outer: Stage, terms: list[_Term]) -> bool:
+def _sees_names_of(inner: Stage, outer: Stage, terms: list[Term]) -> bool:
     """Whether a function inside of the next one reads the variables of that one: it will see the new one, too."""
     inside = any(each is outer.function for each in around(inner.source, inner.function, inner.source.tree))
     nested = inside and not isinstance(outer.function, ast.Module)
     return nested and not any(bindings(inner.function, name) for name in _heads(terms))
 
 
-def _given(call: ast.Call, inner: Stage, outer: Stage, term: _Term) -> dict[str, str]:
+def named_by_caller(inner: Stage, outer: Stage, terms: list[Term]) -> bool:
+    """Call what the terms read as the caller of a function does; False where the function sees these names itself.
+
+    :raises DeclinedError: the caller has no name for it.
+    """
+    assert isinstance(outer.place, ast.Call)
+    if _sees_names_of(inner, outer, terms):
+        return False
+    for each in terms:
+        each.paths = _given(outer.place, inner, outer, each)
+    return True
+
+
+def _is_used_before(function: Function, scope: Scope, loop: LoopStatement) -> bool:
+    """Whether a function inside of another one is used where what is made in front of a loop is not made yet."""
+    return any(
+        isinstance(each, ast.Name) and each.id == function.name and each.lineno < loop.lineno
+        for each in ast.walk(scope)
+    )
+
+
+def _given(call: ast.Call, inner: Stage, outer: Stage, term: Term) -> dict[str, str]:
     """By which paths the caller calls what an expression reads.
 
     :raises DeclinedError: something is computed in the function, or in the call.
@@ -243,6 +281,8 @@ def _argument(call: ast.Call, function: Function, parameter: str) -> str | None:
     if parameter == order[0].arg and parameter in ("self", "cls"):
         return dotted(call.func.value) if isinstance(call.func, ast.Attribute) else None
     given = given_as(call, function, parameter)
+    if given is None and not is_plain(call):
+        return None  # it may come in *args or **kwargs
     if given is None:
         names = [each.arg for each in reversed(order)]
         given = dict(zip(names, reversed(function.args.defaults), strict=False)).get(parameter)
@@ -251,7 +291,7 @@ def _argument(call: ast.Call, function: Function, parameter: str) -> str | None:
     return None if given is None else dotted(given)
 
 
-def _alike(call: ast.Call, inner: Stage, outer: Stage, terms: list[_Term]) -> list[ast.Call]:
+def _alike(call: ast.Call, inner: Stage, outer: Stage, terms: list[Term]) -> list[ast.Call]:
     """Other calls of the same function that hand over the very same."""
     found: list[ast.Call] = []
     for each in calls_to(outer.source, last_name(call.func)):
@@ -270,12 +310,12 @@ def _alike(call: ast.Call, inner: Stage, outer: Stage, terms: list[_Term]) -> li
     return found
 
 
-def _with_parameter(source: ModuleSource, function: Function, name: str) -> list[Replacement]:
+def _with_parameter(source: ModuleSource, function: Function, name: str, kind: str) -> list[Replacement]:
     order = [each.arg for each in function.args.args]
     if not order or not takes_one_more(source, function, order[-1], name):
         raise DeclinedError(f"{function.name} takes no further argument by name")
     typed = function.args.args[-1].annotation is not None and "torch" in libraries(source)
-    return with_parameter(source, function, f"{name}: torch.Tensor | None = None" if typed else f"{name}=None")
+    return with_parameter(source, function, f"{name}: {kind} = None" if typed else f"{name}=None")
 
 
 def _read_where_given(source: ModuleSource, node: ast.expr, name: str) -> Replacement:
@@ -292,7 +332,7 @@ def _read_where_given(source: ModuleSource, node: ast.expr, name: str) -> Replac
     return in_place(source, node, text if plain else f"({text})")
 
 
-def _made_before(source: ModuleSource, loop: LoopStatement, name: str, terms: list[_Term]) -> Replacement:
+def _made_before(source: ModuleSource, loop: LoopStatement, name: str, terms: list[Term]) -> Replacement:
     made, *conditions = terms
     text = ast.unparse(made.tree())
     if not conditions:
@@ -306,7 +346,7 @@ def _made_before(source: ModuleSource, loop: LoopStatement, name: str, terms: li
     )
 
 
-def _asked(condition: _Term) -> str:
+def _asked(condition: Term) -> str:
     """The text of a condition that holds where the expression is come to."""
     tree = condition.tree()
     if not condition.wanted:

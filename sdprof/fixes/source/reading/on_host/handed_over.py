@@ -74,7 +74,7 @@ def _given(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: b
     together = are_patched_together(caller.source.path, source.path)
     if not together or not isinstance(call, ast.Call) or last_name(call.func) != function.name:
         return None
-    given = given_as(call, function, name.id) if is_plain(call) else None
+    given = given_as(call, function, name.id)  # None where it may come in *args or **kwargs
     if given is None or not takes_one_more(source, function, name.id, wished, call):
         return None
     if isinstance(given, ast.Name):

@@ -206,14 +206,25 @@ def test_what_the_host_cannot_know_stays(tmp_path: Path, body: str) -> None:
     assert same_for_others(tmp_path, original, rewritten)
 
 
-def test_names_that_change_places_are_not_mixed_up(tmp_path: Path) -> None:
-    body = """
+MIXED = {
+    "two names": """
         v, w = sigmas[i], sigmas[i + 1] * 2
         if flag or i > 1:
             v, w = w, v
         if v > w:
             x = x + v
-        """
+        """,
+    "a name and what it is found by": """
+        k = i - 1
+        k, v = k + 1, sigmas[k] * 1.5
+        if v > 1.2:
+            x = x + v
+        """,
+}
+
+
+@pytest.mark.parametrize("body", MIXED.values(), ids=MIXED)
+def test_names_that_change_places_are_not_mixed_up(tmp_path: Path, body: str) -> None:
     found, original, rewritten = cured(tmp_path, body)
     assert found.same_bits
     assert same_for_others(tmp_path, original, rewritten)
@@ -253,6 +264,8 @@ STATEMENTS = (
     "if i < 2: {t} = {e}",
     "for k in range(2):\n    {t} = {e}",
     "if i == 2:\n    continue",
+    "k = i\nk, {t} = k - 1, sigmas[k] + {e}",
+    "k, {t} = i, {e}\n{u} = sigmas[k] * {f}",
 )
 
 

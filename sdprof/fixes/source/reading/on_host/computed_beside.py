@@ -291,8 +291,12 @@ class _Beside:
                 return None
             raise DeclinedError("What the entry is of is computed")
         local = bindings(self.scope, root)
+        if isinstance(node, ast.Subscript) and read_in(node.slice) & bound:
+            raise DeclinedError(f"The statement binds what {self.source.code(node)} is found by")
         copy = twin(self.frame, node) if self._is_steady(node, local, bound) else None
         if copy is not None and copy.text is not None:
+            if read_in(ast.parse(copy.text)) & bound:
+                raise DeclinedError(f"The statement binds what {self.source.code(node)} is found by")
             self.copies.append(copy)
             return copy.text
         entry = isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and _is_place(node.slice)

@@ -30,7 +30,7 @@ class Sampler:
         return t.exp() - 1
 
     @torch.no_grad()
-    def sample(self, net, x, flag=False):
+    def sample(self, net, x, flag=False, power=0.5):
         sigmas = self.sigmas
         a, b, c = None, 0.5, sigmas[0] * 1
         log_of = lambda s: s.log1p()
@@ -118,6 +118,12 @@ CURED = {
         x = x + v[:, None]
         if v[0] < 0.75:
             x = x * 2
+        """,
+    "a number that becomes a tensor": """
+        power = torch.ones(1, device=x.device) * power
+        v = (i / 4) ** power + sigmas[i]
+        if v > 1.5:
+            x = x + v
         """,
     "counted up": """
         c += sigmas[i] * 0.5

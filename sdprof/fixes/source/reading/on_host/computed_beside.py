@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
-from sdprof.fixes.source.reading.before_loop.guards import may_be_none
 from sdprof.fixes.source.reading.before_loop.unchanging import aliases, overlap, written_into
 from sdprof.fixes.source.reading.calls import LONGEST_ROW
 from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.loops import LoopStatement, after_statement, before_loop
 from sdprof.fixes.source.reading.names import (
     Binding,
@@ -129,14 +129,21 @@ class _Beside:
             raise DeclinedError(f"{name} comes from the caller")
         values = [unpacked(each.node, each.value, name) if each.value is not None else None for each in before]
         numbers = [each is not None and is_number(self.source, each, {}) for each in values]
-        seen = value_of(ast.Name(name), self.frame.values)
-        if not all(numbers) and (any(numbers) or seen is None or seen.kind != "tensor"):
+        tensors = [each is not None and self._is_surely_tensor(each) for each in values]
+        torch, imports = torch_name(self.source)
+        if imports and not (all(numbers) or all(tensors)):
             raise DeclinedError(f"It cannot be told what {name} is before the loop")
         counted = any(isinstance(each.node, ast.AugAssign) for each in bindings(self.scope, name))
         apart = f'{name}.to("cpu", copy=True)'  # what lies on the host already must not be counted up twice
         copied = name if all(numbers) else apart if counted else f"{name}.cpu()"
-        copied += f" if {name} is not None else None" if not all(numbers) and may_be_none(self.scope, name) else ""
+        if not (all(numbers) or all(tensors)):
+            copied += f" if {torch}.is_tensor({name}) else {name}"  # a number, or nothing, as another caller may give
         self.changes.append(before_loop(self.source, self.loop, f"{self.names[name]} = {copied}"))
+
+    def _is_surely_tensor(self, value: ast.expr) -> bool:
+        if isinstance(value, ast.Call) and last_name(value.func) in MAKES | LIKE and is_torch_call(self.source, value):
+            return True
+        return is_tensor(value, self.frame.values) is True
 
     def _assign(self, name: str, binding: Binding) -> None:
         """The same assignment of namesakes, behind the one of a name."""

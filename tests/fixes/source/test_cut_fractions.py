@@ -47,6 +47,9 @@ def test_quotients_powers_and_functions_may_come_out_otherwise(code: str) -> Non
 @pytest.mark.parametrize(
     "code",
     [
+        "int(level.max())",
+        "int(t.max()) + 1",
+        "int(t.sum())",
         "torch.floor((1 - share) * t).to(dtype=torch.long)",
         "(t + 1).long()",
         "level.long()",

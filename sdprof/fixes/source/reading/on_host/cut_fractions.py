@@ -17,6 +17,8 @@ from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
 CUTS = frozenset({"int", "round", "floor", "ceil", "trunc", "rint", "long", "short"})
 WHOLE_TYPES = frozenset({"int", "long", "short", "int8", "uint8", "int16", "int32", "int64", "LongTensor", "IntTensor"})
 AS_IEEE_SAYS = (ast.Add, ast.Sub, ast.Mult)
+COPIES = frozenset({"float", "double", "item", "cpu", "clone", "detach"})
+CHOOSES = frozenset({"max", "min", "amax", "amin"})
 CASTS = frozenset({"to", "type", "astype"})
 
 
@@ -43,12 +45,19 @@ def _is_cut(call: ast.Call) -> bool:
 def _computes_fractions(source: ModuleSource, cut: ast.Call, values: Values) -> bool:
     parts = [each for each in ast.walk(cut) if isinstance(each, ast.BinOp) and not isinstance(each.op, AS_IEEE_SAYS)]
     inner = [each for each in ast.walk(cut) if isinstance(each, ast.Call) and each is not cut and not _is_plain(each)]
+    inner = [each for each in inner if not _counts(source, each, values)]
     return bool(inner) or not all(_is_whole(source, each, values) for each in parts)
 
 
 def _is_plain(call: ast.Call) -> bool:
-    """Whether a call inside changes the type alone."""
-    return _is_cut(call) or last_name(call.func) in CASTS | {"float", "double", "item", "cpu", "clone", "detach"}
+    """Whether a call inside changes the type alone, or chooses one of the numbers."""
+    return _is_cut(call) or last_name(call.func) in CASTS | COPIES | CHOOSES
+
+
+def _counts(source: ModuleSource, call: ast.Call, values: Values) -> bool:
+    """``lengths.sum()`` of whole numbers."""
+    owner = call.func.value if isinstance(call.func, ast.Attribute) and not call.args else None
+    return last_name(call.func) == "sum" and owner is not None and _is_whole(source, owner, values)
 
 
 def _is_whole(source: ModuleSource, node: ast.expr, values: Values) -> bool:

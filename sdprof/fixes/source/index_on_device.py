@@ -13,7 +13,7 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of, statement_of
+from sdprof.fixes.source.reading.names import bindings, dotted, is_parameter, last_name, read_in, scope_of, statement_of
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.on_host.host_origins import make_host
 from sdprof.fixes.source.reading.on_host.twins import twin
@@ -59,7 +59,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     ``x[:, n - 1 : n]`` → ``x.index_select(1, (n - 1).reshape(1))``.
 
     ``table.gather(0, i.cpu())`` → ``table_on_device.gather(0, i)``: the table goes to the index, once. Of a table that
-    lies on the device, ``x[rows, i.cpu()]`` → ``x[rows, i]``.
+    lies on the device, ``x[rows, i.cpu()]`` → ``x[rows, i.to(x.device)]``.
     """
     if site.first_step_alone:
         raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
@@ -122,6 +122,9 @@ def _slice_of_one(frame: Frame, sliced: ast.Subscript) -> Replacement:
         raise DeclinedError("It was not seen that the slice has one entry, by a number on the device")
     if table is None or (table.kind, table.device) != ("tensor", "cuda") or not is_only_read(source, sliced):
         raise DeclinedError("It was not seen that the slice is of a tensor on the device, and only read")
+    called = any(isinstance(each, ast.Call) for each in ast.walk(lower))
+    if not called and any(is_parameter(source, each) for each in ast.walk(lower)):
+        raise DeclinedError("Another caller may give a number of the host's")
     place = f"{in_parentheses(source, lower)}.reshape(1)"
     place = place if frame.site.dtype in ("int64", "int32") else f"{place}.long()"
     return in_place(source, sliced, f"{source.code(sliced.value)}.index_select({parts.index(asked[0])}, {place})")
@@ -182,9 +185,11 @@ def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> E
         return of_array
     receiver_end, call_end = source.span(function.value)[1], source.span(fetched)[1]
     stays = Replacement(start=receiver_end, end=call_end, text=_closing(source, receiver_end, call_end))
-    if _indexes_device(frame, fetched):
+    indexed = _indexed_on_device(frame, fetched)
+    if indexed is not None:
+        there = Replacement(start=receiver_end, end=call_end, text=f"{stays.text}.to({indexed}.device)")
         return _edit(
-            site, source, stays, "The index is not sent to the host: what it is an index of lies on the device."
+            site, source, there, "The index goes where what it is an index of lies, which is where it was made."
         )
     if isinstance(source.parents[fetched], ast.Assign):
         used, gone = _used_once(frame, fetched)
@@ -213,15 +218,17 @@ def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> E
     )
 
 
-def _indexes_device(frame: Frame, fetched: ast.Call) -> bool:
-    """``x[rows, i.cpu()]`` of ``x`` on the device, read or written."""
+def _indexed_on_device(frame: Frame, fetched: ast.Call) -> str | None:
+    """``x`` of ``x[rows, i.cpu()]``, read or written, where it was seen on the device."""
     index: ast.AST = fetched
     if isinstance(beside := frame.source.parents[index], ast.Tuple):
         index = beside
     indexed = frame.source.parents[index]
-    table = value_of(indexed.value, frame.values) if isinstance(indexed, ast.Subscript) else None
-    inside = isinstance(indexed, ast.Subscript) and indexed.slice is index
-    return inside and table is not None and (table.kind, table.device) == ("tensor", "cuda")
+    if not isinstance(indexed, ast.Subscript) or indexed.slice is not index or dotted(indexed.value) is None:
+        return None
+    table = value_of(indexed.value, frame.values)
+    on_device = table is not None and (table.kind, table.device) == ("tensor", "cuda")
+    return frame.source.code(indexed.value) if on_device else None
 
 
 def _before_copy(table: ast.expr) -> ast.expr:

@@ -423,3 +423,12 @@ def test_torch_may_come_along_with_all_of_another_module() -> None:
     for imported, known in (("from .base import *", True), ("from .base import th", False)):
         said = after("create-on-device", f"{imported}\n\ndef f(i, n, d):\n    return {call}\n", call, **fields)
         assert ("th.full((n,), i, device=d)" in said) == known
+
+
+def test_a_slice_of_one_stays_where_another_caller_may_give_a_number_of_the_hosts() -> None:
+    values = {"x": tensor("cuda", "float32", 2, 9), "n": tensor("cuda", "int64", 1)}
+    fields = {"kind": "SYNC", "op": "aten::_local_scalar_dense", "dtype": "int64", "shape": (1,), "values": values}
+    text = "import torch\n\ndef f(x, n):\n    return x[:, n - 1 : n] * 2\n"
+    assert "Another caller" in after("index-on-device", text, "x[:, n - 1 : n]", **fields)
+    counted = text.replace("def f(x, n):\n", "def f(x, m):\n    n = m.sum(-1)\n")
+    assert "x.index_select(1, (n - 1).reshape(1)) * 2" in after("index-on-device", counted, "x[:, n - 1 : n]", **fields)

@@ -9,7 +9,7 @@ from sdprof.fixes.source.reading.before_loop.left_alone import is_left_alone
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
-from sdprof.fixes.source.reading.names import Scope, is_free, written_in
+from sdprof.fixes.source.reading.names import Scope, is_free, is_parameter, written_in
 from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, copy_name
 from sdprof.fixes.source.reading.on_host.iteration import Element, element_of, flipped, is_table, passed_on
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
@@ -119,6 +119,7 @@ def _of_listed(
     copy = copy_name(scope, listed)
     wished = [f"{each}_on_host" for each in names]
     steady = is_left_alone(source, listed, loop, scope) and is_invariant(listed, loop)
+    steady = steady and not is_parameter(source, listed)  # another caller may list numbers of the host's
     if copy is None or not steady or name not in names or not all(is_free(scope, each) for each in wished):
         return None
     torch, imports = torch_name(source)

@@ -14,7 +14,6 @@ from sdprof.fixes.source.reading.before_loop.guards import known_before, unless_
 from sdprof.fixes.source.reading.before_loop.left_alone import is_left_alone
 from sdprof.fixes.source.reading.before_loop.made_once import made_once
 from sdprof.fixes.source.reading.before_loop.moved_before_loop import outdented
-from sdprof.fixes.source.reading.before_loop.way_to_make_once import MadeOnce
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
@@ -53,7 +52,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     Where neither can be shown to be safe, a helper keeps one copy per content, or what was made of the same tensors.
     """
     if site.kind == "operator":
-        return tuple(_made_once(site, sources, way) for way in made_once(site, sources))
+        return tuple(way.edit(META.id, site.where) for way in made_once(site, sources))
     if site.first_step_alone:
         raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
     frame = Frame(site, sources, 0)
@@ -100,11 +99,6 @@ def _edit(
         proof="data",
         description=said,
     )
-
-
-def _made_once(site: SiteEvidence, sources: Sources, way: MadeOnce) -> Edit:
-    edit = _edit(site, sources.of(way.file), way.replacements, way.said, way.helpers, way.imports)
-    return replace(edit, elsewhere=way.elsewhere)
 
 
 def _refuse_random(node: ast.expr) -> None:

@@ -184,19 +184,19 @@ def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> E
     if of_array is not None:
         return of_array
     receiver_end, call_end = source.span(function.value)[1], source.span(fetched)[1]
-    stays = Replacement(start=receiver_end, end=call_end, text=_closing(source, receiver_end, call_end))
+    closing = _closing(source, receiver_end, call_end)
     indexed = _indexed_on_device(frame, fetched)
     if indexed is not None:
-        there = Replacement(start=receiver_end, end=call_end, text=f"{stays.text}.to({indexed}.device)")
+        there = Replacement(start=receiver_end, end=call_end, text=f"{closing}.to({indexed}.device)")
         return _edit(
             site, source, there, "The index goes where what it is an index of lies, which is where it was made."
         )
+    index = in_parentheses(source, function.value)
+    used: ast.expr = fetched
+    changes = [Replacement(start=receiver_end, end=call_end, text=closing)]
     if isinstance(source.parents[fetched], ast.Assign):
         used, gone = _used_once(frame, fetched)
-        placed = in_place(source, used, index_text := in_parentheses(source, function.value))
-    else:
-        used, gone, index_text = fetched, [], in_parentheses(source, function.value)
-        placed = stays
+        changes = [in_place(source, used, index), *gone]
     table = _indexed_table(source, used)
     kept = _before_copy(table)
     if is_tensor(kept, frame.values, "cpu") is not True and not _is_moved_on(site, frame, kept):
@@ -207,9 +207,8 @@ def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> E
         file=source.path,
         where=site.where,
         replacements=(
-            Replacement(start=start, end=end, text=f"_on_device({source.code(kept)}, {index_text}.device)"),
-            placed,
-            *gone,
+            Replacement(start=start, end=end, text=f"_on_device({source.code(kept)}, {index}.device)"),
+            *changes,
         ),
         helpers=("_on_device",),
         numerics="exact",
@@ -233,9 +232,10 @@ def _indexed_on_device(frame: Frame, fetched: ast.Call) -> str | None:
 
 def _before_copy(table: ast.expr) -> ast.expr:
     """``table`` of ``table.cpu()``, which may lie on the host already."""
-    call = table if isinstance(table, ast.Call) and not table.args and not table.keywords else None
-    copied = call is not None and isinstance(call.func, ast.Attribute) and call.func.attr == "cpu"
-    return call.func.value if copied and call is not None and isinstance(call.func, ast.Attribute) else table
+    if not isinstance(table, ast.Call) or table.args or table.keywords:
+        return table
+    function = table.func
+    return function.value if isinstance(function, ast.Attribute) and function.attr == "cpu" else table
 
 
 def _is_moved_on(site: SiteEvidence, frame: Frame, table: ast.expr) -> bool:

@@ -45,7 +45,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     frame = Frame(site, sources, 0)
     node = frame.source.node_at(site.where)
     if isinstance(node, ast.Call) and site.op.startswith("aten::nonzero") and frame.source.has_own_text(node):
-        return (_edit(site, *looked_up_before_loop(frame, node)),)
+        return (looked_up_before_loop(frame, node).edit(META.id, site.where),)
     if not isinstance(node, ast.Subscript):
         raise DeclinedError("It waits for no selection that stands here: for its gradient, or for one inside of a call")
     mask = _mask(site, frame, node)
@@ -54,13 +54,12 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     edits: list[Edit] = []
     reason = ""
     try:
-        made, imports = found_before_loop(frame, mask)
-        edits.append(_edit(site, made, imports))
+        edits.append(found_before_loop(frame, mask).edit(META.id, site.where))
     except DeclinedError as declined:
         reason = str(declined)
     kept = _kept(frame, node, mask)
     if kept is not None and site.where.function != "<module>":
-        edits.append(_edit(site, kept, ()))
+        edits.append(kept.edit(META.id, site.where))
     if not edits:
         raise DeclinedError(reason)
     return tuple(edits)
@@ -132,18 +131,3 @@ def _as_item(source: ModuleSource, part: ast.expr) -> str:
     lower, upper = ("None" if each is None else source.code(each) for each in (part.lower, part.upper))
     step = f", {source.code(part.step)}" if part.step is not None else ""
     return f"slice({upper}{step})" if part.lower is None and not step else f"slice({lower}, {upper}{step})"
-
-
-def _edit(site: SiteEvidence, made: MadeOnce, imports: tuple[str, ...]) -> Edit:
-    return Edit(
-        fix=META.id,
-        file=made.file,
-        where=site.where,
-        replacements=tuple(made.replacements),
-        elsewhere=made.elsewhere,
-        helpers=made.helpers,
-        imports=imports,
-        numerics="exact",
-        proof="data",
-        description=made.said,
-    )

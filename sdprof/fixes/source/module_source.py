@@ -7,6 +7,7 @@ import functools
 import io
 import re
 import tokenize
+from collections.abc import Iterable
 from pathlib import Path
 
 from sdprof.fixes.declined import DeclinedError
@@ -68,6 +69,14 @@ class ModuleSource:
         """The text of a node."""
         start, end = self.span(node)
         return self.text[start:end]
+
+    def code_with(self, node: ast.expr, texts: Iterable[tuple[ast.expr, str]]) -> str:
+        """The text of an expression, with other texts in place of some of its parts."""
+        start, text = self.span(node)[0], self.code(node)
+        for part, new in sorted(texts, key=lambda pair: self.span(pair[0]), reverse=True):
+            first, behind = (place - start for place in self.span(part))
+            text = f"{text[:first]}{new}{text[behind:]}"
+        return text
 
     def line_start(self, line: int) -> int:
         """Offset at which a line begins."""

@@ -81,6 +81,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("The place inside the f-string is not exact: name the number before it")
     if not leaves:
         raise DeclinedError("No name in the expression stands for the number that was read")
+    if cuts_fractions(frame.source, node, frame.values):
+        raise DeclinedError(CUT)
     edits: list[Edit] = []
     copies: list[HostCopy] = []
     unreached = ""
@@ -112,8 +114,6 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         if made_of and all(_fits_helper(each) for each in made_of):
             edits.append(_with_helper(site, frame, made_of, computes=True))
         edits += filter(None, [_asked_again(site, frame, leaves), _computed_beside(site, frame, leaves, helped=True)])
-    if cuts_fractions(frame.source, node, frame.values):
-        raise DeclinedError(CUT)
     if _is_cut(frame, node):
         kept = [edit for edit in edits if edit.numerics == "exact"]
         if edits and not kept:
@@ -313,10 +313,7 @@ def _asked_again(site: SiteEvidence, frame: Frame, leaves: list[ast.expr]) -> Ed
             return None
         if cuts_fractions(frame.source, made, frame.values):
             return None
-        start, text = frame.source.span(made)[0], frame.source.code(made)
-        for each in sorted(operands, key=frame.source.span, reverse=True):
-            first, behind = (place - start for place in frame.source.span(each))
-            text = f"{text[:first]}_on_host({text[first:behind]}){text[behind:]}"
+        text = frame.source.code_with(made, [(each, f"_on_host({frame.source.code(each)})") for each in operands])
         computes |= any(isinstance(each, ast.operator | ast.USub) for each in ast.walk(made))
         text, parent = " ".join(text.split()), frame.source.parents[leaf]
         alone = isinstance(parent, ast.Call) and parent.args == [leaf]

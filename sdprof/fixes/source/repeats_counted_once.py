@@ -62,16 +62,4 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     lines = [line] if path else [f"{name} = {text}", line]
     changed = [with_argument(source, node, f"output_size={name}")]
     done = found.made(lines, changed, "The rows that come out are counted once, before the loop", imports)
-    return (
-        Edit(
-            fix=META.id,
-            file=done.file,
-            where=site.where,
-            replacements=tuple(done.replacements),
-            elsewhere=done.elsewhere,
-            imports=imports,
-            numerics="exact",
-            proof="data",
-            description=done.said,
-        ),
-    )
+    return (done.edit(META.id, site.where),)

@@ -115,10 +115,6 @@ def _parameters(source: ModuleSource, node: ast.expr, reads: list[str]) -> list[
 
 def _with_names(source: ModuleSource, node: ast.expr, names: list[str], reads: list[str]) -> str:
     """The text of an expression, with names for what it reads."""
-    start, text = source.span(node)[0], source.code(node)
     places = [each for each in ast.walk(node) if isinstance(each, ast.expr) and source.code(each) in reads]
     outermost = [each for each in places if not any(each is not one and each in ast.walk(one) for one in places)]
-    for each in sorted(outermost, key=lambda one: source.span(one)[0], reverse=True):
-        first, behind = (place - start for place in source.span(each))
-        text = f"{text[:first]}{names[reads.index(source.code(each))]}{text[behind:]}"
-    return text
+    return source.code_with(node, [(each, names[reads.index(source.code(each))]) for each in outermost])

@@ -66,8 +66,8 @@ def _is_left_alone(
     nested = [each for each in within(scope) if isinstance(each, Function)]
     if any(overlap(alias, other) for each in (loop, *nested) for other in written_into(each) for alias in names):
         return False
-    whole = whole_names(scope, trunk)
-    if any(may_write(source, each, whole) for part in (*loop.body, *nested) for each in ast.walk(part)):
+    whole = _whole_names(scope, trunk)
+    if any(_may_write(source, each, whole) for part in (*loop.body, *nested) for each in ast.walk(part)):
         return False
     if not bindings(scope, name) and _is_changed_elsewhere(source, name):
         return False
@@ -115,14 +115,14 @@ def may_be_written(
     :param known: calls of functions that are looked at elsewhere.
     """
     name = trunk.partition(".")[0]
-    names = whole_names(scope, trunk)
+    names = _whole_names(scope, trunk)
     parts = [region, *(each for each in within(scope) if isinstance(each, Function))]
     calls = [each for part in parts for each in ast.walk(part) if not any(each is call for call in known)]
     changed = not bindings(scope, name) and _is_changed_elsewhere(source, name)
-    return changed or any(may_write(source, each, names) for each in calls)
+    return changed or any(_may_write(source, each, names) for each in calls)
 
 
-def may_write(source: ModuleSource, node: ast.AST, names: set[str], depth: int = 0) -> bool:
+def _may_write(source: ModuleSource, node: ast.AST, names: set[str], depth: int = 0) -> bool:
     """Whether a call is given a table whole, or a slice of it, by a function that may write to it."""
     if not isinstance(node, ast.Call):
         return False
@@ -148,11 +148,11 @@ def _writes(source: ModuleSource, function: Function, call: ast.Call, argument: 
         return True
     if any(overlap(alias, other) for other in written_into(function) for alias in aliases(function, names[0])):
         return True
-    known = whole_names(function, names[0])
-    return any(may_write(source, each, known, depth + 1) for each in ast.walk(function))
+    known = _whole_names(function, names[0])
+    return any(_may_write(source, each, known, depth + 1) for each in ast.walk(function))
 
 
-def whole_names(scope: Scope, trunk: str) -> set[str]:
+def _whole_names(scope: Scope, trunk: str) -> set[str]:
     """Names that stand for the table, or more than an entry of it: ``view`` after ``view = sigmas.view(-1)``."""
     found = {trunk}
     while True:

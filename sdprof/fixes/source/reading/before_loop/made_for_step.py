@@ -67,11 +67,8 @@ class Term:
 
     def tree(self) -> ast.expr:
         """The expression by the names of the function that was reached."""
-        start, text = self.source.span(self.node)[0], self.source.code(self.node)
         names = [each for each in ast.walk(self.node) if isinstance(each, ast.Name) and each.id in self.paths]
-        for each in sorted(names, key=self.source.span, reverse=True):
-            first, behind = (place - start for place in self.source.span(each))
-            text = f"{text[:first]}{self.paths[each.id]}{text[behind:]}"
+        text = self.source.code_with(self.node, [(each, self.paths[each.id]) for each in names])
         return ast.parse(f"({text})", mode="eval").body
 
 

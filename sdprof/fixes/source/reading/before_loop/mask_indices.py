@@ -63,13 +63,12 @@ class Mask:
     """Not between slices and numbers, as in ``x[:, mask]``, where one index of a mask with one dimension may stand."""
 
 
-def found_before_loop(frame: Frame, mask: Mask) -> tuple[MadeOnce, tuple[str, ...]]:
+def found_before_loop(frame: Frame, mask: Mask) -> MadeOnce:
     """``x[mask]`` → ``x[mask_indices]``, with ``mask_indices = mask.nonzero(as_tuple=True)`` before the loop.
 
     A function that the loop calls gets a parameter ``mask_indices=None``; where other callers give none, it selects by
     the mask. What is no tensor of truth values for another caller (None, numbers of rows) selects as it did.
 
-    :return: the change, and the imports that it needs.
     :raises DeclinedError: the mask may be another one in the next step.
     """
     way = way_by_stack(frame, mask.node)
@@ -86,13 +85,12 @@ def found_before_loop(frame: Frame, mask: Mask) -> tuple[MadeOnce, tuple[str, ..
     else:
         used = _where_given(way[0], mask.node, name, inside=inside)
     said = "The indices of what the mask selects are found once, before the loop"
-    return found.made(lines, used, said, imports), imports
+    return found.made(lines, used, said, imports)
 
 
-def looked_up_before_loop(frame: Frame, call: ast.Call) -> tuple[MadeOnce, tuple[str, ...]]:
+def looked_up_before_loop(frame: Frame, call: ast.Call) -> MadeOnce:
     """``mask.nonzero()``, ``torch.where(mask)`` and ``torch.argwhere(mask)``, made before the loop and handed down.
 
-    :return: the change, and the imports that it needs.
     :raises DeclinedError: it may be another one in the next step, or is written to.
     """
     source, function = frame.source, last_name(call.func)
@@ -114,7 +112,7 @@ def looked_up_before_loop(frame: Frame, call: ast.Call) -> tuple[MadeOnce, tuple
     read, parent = f"{source.code(call)} if {name} is None else {name}", source.parents[call]
     used = name if not path and len(way) == 1 else read if isinstance(parent, ast.Assign) else f"({read})"
     said = "Which elements are not zero is looked up once, before the loop"
-    return found.made([line], [in_place(source, call, used)], said, imports), imports
+    return found.made([line], [in_place(source, call, used)], said, imports)
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,7 @@ class Followed:
         own = [*used, *changes.pop(source.path, [])]
         elsewhere, also = changes_elsewhere(changes)
         handed = ", and handed to the function that needs it" if len(self.way) > 1 else ""
-        return MadeOnce(source.path, own, f"{said}{handed}.{also}", elsewhere=elsewhere)
+        return MadeOnce(source.path, own, f"{said}{handed}.{also}", imports=imports, elsewhere=elsewhere)
 
 
 def followed(way: list[Stage], made: ast.expr, name: str, kind: str) -> Followed:

@@ -75,13 +75,10 @@ class StepValues:
             name for each in ast.walk(node) if isinstance(each, ast.comprehension) for name in stored_names(each.target)
         }
         self._check(node)
-        start, text = self.source.span(node)[0], self.source.code(node)
         places = [each for each in _reads(node) if _root(each) not in own]
-        for each in sorted(places, key=lambda one: self.source.span(one)[0], reverse=True):
-            value = self._value(each)
-            if value is not None:
-                first, behind = (place - start for place in self.source.span(_root_node(each)))
-                text = f"{text[:first]}{value}{text[behind:]}"
+        latest_first = sorted(places, key=lambda one: self.source.span(one)[0], reverse=True)
+        values = [(_root_node(each), self._value(each)) for each in latest_first]
+        text = self.source.code_with(node, [(part, value) for part, value in values if value is not None])
         return " ".join(text.split()) if '"' not in text and "'" not in text and "#" not in text else text
 
     def _check(self, node: ast.expr) -> None:

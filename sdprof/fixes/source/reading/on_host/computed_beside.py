@@ -12,14 +12,13 @@ from collections.abc import Callable, Mapping
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
-from sdprof.fixes.source.reading.before_loop.unchanging import aliases, overlap, written_into
+from sdprof.fixes.source.reading.before_loop.unchanging import aliases, is_bound_by_others, overlap, written_into
 from sdprof.fixes.source.reading.calls import LONGEST_ROW
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.loops import LoopStatement, after_statement, before_loop
 from sdprof.fixes.source.reading.names import (
     Binding,
-    Function,
     bindings,
     dotted,
     is_free,
@@ -28,7 +27,6 @@ from sdprof.fixes.source.reading.names import (
     scope_of,
     stored_names,
     unpacked,
-    within,
 )
 from sdprof.fixes.source.reading.on_device.host_trees import CASTS, REARRANGES, call_moves
 from sdprof.fixes.source.reading.on_device.moves import move_of
@@ -99,6 +97,7 @@ class _Beside:
         self.source = frame.source
         self.loop = loop
         self.scope = scope_of(frame.source, node)
+        self.inside = None if loop is None else set(ast.walk(loop))
         self.names: dict[str, str] = {}
         self.copies: list[HostCopy] = []
         self.changes: list[Replacement] = []
@@ -177,9 +176,8 @@ class _Beside:
         if sign is None:
             raise DeclinedError(f"{name} is not counted up")
         self.computes = True
-        text = self.of(statement.value, frozenset({name}))
-        operation = isinstance(statement.value, ast.BinOp | ast.UnaryOp | ast.Compare | ast.IfExp)
-        self._behind(statement, name, f"{self.names[name]} {sign} {f'({text})' if operation else text}")
+        text = self._as_operand(statement.value, frozenset({name}))
+        self._behind(statement, name, f"{self.names[name]} {sign} {text}")
 
     def _behind(self, statement: ast.stmt, name: str, text: str) -> None:
         """The assignment of a namesake on a line behind the one of its name."""
@@ -211,12 +209,12 @@ class _Beside:
         """
         texts: list[tuple[ast.expr, str]] = []
         self._visit(node, texts, bound)
-        start, end = self.source.span(node)
-        text = self.source.text[start:end]
-        for each, new in sorted(texts, key=lambda pair: self.source.span(pair[0]), reverse=True):
-            first, behind = (place - start for place in self.source.span(each))
-            text = f"{text[:first]}{new}{text[behind:]}"
-        return " ".join(text.split())
+        return " ".join(self.source.code_with(node, texts).split())
+
+    def _as_operand(self, node: ast.expr, bound: frozenset[str]) -> str:
+        """The same, such that an operator or an attribute may follow it."""
+        text = self.of(node, bound)
+        return f"({text})" if isinstance(node, ast.BinOp | ast.UnaryOp | ast.Compare | ast.IfExp) else text
 
     def _visit(self, node: ast.expr, texts: list[tuple[ast.expr, str]], bound: frozenset[str]) -> None:
         if isinstance(node, ast.Constant):
@@ -249,9 +247,7 @@ class _Beside:
     def _of_moved(self, call: ast.Call, bound: frozenset[str]) -> str:
         """``sigmas_on_host[i]`` of ``sigmas[i].to(x.device)``."""
         move = move_of(self.source, call, self.frame.values)
-        operation = isinstance(move.host, ast.BinOp | ast.UnaryOp | ast.Compare | ast.IfExp)
-        text = self.of(move.host, bound)
-        text = f"({text})" if operation else text
+        text = self._as_operand(move.host, bound)
         return f"{text}.to({move.dtype_text})" if move.dtype_text else text
 
     def _of_made(self, call: ast.Call, bound: frozenset[str]) -> str:
@@ -300,17 +296,19 @@ class _Beside:
         local = bindings(self.scope, root)
         if isinstance(node, ast.Subscript) and read_in(node.slice) & bound:
             raise DeclinedError(f"The statement binds what {self.source.code(node)} is found by")
-        copy = twin(self.frame, node) if self._is_steady(node, local, bound) else None
+        assigned = any(each.kind in ("assignment", "unpacking") and self._is_in_loop(each) for each in local)
+        steady = not isinstance(node, ast.Name) or not (assigned or node.id in bound)
+        copy = twin(self.frame, node) if steady else None
         if copy is not None and copy.text is not None:
             if read_in(ast.parse(copy.text)) & bound:
                 raise DeclinedError(f"The statement binds what {self.source.code(node)} is found by")
             self.copies.append(copy)
             return copy.text
-        entry = isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and _is_place(node.slice)
-        if entry and isinstance(node, ast.Subscript) and any(map(self._is_assigned_in_loop, local)):
+        named = isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
+        if assigned and named and isinstance(node, ast.Subscript) and _is_written_out(node.slice):
             return f"{self.name(root)}[{ast.unparse(node.slice)}]"
         numbers = all(each.value is not None and is_number(self.source, each.value, {}) for each in local)
-        if isinstance(node, ast.Name) and any(map(self._is_assigned_in_loop, local)) and not numbers:
+        if isinstance(node, ast.Name) and assigned and not numbers:
             return self.name(node.id)
         if isinstance(node, ast.Name) and self.loop is None and [each.kind for each in local] == ["parameter"]:
             given = self.handed_over(self.frame, node)
@@ -320,7 +318,7 @@ class _Beside:
         whole = node.value if isinstance(node, ast.Subscript) else node
         seen = value_of(whole, self.frame.values)
         if self.helped and root not in bound and seen is not None and (seen.kind, seen.device) == ("tensor", "cuda"):
-            if isinstance(node, ast.Name) and any(map(self._is_assigned_in_loop, local)):
+            if isinstance(node, ast.Name) and assigned:
                 raise DeclinedError(f"{node.id} is made in the step")
             return f"_on_host({self.source.code(node)})"
         if root in bound:
@@ -331,17 +329,8 @@ class _Beside:
             raise DeclinedError(f"{self.source.code(node)} is not known to the host")
         return None
 
-    def _is_steady(self, node: ast.expr, local: list[Binding], bound: frozenset[str]) -> bool:
-        """Whether a twin may be asked for: of a table, or of the loop's own variable, not of what statements bind."""
-        return not (isinstance(node, ast.Name) and (node.id in bound or any(map(self._is_assigned_in_loop, local))))
-
-    def _is_assigned_in_loop(self, binding: Binding) -> bool:
-        return binding.kind in ("assignment", "unpacking") and self._is_in_loop(binding)
-
     def _is_in_loop(self, binding: Binding) -> bool:
-        return (
-            self.loop is None or binding.node is self.loop or any(each is binding.node for each in ast.walk(self.loop))
-        )
+        return self.inside is None or binding.node in self.inside
 
     def _is_before_loop(self, binding: Binding) -> bool:
         return self.loop is not None and getattr(binding.node, "lineno", 0) <= self.loop.lineno
@@ -353,22 +342,14 @@ class _Beside:
 
     def _is_written_into(self, name: str) -> bool:
         """Whether a tensor under this name may be written to, or a function inside binds it."""
-        nested = [each for each in within(self.scope) if isinstance(each, Function | ast.Lambda | ast.ClassDef)]
-        taken = {
-            other
-            for each in nested
-            for part in ast.walk(each)
-            if isinstance(part, ast.Nonlocal)
-            for other in part.names
-        }
         written = list(written_into(self.scope))
         counted = [each for each in bindings(self.scope, name) if isinstance(each.node, ast.AugAssign)]
-        if name in taken or sum(overlap(name, other) for other in written) > len(counted):
+        if is_bound_by_others(self.source, name) or sum(overlap(name, other) for other in written) > len(counted):
             return True
         return any(overlap(alias, other) for other in written for alias in aliases(self.scope, name) - {name})
 
 
-def _is_place(index: ast.expr) -> bool:
+def _is_written_out(index: ast.expr) -> bool:
     """``0``, ``-1``, ``:2``: what is written out."""
     return all(
         isinstance(each, ast.Constant | ast.UnaryOp | ast.USub | ast.Slice)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from sdprof.collectors import expression
 from sdprof.device import simulate, to_host
 from sdprof.fetched_code import fetch_code
 from tests.fixes.source.workbench import Build, Observed, cure, observe, same_bits
@@ -152,6 +153,7 @@ class _Served(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         for file in self._served:
             linecache.cache.pop(file, None)
         self.texts, self._served = texts, set(texts)
+        expression._headers.cache_clear()  # they are of the text that was served before
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if any(name == each or name.startswith(f"{each}.") for each in self.stand_ins):

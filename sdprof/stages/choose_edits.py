@@ -2,7 +2,8 @@
 
 1. The first alternative of every site, all together, run on the device whose copies and waits are counted.
 2. Where that run fails, its output differs or an event moved elsewhere, the edit to blame is found by halving: it is
-   the last one of the shortest run of edits that shows the fault. It goes, and its site's next alternative comes in.
+   the last one of the shortest run of edits that shows the fault, or, where that one is sound by itself, of the two
+   that show it together the one that spares less. It goes, and its site's next alternative comes in.
 3. Where an event stays although its expression was rewritten, the next alternative comes in; so it does where another
    edit changes the same text, until that one is rejected. Where several sites on a line were rewritten, each is left
    out once, to see which of them did its part.
@@ -10,6 +11,9 @@
    was made a host value at its origin needs no helper further on.
 5. Until nothing is amiss, or time is up: then what was not shown to be sound is left out.
 6. Helpers come in for all events that are left at once. Those without which nothing more is left go again.
+7. Where several expressions read one number, the first waits for it and the others need not: each alone looks as if
+   it were in vain. So helpers that were rejected for that come in once more, all together, and those stay without which
+   the loop would wait more often.
 
 What a trial is, the caller says: nothing is run or read here.
 """
@@ -103,6 +107,7 @@ class _Search:
                 self.helped |= trial.left & self.waiting().keys()
             chosen = self.preferred()
         sound = self.without_needless_helpers(sound)
+        sound = self.with_what_helps_together(sound)
         return Choice(sound, self.declined(sound))
 
     def really_in_vain(self, chosen: tuple[Edit, ...], trial: Trial) -> Mapping[Edit, str]:
@@ -141,6 +146,48 @@ class _Search:
                 self.lost[edit] = NEEDLESS
         return sound
 
+    def with_what_helps_together(self, sound: tuple[Edit, ...]) -> tuple[Edit, ...]:
+        """Helpers that share what one of them reads."""
+        left = [proposal for proposal in self.proposals if proposal.site.where in self.left]
+        helpers = {
+            proposal.site.where: [edit for edit in proposal.edits if edit.helpers and self.is_in_vain(edit)]
+            for proposal in left
+        }
+        first = tuple(dict.fromkeys(edits[0] for edits in helpers.values() if edits))
+        if len(first) < 2 or not self.time_left():
+            return sound
+        alone, chosen = self.try_edits(sound), self.with_more(sound, first)
+        together = self.try_edits(chosen)
+        while together.fault and self.time_left():
+            culprit, _ = self.blame(chosen, together.fault)
+            if culprit in sound:
+                return sound
+            chosen = tuple(edit for edit in chosen if edit != culprit)
+            together = self.try_edits(chosen)
+        if together.fault or together.recurring >= alone.recurring:
+            return sound
+        for edits in helpers.values():
+            for edit in edits:
+                without = tuple(each for each in chosen if _change(each) != _change(edit) or each in sound)
+                trial, with_it = self.try_edits(without), self.try_edits(self.with_more(without, (edit,)))
+                if not with_it.fault and with_it.recurring < trial.recurring:
+                    chosen = self.with_more(without, (edit,))
+                    break
+                chosen = without
+                if not self.time_left():
+                    return sound
+        return chosen
+
+    def is_in_vain(self, edit: Edit) -> bool:
+        """Whether an edit was tried and its event stayed, which is all that speaks against it."""
+        reason = self.in_vain.get(edit)
+        return reason not in (None, NO_TIME) and _change(edit) not in self.harmful
+
+    def with_more(self, chosen: tuple[Edit, ...], more: tuple[Edit, ...]) -> tuple[Edit, ...]:
+        """Edits in the order of the proposals, in which they are composed."""
+        wanted = {*chosen, *more}
+        return tuple(dict.fromkeys(edit for proposal in self.proposals for edit in proposal.edits if edit in wanted))
+
     def counted(self, proposal: Proposals) -> bool:
         """Whether a trial tells if the event is left."""
         return proposal.site.kind != "operator"
@@ -172,16 +219,34 @@ class _Search:
         return self.harmful.get(_change(edit)) or self.in_vain.get(edit) or self.lost.get(edit, "")
 
     def blame(self, chosen: tuple[Edit, ...], fault: str) -> tuple[Edit, str]:
-        """The last edit of the shortest faulty run of edits, and its fault."""
+        """The edit that goes, and its fault."""
         sound, faulty = 0, len(chosen)
+        recurring: int | None = None
         while faulty - sound > 1 and self.time_left():
             middle = (sound + faulty) // 2
             trial = self.try_edits(chosen[:middle])
             if trial.fault:
                 faulty, fault = middle, trial.fault
             else:
-                sound = middle
-        return chosen[faulty - 1], fault
+                sound, recurring = middle, trial.recurring
+        last = chosen[faulty - 1]
+        if recurring is None or not self.time_left() or self.try_edits((last,)).fault:
+            return last, fault
+        partner = self.partner(chosen[:faulty])
+        without = self.try_edits(tuple(each for each in chosen[:faulty] if each != partner))
+        spares_less = not without.fault and without.recurring < recurring
+        return (partner if spares_less else last), fault
+
+    def partner(self, faulty: tuple[Edit, ...]) -> Edit:
+        """The last of the edits without which the last one would do no harm."""
+        first, last = 0, len(faulty) - 1
+        while last - first > 1 and self.time_left():
+            middle = (first + last) // 2
+            if self.try_edits(faulty[middle:]).fault:
+                first = middle
+            else:
+                last = middle
+        return faulty[first]
 
     def declined(self, edits: tuple[Edit, ...]) -> tuple[Declined, ...]:
         """Every site that no edit stayed for: what its rewrites said, and what became of their edits."""

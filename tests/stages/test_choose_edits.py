@@ -95,7 +95,7 @@ def test_the_edit_to_blame_is_found_among_many() -> None:
     choice = chosen(loop, *((each,) for each in edits))
     assert choice.edits == tuple(each for each in edits if each != edits[11])
     assert choice.declined == (Declined(fix="fix-0", where=edits[11].where, reason="it broke"),)
-    assert loop.trials <= 6
+    assert loop.trials <= 7
 
 
 def test_two_edits_that_harm_only_together_cost_one_of_them() -> None:
@@ -250,3 +250,36 @@ def test_of_two_sites_on_a_line_the_one_that_did_its_part_stays() -> None:
     sites = proposals((good,), (poor, better))
     choice = choose_edits(sites, trial, lambda: True)
     assert choice.edits == (good, better)
+
+
+def test_helpers_that_share_what_one_of_them_reads_stay_together() -> None:
+    """The first of them reads the number for all: its own event stays, whichever of them is the first."""
+    shared = [edit(line, helpers=("_on_host",)) for line in (1, 2, 3)]
+    alone = edit(4, helpers=("_on_host",))
+
+    def trial(edits: tuple[Edit, ...]) -> Trial:
+        readers = [each for each in shared if each in edits]
+        waits = [each for each in shared if each not in edits] + readers[:1]
+        return Trial(
+            in_vain=dict.fromkeys([*readers[:1], *([alone] if alone in edits else [])], "it stays"),
+            left=frozenset(each.where for each in (*waits, alone)),
+            recurring=len(waits) + 1,
+        )
+
+    choice = choose_edits(proposals(*((each,) for each in (*shared, alone))), trial, lambda: True)
+    assert choice.edits == tuple(shared)
+    assert [each.where.line for each in choice.declined] == [4]
+
+
+def test_of_helpers_that_break_the_run_together_the_sound_ones_stay() -> None:
+    shared = [edit(line, helpers=("_on_host",)) for line in (1, 2, 3)]
+
+    def trial(edits: tuple[Edit, ...]) -> Trial:
+        if shared[1] in edits and shared[2] in edits:
+            return Trial(fault="it broke")
+        readers = [each for each in (*shared[:1], *shared[2:]) if each in edits]
+        waits = 3 - len(readers) + bool(readers)
+        vain = [each for each in shared if each in edits and (each in readers[:1] or each is shared[1])]
+        return Trial(in_vain=dict.fromkeys(vain, "it stays"), left=frozenset(e.where for e in shared), recurring=waits)
+
+    assert choose_edits(proposals(*((each,) for each in shared)), trial, lambda: True).edits == (shared[0], shared[2])

@@ -48,7 +48,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     Also where numbers get a name first: ``error = x.sum().item()``, then ``assert error / n < 1e-3``, if nothing but
     assertions comes of them. The check is the same and stops the program as before, at the next wait for the device. Of
     a message that is made of the numbers nothing is left. ``assert torch.allclose(a, b)`` asks
-    ``torch.isclose(a, b).all()``.
+    ``torch.isclose(a, b).all()``, and ``assert t + dt > t`` of tensors ``torch.as_tensor(t + dt > t)``.
     """
     source, values = sources.of(site.where.file), values_at(site, 0)
     node = source.node_at(site.where)
@@ -59,7 +59,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         known = len(tests) > 1 and [each for each in tests if _host_knows(source, each, values)]
         waited = node if site.dtype == "bool" else None
         there = {
-            each: (each is waited and _seen_there(source, each, values)) or _on_device(source, each, values)
+            each: _there(source, each, values, torch, awaited=each is waited)
             for each in tests
             if not known or each not in known
         }
@@ -177,6 +177,23 @@ def _comparison(source: ModuleSource, test: ast.expr, names: Collection[str | No
         if not isinstance(each, ast.expr_context):
             raise DeclinedError("It was not seen that the other side of the comparison is a number")
     return source.code(test)
+
+
+def _there(source: ModuleSource, test: ast.expr, values: Values, torch: str, *, awaited: bool) -> str:
+    """The text of a truth value on the device that says the same as a test on the host.
+
+    :param awaited: whether its own truth was waited for, so that it lay on the device in the watched run.
+    :raises DeclinedError: the text does not show it, and nothing was seen.
+    """
+    seen = _seen_there(source, test, values) if awaited else ""
+    try:
+        return seen or _on_device(source, test, values)
+    except DeclinedError:
+        compares = isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ORDERS)
+        joins = isinstance(test, ast.BinOp) and isinstance(test.op, ast.BitAnd | ast.BitOr)
+        if not awaited or not (compares or joins):
+            raise
+        return f"{torch}.as_tensor({source.code(test)})"  # another caller may compare numbers of the host
 
 
 def _seen_there(source: ModuleSource, test: ast.expr, values: Values) -> str:

@@ -15,7 +15,7 @@ from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of
 from sdprof.fixes.source.reading.on_host.computed_beside import computed_beside
 from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
-from sdprof.fixes.source.reading.on_host.flags import flag_on_host
+from sdprof.fixes.source.reading.on_host.flags import READ_BY_HELPER, flag_on_host
 from sdprof.fixes.source.reading.on_host.handed_over import handed_over, handed_over_all
 from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place, merged
 from sdprof.fixes.source.reading.on_host.host_origins import make_host
@@ -113,7 +113,12 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         made_of = [each for leaf in leaves for each in _operands_of(frame, leaf)]
         if made_of and all(_fits_helper(each) for each in made_of):
             edits.append(_with_helper(site, frame, made_of, computes=True))
-        edits += filter(None, [_asked_again(site, frame, leaves), _computed_beside(site, frame, leaves, helped=True)])
+        edits += filter(None, [_asked_again(site, frame, leaves), _flag_by_helper(site, frame, leaves)])
+        edits += filter(None, [_computed_beside(site, frame, leaves, helped=True)])
+        condition = _whole_of(frame, node)
+        asked = tensor_leaves(condition, frame.values) if condition is not None else []
+        if condition is not None and all(map(_fits_helper, asked)):
+            edits.append(_with_helper(site, frame, asked, computes=_computes(frame, condition, asked)))
     if _is_cut(frame, node):
         kept = [edit for edit in edits if edit.numerics == "exact"]
         if edits and not kept:
@@ -205,11 +210,9 @@ def _copied(frame: Frame, leaf: ast.expr) -> HostCopy | None:
 
 
 def _whole_condition(site: SiteEvidence, frame: Frame, node: ast.expr) -> Edit | None:
-    """``if a[0] == 0 and (a[1:] == b[0]).all()``: CPython may give the second operand the place of the first one."""
-    whole: ast.AST = node
-    while isinstance(frame.source.parents[whole], ast.BoolOp):
-        whole = frame.source.parents[whole]
-    if whole is node or not isinstance(whole, ast.BoolOp):
+    """The same for all that a condition asks of tables."""
+    whole = _whole_of(frame, node)
+    if whole is None:
         return None
     leaves = tensor_leaves(whole, frame.values)
     try:
@@ -219,6 +222,22 @@ def _whole_condition(site: SiteEvidence, frame: Frame, node: ast.expr) -> Edit |
     found = [each for each in copies if each is not None]
     together = merged(found, computes=_computes(frame, whole, leaves)) if len(found) == len(leaves) else None
     return _edit(site, together) if together is not None else None
+
+
+def _whole_of(frame: Frame, node: ast.expr) -> ast.BoolOp | None:
+    """``if a[0] == 0 and (a[1:] == b[0]).all()``: CPython may give the second operand the place of the first one."""
+    whole: ast.AST = node
+    while isinstance(frame.source.parents[whole], ast.BoolOp):
+        whole = frame.source.parents[whole]
+    return whole if whole is not node and isinstance(whole, ast.BoolOp) else None
+
+
+def _flag_by_helper(site: SiteEvidence, frame: Frame, leaves: list[ast.expr]) -> Edit | None:
+    """``accepted = error <= 1``, then ``accepted = False`` in a branch: what is compared is read by the helper."""
+    if len(leaves) != 1 or not isinstance(leaves[0], ast.Name):
+        return None
+    flag = flag_on_host(frame, leaves[0], helped=True)
+    return _edit(site, flag, ("_on_host",)) if flag is not None else None
 
 
 def _index_made_host(frame: Frame, leaf: ast.Subscript) -> HostCopy | None:
@@ -327,8 +346,7 @@ def _with_helper(site: SiteEvidence, frame: Frame, leaves: list[ast.expr], *, co
     for leaf in leaves:
         start, end = frame.source.span(leaf)
         replacements.append(Replacement(start=start, end=end, text=f"_on_host({frame.source.code(leaf)})"))
-    said = "The table is read once each time it was written to, by a helper that keeps its host copy."
-    said += " The host computes with it." if computes else ""
+    said = READ_BY_HELPER + (" The host computes with it." if computes else "")
     return _by_helper(site, frame, replacements, said, computes=computes)
 
 

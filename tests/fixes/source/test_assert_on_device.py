@@ -47,8 +47,11 @@ def test_the_device_checks_itself(body: str, read: str, expected: str) -> None:
             {"op": "aten::allclose"},
             "torch._assert_async(torch.isclose(x, y, atol=1e-4).all())",
         ),
-        ("things(x) < n", {"dtype": "bool"}, "declined: "),
-        ("x.max() < things", {"dtype": "bool"}, "declined: "),
+        ("things(x) < n", {"dtype": "bool"}, "torch._assert_async(torch.as_tensor(things(x) < n))"),
+        ("x.max() < things", {"dtype": "bool"}, "torch._assert_async(torch.as_tensor(x.max() < things))"),
+        ("(n <= x) & (x < y)", {"dtype": "bool"}, "torch._assert_async(torch.as_tensor((n <= x) & (x < y)))"),
+        ("n <= x < y", {"dtype": "bool"}, "declined: "),
+        ("x.max() < things", {}, "declined: "),
         ("torch.isnan(x).int().sum() == 0", {}, "declined: "),
     ],
 )

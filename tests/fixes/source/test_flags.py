@@ -44,3 +44,16 @@ def test_a_flag_that_is_used_otherwise_stays_what_it_is(tmp_path: Path, old: str
 def test_the_branches_of_a_choice_stay_on_the_device(tmp_path: Path) -> None:
     text = cured_text(tmp_path)
     assert "following = levels[i + leap] if leaps else levels[i + 1]" in text
+
+
+def test_what_asks_one_number_often_waits_for_it_once() -> None:
+    """Each alone seems to be in vain, since the first one waits; a flag and a list of tables are asked as well."""
+    cured = cure_file(FLAGS.parent / "decided_by_latents" / "one_error_asked_often.py", steps=6)
+    assert cured.same_bits
+    reads = [site for site in cured.after.sites if len(site.steps) > 1]
+    before = sum(site.count for site in cured.before.sites if len(site.steps) > 1)
+    assert before == 8 * 6
+    assert sum(site.count for site in reads) <= 2 * 6, reads  # the error, and the length that follows from it
+    text = cured.composed[str(FLAGS.parent / "decided_by_latents" / "one_error_asked_often.py")].text
+    assert "torch._assert_async(torch.as_tensor(t + length > t))" in text
+    assert "accepted = _on_host(ratio) <= 1" in text

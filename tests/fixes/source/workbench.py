@@ -323,6 +323,7 @@ def served(texts: Mapping[str, str], prefixes: tuple[str, ...], folder: Path | N
     for file in _SERVED:
         linecache.cache.pop(file, None)
     _SERVED.update(texts)
+    expression._headers.cache_clear()
     finder = _Texts(texts)
     sys.meta_path.insert(0, finder)
     if folder is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from sdprof.fixes.source.reading.names import dotted
-from sdprof.fixes.source.reading.seen import Values, is_tensor
+from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 
 Leaf = ast.Name | ast.Attribute | ast.Subscript
 
@@ -16,7 +16,8 @@ def tensor_leaves(node: ast.expr, values: Values) -> list[ast.expr]:
         return [node] if is_tensor(node, values, "cuda") is not False and not _is_unseen(node, values) else []
     if isinstance(node, ast.Subscript):
         if dotted(node.value) is not None:
-            if is_tensor(node.value, values) is not False and not _is_unseen(node.value, values):
+            entry = is_tensor(node.value, values) is not False or _lists_device_tensors(node.value, values)
+            if entry and not _is_unseen(node.value, values):
                 return [node]
             return tensor_leaves(node.slice, values)
         return [*tensor_leaves(node.value, values), *tensor_leaves(node.slice, values)]
@@ -30,6 +31,11 @@ def tensor_leaves(node: ast.expr, values: Values) -> list[ast.expr]:
     else:
         parts = [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr)]
     return [leaf for part in parts for leaf in tensor_leaves(part, values)]
+
+
+def _lists_device_tensors(node: ast.expr, values: Values) -> bool:
+    seen = value_of(node, values)
+    return seen is not None and seen.type_name in ("list", "tuple") and seen.device == "cuda"
 
 
 def _is_unseen(node: ast.expr, values: Values) -> bool:

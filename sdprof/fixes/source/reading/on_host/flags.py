@@ -10,14 +10,17 @@ from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place, me
 from sdprof.fixes.source.reading.on_host.twins import twin
 from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
 
+READ_BY_HELPER = "The table is read once each time it was written to, by a helper that keeps its host copy."
 COMPARED = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Constant)
 
 
-def flag_on_host(frame: Frame, name: ast.Name) -> HostCopy | None:
+def flag_on_host(frame: Frame, name: ast.Name, *, helped: bool = False) -> HostCopy | None:
     """``last = sigmas[i] == 0`` in one branch, ``last = False`` in another → ``last = sigmas_on_host[i] == 0``.
 
     Every assignment compares entries that have a twin on the host, or says what needs no tensor; every use is a
     condition, which takes the answer of a host tensor as well. Nothing is computed: the answer is the same.
+
+    :param helped: what has no twin is read by the helper: ``accepted = _on_host(error) <= 1``.
     """
     scope = scope_of(frame.source, name)
     bound = bindings(scope, name.id)
@@ -40,6 +43,8 @@ def flag_on_host(frame: Frame, name: ast.Name) -> HostCopy | None:
             return None
         for leaf in compared:
             copy = twin(frame, leaf)
+            if (copy is None or copy.text is None) and helped:
+                copy = HostCopy(frame.source.path, text=f"_on_host({frame.source.code(leaf)})", said=READ_BY_HELPER)
             if copy is None or copy.text is None:
                 return None
             copy.replacements.append(in_place(frame.source, leaf, copy.text))

@@ -7,12 +7,14 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import linecache
+import random
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
+import numpy
 import torch
 
 from sdprof.collectors import expression
@@ -82,7 +84,14 @@ class Package:
     def _build(self, texts: Mapping[str, str], name: str) -> Build:
         def built(device: str, steps: int) -> tuple[torch.nn.Module, Callable[[], Any]]:
             setting: Setting = self._samplers(texts).SETTINGS[name]
-            return setting(device, steps)
+            _seed_others()
+            module, run = setting(device, steps)
+
+            def seeded() -> Any:
+                _seed_others()
+                return run()
+
+            return module, seeded
 
         return built
 
@@ -105,12 +114,20 @@ class Package:
         asked = dict(other)
         with simulate():
             torch.manual_seed(0)
+            _seed_others()
             _, run = self._samplers(texts).SETTINGS[name]("cuda", asked.pop("steps", steps), **asked)
             torch.manual_seed(1)
+            _seed_others()
             try:
                 return to_host(run())
             except Exception as error:  # noqa: BLE001 - the rewritten text must raise the same
                 return type(error).__name__
+
+
+def _seed_others() -> None:
+    """Some draw from NumPy's or Python's generator besides PyTorch's, which is seeded where the loop is watched."""
+    random.seed(1)
+    numpy.random.seed(1)
 
 
 def recurring(observed: Observed) -> int:

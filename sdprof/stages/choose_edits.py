@@ -11,9 +11,9 @@
    was made a host value at its origin needs no helper further on.
 5. Until nothing is amiss, or time is up: then what was not shown to be sound is left out.
 6. Helpers come in for all events that are left at once. Those without which nothing more is left go again.
-7. Where several expressions read one number, the first waits for it and the others need not: each alone looks as if
-   it were in vain. So helpers that were rejected for that come in once more, all together, and those stay without which
-   the loop would wait more often.
+7. Where one number is read several times in a step, the first reader waits for it and the others need not: each alone
+   looks as if it were in vain. So helpers that were rejected for that come in once more, all together, and those stay
+   without which the loop would wait more often.
 
 What a trial is, the caller says: nothing is run or read here.
 """
@@ -154,7 +154,8 @@ class _Search:
             for proposal in left
         }
         first = tuple(dict.fromkeys(edits[0] for edits in helpers.values() if edits))
-        if len(first) < 2 or not self.time_left():
+        often = any(proposal.site.count > len(proposal.site.steps) for proposal in left)
+        if not first or not (often or len(first) > 1) or not self.time_left():
             return sound
         alone, chosen = self.try_edits(sound), self.with_more(sound, first)
         together = self.try_edits(chosen)

@@ -24,6 +24,7 @@ META = FixMeta(
     removes=("sync-in-loop",),
     order=10,
 )
+NO_NORMAL = "No sample of a Normal of torch.distributions is drawn in this expression"
 NAMES = ("weights", "probabilities", "rows_of_weights")
 KNOWN = frozenset({"input", "num_samples", "replacement", "generator"})
 
@@ -41,7 +42,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     probability gives some index instead of an error.
 
     ``Normal(mean, std).sample()`` → ``Normal(mean, std).rsample().detach()``, which scales and shifts the same random
-    numbers without asking whether a deviation is negative.
+    numbers without asking whether a deviation is negative. Where only the run shows a Normal, the text asks what it is.
     """
     source = sources.of(site.where.file)
     node = source.node_at(site.where)
@@ -49,7 +50,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("The draw is not called in this expression")
     torch, imports = torch_name(source)
     if site.op.startswith("aten::normal"):
-        changes, imports = _of_normal(source, node), ()
+        changes, imports = _of_normal(source, node, site.stack[0].values), ()
     elif last_name(node.func) == "multinomial":
         changes = _of_multinomial(source, node, torch)
     else:
@@ -91,13 +92,19 @@ def _of_multinomial(source: ModuleSource, node: ast.Call, torch: str) -> list[Re
     ]
 
 
-def _of_normal(source: ModuleSource, node: ast.Call) -> list[Replacement]:
+def _of_normal(source: ModuleSource, node: ast.Call, values: Values) -> list[Replacement]:
     function = node.func
-    made = made_distribution(source, function.value) if isinstance(function, ast.Attribute) else None
-    if not isinstance(function, ast.Attribute) or function.attr != "sample" or made is None:
-        raise DeclinedError("No sample of a Normal of torch.distributions is drawn in this expression")
-    if last_name(made.func) != "Normal":
-        raise DeclinedError("No sample of a Normal of torch.distributions is drawn in this expression")
+    if not isinstance(function, ast.Attribute) or function.attr != "sample":
+        raise DeclinedError(NO_NORMAL)
+    made = made_distribution(source, function.value)
+    seen = value_of(function.value, values)
+    if made is None and seen is not None and seen.type_name == "Normal":
+        start, end = source.span(node)
+        given, name = source.text[source.span(function)[1] : end], source.code(function.value)
+        text = f"({name}.rsample{given}.detach() if {name}.has_rsample else {source.code(node)})"
+        return [Replacement(start=start, end=end, text=text)]
+    if made is None or last_name(made.func) != "Normal":
+        raise DeclinedError(NO_NORMAL)
     behind, end = source.span(function.value)[1], source.span(function)[1]
     closes = source.text[behind:end].partition(".")[0]
     called = source.span(node)[1]

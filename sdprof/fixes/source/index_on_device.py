@@ -17,7 +17,7 @@ from sdprof.fixes.source.reading.names import bindings, dotted, is_parameter, la
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.on_host.host_origins import make_host
 from sdprof.fixes.source.reading.on_host.twins import twin
-from sdprof.fixes.source.reading.seen import is_tensor, value_of
+from sdprof.fixes.source.reading.seen import device_of, is_tensor, value_of
 from sdprof.fixes.source.reading.straight_line import loads_after, names_bound_between, without
 from sdprof.fixes.source.reading.tensor_calls import check_arguments, is_only_read, is_torch_call, keyword, torch_of
 from sdprof.model import FixMeta
@@ -191,6 +191,10 @@ def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> E
         return _edit(
             site, source, there, "The index goes where what it is an index of lies, which is where it was made."
         )
+    stays = _named_index_of_device(frame, fetched)
+    if stays is not None:
+        there = Replacement(start=receiver_end, end=call_end, text=f"{closing}.to({stays})")
+        return _edit(site, source, there, "The index goes where the tables are, which is where it was made.")
     index = in_parentheses(source, function.value)
     used: ast.expr = fetched
     changes = [Replacement(start=receiver_end, end=call_end, text=closing)]
@@ -228,6 +232,39 @@ def _indexed_on_device(frame: Frame, fetched: ast.Call) -> str | None:
     table = value_of(indexed.value, frame.values)
     on_device = table is not None and (table.kind, table.device) == ("tensor", "cuda")
     return frame.source.code(indexed.value) if on_device else None
+
+
+def _named_index_of_device(frame: Frame, fetched: ast.Call) -> str | None:
+    """``x.device`` of ``k = i.cpu()``, where ``k`` is nothing but the index of tables there.
+
+    ``table.to(x.device)[k]`` is one, and so is ``table[k]`` of a table that was seen on the device.
+    """
+    source, statement = frame.source, statement_of(frame.source, fetched)
+    if not isinstance(statement, ast.Assign) or statement.value is not fetched or len(statement.targets) != 1:
+        return None
+    target, scope = statement.targets[0], scope_of(source, statement)
+    if not isinstance(target, ast.Name) or len(bindings(scope, target.id)) != 1:
+        return None
+    uses = [each for each in ast.walk(scope) if isinstance(each, ast.Name) and each.id == target.id]
+    devices = {_device_of_table(frame, each) for each in uses if each is not target}
+    (device,) = devices if len(devices) == 1 else (None,)
+    if device is None:
+        return None
+    bound = [bindings(scope, name) for name in read_in(ast.parse(device, mode="eval"))]
+    return device if all([one.kind for one in each] == ["parameter"] for each in bound) else None
+
+
+def _device_of_table(frame: Frame, index: ast.Name) -> str | None:
+    indexed = frame.source.parents[index]
+    if not isinstance(indexed, ast.Subscript) or indexed.slice is not index or not isinstance(indexed.ctx, ast.Load):
+        return None
+    table = indexed.value
+    if dotted(table) is not None:
+        return f"{frame.source.code(table)}.device" if is_tensor(table, frame.values, "cuda") is True else None
+    if not isinstance(table, ast.Call) or last_name(table.func) != "to" or len(table.args) != 1 or table.keywords:
+        return None
+    device = table.args[0]
+    return frame.source.code(device) if device_of(device, frame.values) == "cuda" else None
 
 
 def _before_copy(table: ast.expr) -> ast.expr:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 
+import msgspec
+
 from sdprof.fixes.declined import DeclinedError
-from sdprof.fixes.source.edit import Edit, Replacement
+from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
-from sdprof.fixes.source.reading.calls import argument
+from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.frames import values_at
+from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.names import last_name
 from sdprof.fixes.source.reading.on_device.moves import Move, move_of
 from sdprof.fixes.source.reading.on_device.stacking import stacked, stacked_list, stacked_typed
+from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.seen import Values, device_of, is_tensor, value_of
 from sdprof.fixes.source.reading.tensor_calls import (
     DEFAULT_DTYPE,
@@ -38,6 +42,8 @@ META = FixMeta(
 FILLS = frozenset({"full", "full_like", "new_full"})
 COPIES = frozenset({"tensor", "as_tensor"})
 STACKED = "The numbers are put together on the device: none is read, and nothing is copied."
+BESIDE = "The number is used on the device, where it lies, and never read."
+FILLED = "The number is spread over the shape on the device, where it lies, and never read."
 CHOICES = {"min": "minimum", "max": "maximum"}
 
 
@@ -51,20 +57,27 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
 
     Likewise ``full_like``, ``new_full``, ``torch.tensor(t)``, ``torch.tensor([t] * n)``, ``min(t, u)``; also where the
     number is read on the way: ``torch.full(shape, t.item(), device=d)``, ``torch.tensor([float(t)] * n, device=d)``.
+    What is filled on the host and moved, ``torch.full(shape, t).to(d)``, is ``torch.empty(…, device=d).fill_(t)``: that
+    takes a number of the host as well, and no device where ``d`` is None. ``x.fill_(t.item())`` and ``x * t.item()``
+    are ``x.fill_(t)`` and ``x * t``.
     """
     source = sources.of(site.where.file)
     node = source.node_at(site.where)
+    values = values_at(site, 0)
     if number_read(node) is not None:
+        beside = _beside_tensor(site, source, node, values)
+        if beside is not None:
+            imports = torch_name(source)[1] if ".as_tensor(" in beside else ()
+            return (msgspec.structs.replace(_edit(site, source, node, beside, BESIDE), imports=imports),)
         node = _filled_from(source, node) or node
     if not isinstance(node, ast.Call):
         raise DeclinedError("The number is not read by a call that fills or compares")
-    values = values_at(site, 0)
     name = last_name(node.func)
     move = _moved_then(source, node, values) if keyword(node, "device") is None else None
     if name in CHOICES and isinstance(node.func, ast.Name):
         texts, said = _chosen(source, node, values)
     elif name in FILLS:
-        texts, said = _filled(source, node, site.dtype, values)
+        texts, said = _filled(source, node, site.dtype, values, move)
     elif name in COPIES and is_torch_call(source, node):
         together = stacked(site, source, node, values) or stacked_list(source, node, values, move)
         texts, said = (together, STACKED) if together else _copied(source, node, site.dtype, values, move)
@@ -72,22 +85,55 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         texts, said = stacked_typed(site, source, node, move), STACKED
     if not texts:
         raise DeclinedError("The number is not read by a call that fills or compares")
-    start, end = source.span(node if move is None else move.call)
-    return tuple(
-        Edit(
-            fix=META.id,
-            file=source.path,
-            where=site.where,
-            replacements=(Replacement(start=start, end=end, text=text),),
-            numerics="exact",
-            proof="data",
-            description=said,
-        )
-        for text in texts
+    whole = node if move is None else move.call
+    return tuple(_edit(site, source, whole, text, said) for text in texts)
+
+
+def _edit(site: SiteEvidence, source: ModuleSource, node: ast.expr, text: str, said: str) -> Edit:
+    return Edit(
+        fix=META.id,
+        file=source.path,
+        where=site.where,
+        replacements=(in_place(source, node, text),),
+        numerics="exact",
+        proof="data",
+        description=said,
     )
 
 
-def _filled(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> tuple[tuple[str, ...], str]:
+def _beside_tensor(site: SiteEvidence, source: ModuleSource, number: ast.expr, values: Values) -> str | None:
+    """``t`` of ``x.fill_(t.item())`` and of ``x * float(t)``, in the dtype of ``x``; None where there is no such ``x``.
+
+    A sum, difference or product of a tensor and a number rounds once, to the tensor's type. That of a narrower type
+    would round the number first, and a quotient may be a product with the reciprocal.
+    """
+    inner, outer = number_read(number), source.parents[number]
+    if inner is None or site.shape != () or is_tensor(inner, values, "cuda") is not True:
+        return None
+    code = in_parentheses(source, inner)
+    if isinstance(outer, ast.Call) and last_name(outer.func) == "fill_" and outer.args == [number]:
+        return None if _is_whole_read(number) and not site.dtype.startswith("int") else code
+    if not (isinstance(outer, ast.BinOp) and isinstance(outer.op, ast.Add | ast.Sub | ast.Mult)):
+        return None
+    other = outer.right if outer.left is number else outer.left
+    seen = value_of(other, values)
+    if seen is None or seen.kind != "tensor" or seen.device != "cuda" or seen.dtype not in ("float32", "float64"):
+        return None
+    if _is_whole_read(number) and not site.dtype.startswith("int"):
+        return None
+    if site.dtype == seen.dtype:
+        return code
+    owner = source.code(other)
+    return f"{torch_name(source)[0]}.as_tensor({source.code(inner)}, dtype={owner}.dtype, device={owner}.device)"
+
+
+def _is_whole_read(number: ast.expr) -> bool:
+    return isinstance(number, ast.Call) and last_name(number.func) == "int"
+
+
+def _filled(
+    source: ModuleSource, call: ast.Call, seen: str, values: Values, move: Move | None
+) -> tuple[tuple[str, ...], str]:
     check_arguments(call, frozenset({"size", "fill_value", "dtype", "device", "input"}))
     name, torch = last_name(call.func), torch_of(call)
     method = name == "new_full"
@@ -100,10 +146,13 @@ def _filled(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> 
         if not is_torch_call(source, call):
             raise DeclinedError("It is not torch.full")
         device = keyword(call, "device")
-        if device is None or device_of(device, values) == "cpu":
-            raise DeclinedError("The tensor is made on the host, from a number on the device")
         dtype = _dtype_text(source, call) or f"{torch}.{seen_as}"
         shape = source.code(first)
+        if move is not None and device_of(move.device, values) != "cpu":
+            there = f"{torch}.empty({shape}, dtype={dtype}, device={move.device_text})"
+            return (f"{there}.fill_({source.code(value)})",), FILLED
+        if device is None or device_of(device, values) == "cpu":
+            raise DeclinedError("The tensor is made on the host, from a number on the device")
     else:
         owner = call.func.value if method and isinstance(call.func, ast.Attribute) else first
         if keyword(call, "device") is not None:
@@ -114,7 +163,7 @@ def _filled(source: ModuleSource, call: ast.Call, seen: str, values: Values) -> 
     text = f"{cast_text(source, value, dtype, seen, torch)}.expand({shape})"
     if not is_only_read(source, call):
         text += ".clone()"
-    return (text,), "The number is spread over the shape on the device, where it lies, and never read."
+    return (text,), FILLED
 
 
 def _moved_then(source: ModuleSource, call: ast.Call, values: Values) -> Move | None:

@@ -40,6 +40,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("The solver is not called in this expression")
     name, owner = last_name(node.func), dotted(node.func) or ""
     torch, _ = torch_name(source)
+    if owner == f"{torch}.inverse":
+        name, owner = "inv", f"{torch}.linalg.inv"
     if name not in UNCHECKED or not owner.endswith(f"linalg.{name}") or not owner.startswith(torch):
         raise DeclinedError("This solver has no variant that leaves its error code on the device")
     if not is_plain(node) or any(each.arg == "out" for each in node.keywords):

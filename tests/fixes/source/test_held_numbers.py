@@ -143,7 +143,7 @@ def test_an_index_of_changing_numbers_is_filled_in_on_the_device(code: str, expe
         ("torch.tensor([t]).requires_grad_().to(d)", "may make its data on the host"),
         ("(torch.tensor([t]).long() + torch.randint(3, (1,))).to(d)", "Random numbers"),
         ("torch.linspace(0, 999, n).long().to(d)", "cut to whole numbers"),
-        ("(torch.arange(n) * s).long().to(d)", "cut to whole numbers"),
+        ("(torch.arange(n) / s).long().to(d)", "cut to whole numbers"),
     ],
 )
 def test_what_may_come_out_otherwise_stays_on_the_host(code: str, reason: str) -> None:

@@ -264,6 +264,14 @@ def test_a_solver_is_not_asked_for_its_error() -> None:
         "solver-without-check", text, "torch.linalg.solve(a, b[:, None])", kind="SYNC", op="aten::_linalg_check_errors"
     )
     assert "return torch.linalg.solve_ex(a, b[:, None]).result" in changed
+    changed = after(
+        "solver-without-check",
+        "import torch as th\n\ndef f(a):\n    return th.inverse(a)\n",
+        "th.inverse(a)",
+        kind="SYNC",
+        op="aten::_linalg_check_errors",
+    )
+    assert "return th.linalg.inv_ex(a).inverse" in changed
 
 
 @pytest.mark.parametrize(
@@ -277,6 +285,18 @@ def test_a_solver_is_not_asked_for_its_error() -> None:
         ("torch.full((2,), t, device=x.device)", None, {"x": tensor("cpu")}, "declined: "),
         ("torch.full((2,), t, device=d, dtype=torch.float16)", None, {}, "t.to(torch.float16).expand((2,)).clone()"),
         ("torch.full((2,), float(t), device=d)", None, {}, "declined: "),
+        (
+            "torch.full((2,), t).to(d)",
+            "torch.full((2,), t)",
+            {"d": SeenValue(kind="device", device="cuda")},
+            "torch.empty((2,), dtype=torch.float32, device=d).fill_(t)",
+        ),
+        (
+            "torch.full((2,), t).to(d)",
+            "torch.full((2,), t)",
+            {"d": SeenValue(kind="device", device="cpu")},
+            "declined: ",
+        ),
     ],
 )
 def test_fills(code: str, call: str | None, values: dict[str, SeenValue], expected: str) -> None:
@@ -306,22 +326,49 @@ def test_a_random_draw_on_the_host_is_left_there() -> None:
         ("x.new_full((n,), t.item())", "t.item()", "float32", "t.to(x.dtype).expand((n,)).clone()"),
         ("torch.full((n,), int(t), device=d)", "int(t)", "float32", "declined: The number is rounded on the way"),
         ("use(t.item())", "t.item()", "float32", "declined: "),
+        ("x.fill_(t.item())", "t.item()", "float64", "return x.fill_(t)\n"),
+        ("x.fill_(int(t))", "int(t)", "float32", "declined: "),
+        ("x * float(t)", "float(t)", "float32", "return x * t\n"),
+        ("t.item() - x", "t.item()", "float64", "return torch.as_tensor(t, dtype=x.dtype, device=x.device) - x\n"),
+        ("x / t.item()", "t.item()", "float32", "declined: "),
+        ("y * t.item()", "t.item()", "float32", "declined: "),
+        ("x * int(t)", "int(t)", "float32", "declined: "),
     ],
 )
 def test_a_number_that_is_read_to_fill_a_tensor_stays_on_the_device(
     code: str, read: str, dtype: str, expected: str
 ) -> None:
-    text = f"import torch\n\ndef f(x, t, n, d):\n    return {code}\n"
-    said = after(
-        "keep-scalar-on-device",
-        text,
-        read,
-        kind="SYNC",
-        dtype=dtype,
-        shape=(),
-        values={"t": tensor("cuda", dtype), "d": SeenValue(kind="device", device="cuda")},
-    )
+    text = f"import torch\n\ndef f(x, y, t, n, d):\n    return {code}\n"
+    values = {"t": tensor("cuda", dtype), "d": SeenValue(kind="device", device="cuda")}
+    values |= {"x": tensor("cuda", "float32", 2, 3), "y": tensor("cuda", "bfloat16", 2, 3)}
+    said = after("keep-scalar-on-device", text, read, kind="SYNC", dtype=dtype, shape=(), values=values)
     assert expected in said
+
+
+@pytest.mark.parametrize(
+    ("uses", "expected"),
+    [
+        ("self.a.to(x.device)[k] + self.b.to(x.device)[k]", "k = (t * 9).long().to(x.device)\n"),
+        ("self.c[k] + self.c[k]", "k = (t * 9).long().to(self.c.device)\n"),
+        ("self.c[k] + self.b.to(x.device)[k]", "declined: "),
+        ("self.c[k] + k", "declined: "),
+        ("self.a[k] + self.a[k]", "declined: "),
+    ],
+)
+def test_an_index_with_a_name_stays_where_its_tables_are(uses: str, expected: str) -> None:
+    text = f"def f(self, x, t):\n    k = (t * 9).long().to('cpu')\n    return {uses}\n"
+    values = {"self.a": tensor("cpu", "float32", 9), "self.c": tensor("cuda", "float32", 9), "x": tensor("cuda")}
+    fields = {"kind": "D2H", "dtype": "int64", "shape": (2,), "values": values}
+    assert expected in after("index-on-device", text, "(t * 9).long().to('cpu')", **fields)
+
+
+def test_a_normal_that_only_the_run_shows_is_asked_what_it_can() -> None:
+    text = "def f(make, x):\n    p = make(x)\n    return p.sample()\n"
+    fields = {"kind": "SYNC", "op": "aten::normal"}
+    seen = {"p": SeenValue(kind="other", type_name="Normal")}
+    changed = after("draw-without-check", text, "p.sample()", values=seen, **fields)
+    assert "return (p.rsample().detach() if p.has_rsample else p.sample())\n" in changed
+    assert after("draw-without-check", text, "p.sample()", **fields).startswith("declined: ")
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,9 @@ from sdprof.fixes.source.reading.names import (
     statement_of,
     within,
 )
-from sdprof.fixes.source.reading.number_types import INT, number_type
+from sdprof.fixes.source.reading.number_types import number_type
 from sdprof.fixes.source.reading.on_device.held_numbers import HeldNumbers, held_numbers
+from sdprof.fixes.source.reading.on_host.cut_fractions import AS_IEEE_SAYS
 from sdprof.fixes.source.reading.on_host.host_numbers import NUMBER_MODULES, is_number
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.straight_line import block_of, definitions_before, loads_after
@@ -62,7 +63,6 @@ REARRANGES = frozenset(
 SCALARS = (ast.Name, ast.Attribute, ast.Subscript)
 CASTS = frozenset({"float", "double", "half", "long", "int", "bool", "to", "type"})
 TO_WHOLE = ("int", "uint", "long", "bool")
-EXACT_AMONG_INTEGERS = (ast.Add, ast.Sub, ast.Mult)
 DTYPE_BEGINNINGS = ("float", "int", "uint", "bool", "long", "half", "double", "bfloat")
 
 
@@ -82,7 +82,7 @@ class HostTree:
     """Assignments of the local names that the expression is made of."""
     computes: bool = False
     fractions: bool = False
-    """What is computed may be rounded, otherwise on the device than on the host."""
+    """What is computed may be rounded otherwise on the device than on the host: all but sums and products."""
 
     @property
     def makers(self) -> list[ast.expr]:
@@ -134,7 +134,7 @@ def _read(source: ModuleSource, node: ast.expr, values: Values, tree: HostTree, 
         _read_call(source, node, values, tree, dtype)
     elif isinstance(node, ast.BinOp):
         tree.computes = True
-        tree.fractions |= not (isinstance(node.op, EXACT_AMONG_INTEGERS) and _is_whole(source, node, values))
+        tree.fractions |= not isinstance(node.op, AS_IEEE_SAYS)
         for side in (node.left, node.right):
             if tree.takes_scalars or not _is_host_scalar(source, side, values):
                 _read(source, side, values, tree)
@@ -146,12 +146,6 @@ def _read(source: ModuleSource, node: ast.expr, values: Values, tree: HostTree, 
         _read_name(source, node, values, tree, dtype)
     elif not is_number(source, node, values):
         raise DeclinedError(f"{_short(source, node)} is no factory, no number and no arithmetic with these")
-
-
-def _is_whole(source: ModuleSource, node: ast.BinOp, values: Values) -> bool:
-    """Whether the numbers that take part in a sum or product are whole ones: as floats they are added exactly."""
-    types = [number_type(source, side, values) for side in (node.left, node.right)]
-    return all(each in (None, INT) for each in types)
 
 
 def _is_host_scalar(source: ModuleSource, node: ast.expr, values: Values) -> bool:

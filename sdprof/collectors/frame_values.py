@@ -24,15 +24,17 @@ DEPTH = 2
 
 
 def seen_values(frame: FrameType) -> dict[str, SeenValue]:
-    """Local variables of a frame, and those attributes of theirs that its code names; tables of the module.
+    """Local variables of a frame, and those attributes and entries of theirs that its code names; tables of the module.
 
+    An entry is one of a dictionary by a string: ``settings["eta"]``, with double quotes whatever the code has.
     No property is asked and no code of the user runs: attributes are looked up in ``__dict__``, in a module's buffers,
     parameters and children, and in the fields of named tuples.
     """
     seen: dict[str, SeenValue] = {}
     attributes = set(frame.f_code.co_names)
+    keys = {each for each in frame.f_code.co_consts if isinstance(each, str)}
     for name, value in frame.f_locals.items():
-        for dotted, found in _named(name, value, attributes, DEPTH):
+        for dotted, found in _named(name, value, attributes, keys, DEPTH):
             if len(seen) >= MOST_NAMES:
                 return seen
             seen[dotted] = found
@@ -49,14 +51,19 @@ def _globals(frame: FrameType) -> Iterator[tuple[str, SeenValue]]:
             yield name, found
 
 
-def _named(name: str, value: Any, attributes: set[str], depth: int) -> Iterator[tuple[str, SeenValue]]:
+def _named(name: str, value: Any, attributes: set[str], keys: set[str], depth: int) -> Iterator[tuple[str, SeenValue]]:
     described = describe(value)
     yield name, described
     if described.kind != "other" or depth == 0:
         return
+    if type(value) is dict:
+        entries = [(key, value[key]) for key in sorted(keys) if key in value]
+        for key, held in entries:
+            yield from _named(f'{name}["{key}"]', held, attributes, keys, depth - 1)
+        return
     for attribute, held in _attributes(value):
         if attribute in attributes:
-            yield from _named(f"{name}.{attribute}", held, attributes, depth - 1)
+            yield from _named(f"{name}.{attribute}", held, attributes, keys, depth - 1)
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:

@@ -12,8 +12,9 @@
 5. Until nothing is amiss, or time is up: then what was not shown to be sound is left out.
 6. Helpers come in for all events that are left at once. Those without which nothing more is left go again.
 7. Where one number is read several times in a step, the first reader waits for it and the others need not: each alone
-   looks as if it were in vain. So helpers that were rejected for that come in once more, all together, and those stay
-   without which the loop would wait more often.
+   looks as if it were in vain; and of what one expression does in each step, an edit may spare a part. So edits that
+   were rejected for an event that stays come in once more, all together, and those stay without which the loop would
+   copy or wait more often.
 
 What a trial is, the caller says: nothing is run or read here.
 """
@@ -107,7 +108,7 @@ class _Search:
                 self.helped |= trial.left & self.waiting().keys()
             chosen = self.preferred()
         sound = self.without_needless_helpers(sound)
-        sound = self.with_what_helps_together(sound)
+        sound = self.with_what_helps_in_part(sound)
         return Choice(sound, self.declined(sound))
 
     def really_in_vain(self, chosen: tuple[Edit, ...], trial: Trial) -> Mapping[Edit, str]:
@@ -146,16 +147,15 @@ class _Search:
                 self.lost[edit] = NEEDLESS
         return sound
 
-    def with_what_helps_together(self, sound: tuple[Edit, ...]) -> tuple[Edit, ...]:
-        """Helpers that share what one of them reads."""
-        left = [proposal for proposal in self.proposals if proposal.site.where in self.left]
-        helpers = {
-            proposal.site.where: [edit for edit in proposal.edits if edit.helpers and self.is_in_vain(edit)]
-            for proposal in left
-        }
-        first = tuple(dict.fromkeys(edits[0] for edits in helpers.values() if edits))
-        often = any(proposal.site.count > len(proposal.site.steps) for proposal in left)
-        if not first or not (often or len(first) > 1) or not self.time_left():
+    def with_what_helps_in_part(self, sound: tuple[Edit, ...]) -> tuple[Edit, ...]:
+        """Rejected edits whose events stay and become fewer, each without harm to those that were found sound."""
+        in_vain = [
+            [edit for edit in proposal.edits if self.is_in_vain(edit)]
+            for proposal in self.proposals
+            if proposal.site.where in self.left and not set(proposal.edits) & set(sound)
+        ]
+        first = tuple(dict.fromkeys(edits[0] for edits in in_vain if edits))
+        if not first or not self.time_left():
             return sound
         alone, chosen = self.try_edits(sound), self.with_more(sound, first)
         together = self.try_edits(chosen)
@@ -167,16 +167,16 @@ class _Search:
             together = self.try_edits(chosen)
         if together.fault or together.recurring >= alone.recurring:
             return sound
-        for edits in helpers.values():
+        for edits in in_vain:
             for edit in edits:
                 without = tuple(each for each in chosen if _change(each) != _change(edit) or each in sound)
                 trial, with_it = self.try_edits(without), self.try_edits(self.with_more(without, (edit,)))
-                if not with_it.fault and with_it.recurring < trial.recurring:
-                    chosen = self.with_more(without, (edit,))
-                    break
-                chosen = without
+                helps = not with_it.fault and not with_it.conflicts and with_it.recurring < trial.recurring
+                chosen = self.with_more(without, (edit,)) if helps else without
                 if not self.time_left():
                     return sound
+                if helps:
+                    break
         return chosen
 
     def is_in_vain(self, edit: Edit) -> bool:

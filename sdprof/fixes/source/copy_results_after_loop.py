@@ -20,6 +20,7 @@ from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.loops import LoopStatement, after_statement
 from sdprof.fixes.source.reading.names import is_free, last_name, scope_of
+from sdprof.fixes.source.reading.on_device.moves import is_to_host
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.tensor_calls import number_read
 from sdprof.model import FixMeta
@@ -103,12 +104,7 @@ def _to_host(node: ast.expr) -> ast.expr | None:
     """``x`` of ``x.cpu()`` and ``x.to('cpu')``."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
         return None
-    given = [ast.unparse(each.value) for each in node.keywords if each.arg == "device"]
-    if any(each.arg != "device" for each in node.keywords):
-        return None
-    given += [ast.unparse(each) for each in node.args]
-    plain = (node.func.attr, given) in (("cpu", []), ("to", ["'cpu'"]), ("to", ["torch.device('cpu')"]))
-    return node.func.value if plain else None
+    return node.func.value if is_to_host(node) else None
 
 
 def _kept_on_device(source: ModuleSource, given: ast.expr, *, of_number: bool) -> str:

@@ -28,8 +28,9 @@ from sdprof.fixes.source.reading.on_device.number_of_host import number_of_host
 from sdprof.fixes.source.reading.on_device.stacking import stacked, stacked_list
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.on_host.host_numbers import is_number as known_number
+from sdprof.fixes.source.reading.on_host.host_numbers import is_size
 from sdprof.fixes.source.reading.on_host.table_along import table_along
-from sdprof.fixes.source.reading.seen import Values, is_tensor
+from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.straight_line import without
 from sdprof.fixes.source.reading.tensor_calls import check_arguments, is_torch_call, keyword, number_beside, torch_of
 from sdprof.model import FixMeta
@@ -199,6 +200,10 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
     if single is not None:
         text = f"{torch_of(single)}.full((), {source.code(single.args[0])}, dtype={torch_of(single)}.float32, "
         return _edit(site, source, [in_place(source, move.call, f"{text}device={move.device_text})")], FILLED)
+    spread = _spread_number(source, move, values)
+    if spread is not None:
+        torch, imports = torch_name(source)
+        return replace(_edit(site, source, [in_place(source, move.call, spread)], FILLED), imports=imports)
     if site.shape is None or any(size != 1 for size in site.shape):
         raise DeclinedError("More than one number is copied")
     if is_parameter(source, host):
@@ -254,6 +259,36 @@ def _made_float(source: ModuleSource, host: ast.expr, values: Values) -> ast.Cal
         return None
     number = made.args[0]
     return None if isinstance(number, ast.List | ast.Tuple) or is_tensor(number, values, "cuda") else made
+
+
+def _is_count(node: ast.expr) -> bool:
+    """``n``, ``2``, ``x.shape[0]``, ``len(x)``."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, int)
+    counted = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
+    return dotted(node) is not None or is_size(node) or counted
+
+
+def _spread_number(source: ModuleSource, move: Move, values: Values) -> str | None:
+    """``t.expand(n).to(d)``, ``t`` one number in a tensor on the host; of several numbers it stays what it was."""
+    spread = move.host
+    if not isinstance(spread, ast.Call) or not isinstance(spread.func, ast.Attribute) or move.converts:
+        return None
+    owner, sizes = spread.func.value, spread.args
+    seen = value_of(owner, values) if isinstance(owner, ast.Name) else None
+    if spread.func.attr not in ("expand", "repeat") or spread.keywords or not sizes or seen is None:
+        return None
+    one = (seen.kind, seen.device) == ("tensor", "cpu") and all(size == 1 for size in seen.shape)
+    if not one or len(sizes) < len(seen.shape) or not all(map(_is_count, sizes)):
+        return None
+    if any((known := value_of(each, values)) is not None and known.kind != "number" for each in sizes):
+        return None
+    name, shape = source.code(owner), ", ".join(source.code(each) for each in sizes)
+    shape = f"({shape})" if len(sizes) > 1 else f"({shape},)"
+    full = f"{torch_name(source)[0]}.full({shape}, {name}.item(), dtype={name}.dtype, device={move.device_text})"
+    text = f"{full} if {name}.numel() == 1 else {source.code(move.call)}"
+    assigned = isinstance(source.parents[move.call], ast.Assign)
+    return text if assigned else f"({text})"
 
 
 def _number_to_full(

@@ -38,7 +38,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """``torch.multinomial(p, 1)`` → ``(p / torch.empty_like(p).exponential_()).argmax(dim=-1, keepdim=True)``.
 
     That is what ``multinomial`` computes for one number a row, from the same random numbers, when it has asked the
-    device whether all is finite and no row is zero. ``Categorical(probs=p).sample()`` draws so, too. What is no
+    device whether all is finite and no row is zero; of several without replacement, it takes the largest ones.
+    ``Categorical(probs=p).sample()`` draws so, too. What is no
     probability gives some index instead of an error.
 
     ``Normal(mean, std).sample()`` → ``Normal(mean, std).rsample().detach()``, which scales and shifts the same random
@@ -75,8 +76,11 @@ def _of_multinomial(source: ModuleSource, node: ast.Call, torch: str) -> list[Re
         raise DeclinedError("The call has arguments whose effect is not carried over")
     rows = node.func.value if method and isinstance(node.func, ast.Attribute) else argument(node, 0, "input")
     count = argument(node, 0 if method else 1, "num_samples")
-    if rows is None or not (isinstance(count, ast.Constant) and count.value == 1):
-        raise DeclinedError("More than one number of a row is drawn, or how many is not in the text")
+    if rows is None or not (isinstance(count, ast.Constant) and isinstance(count.value, int)):
+        raise DeclinedError("How many numbers of a row are drawn is not in the text")
+    again = argument(node, 1 if method else 2, "replacement")
+    if count.value > 1 and not (again is None or (isinstance(again, ast.Constant) and again.value is False)):
+        raise DeclinedError("The same number of a row may be drawn twice")
     generator = keyword(node, "generator")
     drawn = "" if generator is None else f"generator={source.code(generator)}"
     (start, end), (first, behind) = source.span(node), source.span(rows)
@@ -87,9 +91,13 @@ def _of_multinomial(source: ModuleSource, node: ast.Call, torch: str) -> list[Re
         Replacement(
             start=behind,
             end=end,
-            text=f"{'' if given else ')'}{_chosen(torch, name, drawn)}.argmax(dim=-1, keepdim=True)",
+            text=f"{'' if given else ')'}{_chosen(torch, name, drawn)}{_largest(count.value)}",
         ),
     ]
+
+
+def _largest(count: int) -> str:
+    return ".argmax(dim=-1, keepdim=True)" if count == 1 else f".topk({count}).indices"
 
 
 def _of_normal(source: ModuleSource, node: ast.Call, values: Values) -> list[Replacement]:

@@ -14,6 +14,7 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.names import bindings, dotted, is_parameter, last_name, read_in, scope_of, statement_of
+from sdprof.fixes.source.reading.on_device.moves import is_to_host
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.on_host.host_origins import make_host
 from sdprof.fixes.source.reading.on_host.twins import twin
@@ -174,11 +175,7 @@ def _gathered(frame: Frame, entry: ast.Subscript) -> Replacement | None:
 
 def _table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> Edit:
     source, function = frame.source, fetched.func
-    to_host = isinstance(function, ast.Attribute) and (
-        (function.attr == "cpu" and not fetched.args)
-        or (function.attr == "to" and [ast.unparse(each) for each in fetched.args] == ["'cpu'"])
-    )
-    if not to_host or fetched.keywords or not isinstance(function, ast.Attribute):
+    if not is_to_host(fetched) or not isinstance(function, ast.Attribute):
         raise DeclinedError("What is copied to the host is not an index of a table there")
     of_array = _array_taken_there(site, frame, fetched)
     if of_array is not None:

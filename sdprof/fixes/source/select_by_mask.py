@@ -28,6 +28,8 @@ META = FixMeta(
 ELEMENTWISE = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 """Rounded one by one as IEEE 754 says: an element's result does not depend on where in the tensor it stands."""
 
+IEEE_METHODS = frozenset({"abs", "clamp", "clip", "neg", "relu", "sqrt", "square"})
+"""What IEEE 754 rounds, or nothing does: a vector unit and the loop over what is left of it give the same."""
 CHOSEN = "Every element is chosen on the device; how many the mask selects is never asked."
 ENTRIES = ("entries", "chosen_entries", "entry_of_each")
 
@@ -73,7 +75,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     x, chosen = source.code(target.value), in_parentheses(source, selecting)
     missing = len(written.shape) - len(mask.shape) - before
     broadcast = f"{chosen}[{', '.join(['...', *['None'] * missing])}]" if missing else source.code(selecting)
-    other = _everywhere(source, statement.value, target.slice, written, values)
+    fits = not missing and not before and not isinstance(target.slice, ast.Tuple)
+    other = _everywhere(source, statement.value, target.slice, written, values, fits=fits)
     start, end = source.span(statement)
     if isinstance(statement, ast.AugAssign):
         operator = source.text[source.span(target)[1] : source.span(statement.value)[0]].partition("=")[0].strip()
@@ -176,25 +179,45 @@ def _mask(node: ast.expr, values: Values) -> SeenValue | None:
     return seen if seen is not None and seen.kind == "tensor" and seen.dtype == "bool" else None
 
 
-def _everywhere(source: ModuleSource, value: ast.expr, mask: ast.expr, written: SeenValue, values: Values) -> str:
+def _everywhere(
+    source: ModuleSource, value: ast.expr, mask: ast.expr, written: SeenValue, values: Values, *, fits: bool
+) -> str:
     """The value without the mask: computed for every element instead of for those that it selects.
 
+    :param fits: the mask has all the dimensions of what is written to, and so of what it selects from.
     :raises DeclinedError: something in it is no entry of the same mask, no number and no arithmetic with these.
     """
     if isinstance(value, ast.BinOp) and isinstance(value.op, ELEMENTWISE) and not _is_scalar(value, values):
         start, end = source.span(value)
-        left, right = (_everywhere(source, each, mask, written, values) for each in (value.left, value.right))
+        left, right = (
+            _everywhere(source, each, mask, written, values, fits=fits) for each in (value.left, value.right)
+        )
         between = source.text[source.span(value.left)[1] : source.span(value.right)[0]]
         before, behind = source.text[start : source.span(value.left)[0]], source.text[source.span(value.right)[1] : end]
         return f"{before}{left}{between}{right}{behind}"
     if isinstance(value, ast.Subscript) and ast.dump(value.slice) == ast.dump(mask):
         seen = value_of(value.value, values)
-        if seen is None or (seen.kind, seen.shape, seen.dtype) != ("tensor", written.shape, written.dtype):
+        like = seen is not None and (seen.kind, seen.shape, seen.dtype) == ("tensor", written.shape, written.dtype)
+        if not like and (seen is not None or not fits):
             raise DeclinedError(f"It was not seen that {source.code(value.value)} has the shape and type of the target")
-        return source.code(value.value)
+        # A mask of all dimensions selects from tensors of its own shape alone, and writes in the target's type alone.
+        return in_parentheses(source, value.value)
+    if isinstance(value, ast.Call) and _rounds_alike(value, values):
+        assert isinstance(value.func, ast.Attribute)
+        inner = _everywhere(source, value.func.value, mask, written, values, fits=fits)
+        return source.code_with(value, [(value.func.value, inner)])
     if _is_scalar(value, values, written.dtype):
         return source.code(value)
     raise DeclinedError("What is written is not what the same mask selects from another tensor")
+
+
+def _rounds_alike(call: ast.Call, values: Values) -> bool:
+    """``….clamp(min=0).sqrt()``: of one element at a time, and the same bits wherever the element stands."""
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    given = [*call.args, *(each.value for each in call.keywords)]
+    square = call.func.attr == "pow" and [ast.unparse(each) for each in given] == ["2"]
+    return square or (call.func.attr in IEEE_METHODS and all(_is_number(each, values) for each in given))
 
 
 def _is_scalar(node: ast.expr, values: Values, dtype: str = "") -> bool:
@@ -212,5 +235,14 @@ def _is_number(node: ast.expr, values: Values) -> bool:
         return _is_number(node.operand, values)
     if isinstance(node, ast.BinOp):
         return _is_number(node.left, values) and _is_number(node.right, values)
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("min", "max", "float", "int")
+    ):
+        return bool(node.args) and not node.keywords and all(_is_number(each, values) for each in node.args)
+    if isinstance(node, ast.Subscript) and value_of(node, values) is None:  # an entry of a row of numbers on the host
+        row = value_of(node.value, values)
+        return row is not None and row.kind == "array" and len(row.shape) == 1 and _is_number(node.slice, values)
     seen = value_of(node, values)
-    return seen is not None and seen.kind == "number"
+    return seen is not None and (seen.kind == "number" or (seen.kind == "array" and seen.shape == ()))

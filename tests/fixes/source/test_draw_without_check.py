@@ -22,6 +22,8 @@ def after(body: str, expression: str, head: str = "import torch") -> str:
     [
         ("torch.multinomial(p[0], 1)", "import torch"),
         ("p[0].multinomial(num_samples=1, replacement=True)", "import torch"),
+        ("torch.multinomial(p[0], 3)", "import torch"),
+        ("p[0].multinomial(5, replacement=False)", "import torch"),
         ("torch.multinomial(input=p[1], replacement=False, num_samples=1, generator=g)", "import torch"),
         ("torch.distributions.Categorical(probs=p).sample()", "import torch"),
         ("Categorical(p).sample()", "from torch.distributions import Categorical"),
@@ -46,8 +48,8 @@ def test_the_same_is_drawn(body: str, head: str, layout: str) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("torch.multinomial(p, 2)", "More than one"),
-        ("torch.multinomial(p, n)", "how many"),
+        ("torch.multinomial(p, 2, replacement=True)", "drawn twice"),
+        ("torch.multinomial(p, n)", "How many"),
         ("torch.multinomial(p, 1, out=n)", "not carried over"),
         ("torch.distributions.Categorical(probs=p).sample((2,))", "No sample"),
         ("torch.distributions.Categorical(probs=n).sample()", "has rows"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sdprof.model import SeenValue
 from tests.fixes.source.by_hand import rewritten, site_at, tensor
 
 VALUES = {
@@ -18,11 +19,17 @@ VALUES = {
     "levels": tensor("cuda", "float32", 9),
     "picked": tensor("cuda", "int64", 2),
     "on_host": tensor("cpu", "float32", 2, 3, 4),
+    "cfg": SeenValue(kind="other", type_name="dict"),
+    'cfg["share"]': SeenValue(kind="number", dtype="float"),
+    'cfg["table"]': tensor("cuda", "float32", 9),
+    "share": SeenValue(kind="array", dtype="float64"),
+    "shares": SeenValue(kind="array", dtype="float64", shape=(9,)),
 }
 
 
 def after(statement: str, expression: str) -> str:
-    text = f"import torch\n\ndef f({', '.join(VALUES)}):\n    {statement}  # known\n"
+    names = ", ".join(each for each in VALUES if each.isidentifier())
+    text = f"import torch\n\ndef f({names}):\n    {statement}  # known\n"
     site, sources = site_at(text, expression, kind="SYNC", op="aten::index_put_", values=VALUES)
     said = rewritten("select-by-mask", site, sources)
     return said if said.startswith("declined") else said.splitlines()[3].strip().removesuffix("  # known")
@@ -42,6 +49,16 @@ def after(statement: str, expression: str) -> str:
         ("x[m] *= 0.5", "x[m]", "x.copy_(torch.where(m, x * 0.5, x))"),
         ("x[m] -= y[m] + 1", "y[m]", "x.copy_(torch.where(m, x - (y + 1), x))"),
         ("x[m] = levels[3]", "x[m]", "x.copy_(torch.where(m, levels[3], x))"),
+        ("x[m] = (2 * (y - x))[m]", "x[m]", "x.copy_(torch.where(m, (2 * (y - x)), x))"),
+        ("x[m] = -1 * y.expand_as(x)[m]", "x[m]", "x.copy_(torch.where(m, -1 * y.expand_as(x), x))"),
+        ("x[m] *= 1.0 - cfg['share']", "x[m]", "x.copy_(torch.where(m, x * (1.0 - cfg['share']), x))"),
+        ("x[m] *= min(cfg['share'], 2)", "x[m]", "x.copy_(torch.where(m, x * min(cfg['share'], 2), x))"),
+        ("x[m] = share * shares[3] * y[m]", "x[m]", "x.copy_(torch.where(m, share * shares[3] * y, x))"),
+        (
+            "x[m] = (y[m] * share).pow(2).clamp(min=0).sqrt()",
+            "x[m]",
+            "x.copy_(torch.where(m, (y * share).pow(2).clamp(min=0).sqrt(), x))",
+        ),
     ],
 )
 def test_every_element_is_chosen(statement: str, expression: str, expected: str) -> None:
@@ -65,6 +82,10 @@ def test_every_element_is_chosen(statement: str, expression: str, expected: str)
         ("on_host[m] = y[m]", "on_host[m]", "was not seen that a mask"),
         ("x[m] = levels", "x[m]", "not what the same mask selects"),
         ("a = x[m] = y[m]", "x[m]", "how many they are matters"),
+        ("x[m] *= cfg['table']", "x[m]", "not what the same mask selects"),
+        ("x[m] = y[m].exp()", "x[m]", "not what the same mask selects"),
+        ("x[m] = y[m].pow(share)", "x[m]", "not what the same mask selects"),
+        ("x[row] = (2 * y)[row]", "x[row]", "shape and type of the target"),
     ],
 )
 def test_what_cannot_be_shown_stays(statement: str, expression: str, reason: str) -> None:

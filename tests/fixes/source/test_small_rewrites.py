@@ -406,6 +406,50 @@ def test_an_index_that_is_brought_to_a_table_on_the_host_stays(code: str, expect
 
 
 @pytest.mark.parametrize(
+    ("code", "expected", "numerics"),
+    [
+        ("t.to('cpu').neg().exp().to(x.device)", "t.neg().exp().to(x.device)", "rounding"),
+        ("((x - 1) / t.cpu()).to(x.device)", "((x - 1) / t).to(x.device)", "rounding"),
+        ("t.cpu().clamp(min=0).to(device=x.device)", "t.clamp(min=0).to(device=x.device)", "exact"),
+        ("t.cpu().exp()", "declined: ", ""),
+        ("t.cpu().exp().to('cpu')", "declined: ", ""),
+        ("(t.cpu() * h).to(x.device)", "declined: ", ""),
+        ("shown(t.cpu()).to(x.device)", "declined: ", ""),
+        ("t.cpu().exp().long().to(x.device)", "declined: ", ""),
+    ],
+)
+def test_a_formula_on_the_way_to_the_host_and_back_is_computed_on_the_device(
+    code: str, expected: str, numerics: str
+) -> None:
+    read = "t.to('cpu')" if "t.to('cpu')" in code else "t.cpu()"
+    values = {"t": tensor("cuda"), "x": tensor("cuda", "float32", 2, 3), "h": tensor("cpu", "float32", 2, 3)}
+    text = f"import torch\n\ndef f(x, t, h, shown):\n    return {code}\n"
+    site, sources = site_at(text, read, kind="D2H", dtype="float32", shape=(), values=values)
+    said = rewritten("stay-on-device", site, sources)
+    assert expected in said
+    assert not numerics or rewrite_module("stay-on-device").rewrite(site, sources)[0].numerics == numerics
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (
+            "t.expand(n).to(x.device)",
+            "return (torch.full((n,), t.item(), dtype=t.dtype, device=x.device) if t.numel() == 1 else "
+            "t.expand(n).to(x.device))\n",
+        ),
+        ("t.repeat(len(x), 1).to(x.device)", "torch.full((len(x), 1), t.item(), "),
+        ("h.expand(n).to(x.device)", "declined: "),
+        ("t.expand(*n).to(x.device)", "declined: "),
+    ],
+)
+def test_one_number_that_is_spread_and_sent_is_filled_in_there(code: str, expected: str) -> None:
+    values = {"t": tensor("cpu", "int64", 1), "x": tensor("cuda", "float32", 2, 3), "h": tensor("cpu", "float32", 2)}
+    text = f"import torch\n\ndef f(make, x, h, n):\n    t = make()\n    return {code}\n"
+    assert expected in after("create-on-device", text, code, kind="H2D", dtype="int64", shape=(2,), values=values)
+
+
+@pytest.mark.parametrize(
     ("code", "expected"),
     [
         ("x[:, [2, 1, 0]]", "x[:, _on_device(torch.tensor([2, 1, 0]), x.device)]"),

@@ -13,8 +13,11 @@ ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Po
 
 
 def value_of(node: ast.AST, values: Values) -> SeenValue | None:
-    """What was seen of a name or an attribute chain; None of anything else, or where nobody looked."""
+    """What was seen of a name, an attribute chain or ``settings["eta"]``; None of anything else, or where none was."""
     name = dotted(node)
+    if name is None and isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        owner, key = dotted(node.value), node.slice.value
+        name = f'{owner}["{key}"]' if owner is not None and isinstance(key, str) else None
     return None if name is None else values.get(name)
 
 

@@ -64,3 +64,10 @@ def move_of(source: ModuleSource, call: ast.Call, values: Values) -> Move:
         return Move(call, host, first, f"{other}.device", f"{other}.dtype")
     converted = None if dtype is None else source.code(dtype)
     return Move(call, host, first, source.code(first), converted, names_dtype=dtype is not None)
+
+
+def is_to_host(call: ast.Call) -> bool:
+    """Whether a call is ``x.cpu()`` or ``x.to("cpu")``, and says nothing else."""
+    given = [ast.unparse(each) for each in call.args]
+    given += [ast.unparse(each.value) if each.arg == "device" else "?" for each in call.keywords]
+    return (last_name(call.func), given) in (("cpu", []), ("to", ["'cpu'"]), ("to", ["torch.device('cpu')"]))

@@ -7,6 +7,7 @@ import ast
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import in_parentheses
+from sdprof.fixes.source.reading.on_device.moves import is_to_host
 from sdprof.fixes.source.reading.on_host.host_numbers import is_number
 from sdprof.fixes.source.reading.seen import ARITHMETIC, Values, value_of
 
@@ -47,6 +48,8 @@ def _fraction_in(source: ModuleSource, node: ast.expr, dtype: str, values: Value
     if isinstance(node, ast.BinOp) and isinstance(node.op, ARITHMETIC):
         sides = [each for each in (node.left, node.right) if not is_number(source, each, values)]
         return _fraction_in(source, sides[0], dtype, values) if len(sides) == 1 else None
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_to_host(node):
+        return _fraction_in(source, node.func.value, dtype, values)  # it is there already
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in KEEP_TYPE:
         given = [*node.args, *(each.value for each in node.keywords)]
         plain = all(is_number(source, each, values) for each in given)

@@ -16,6 +16,7 @@ from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.loops import is_invariant
 from sdprof.fixes.source.reading.names import (
     Function,
+    bindings,
     dotted,
     last_name,
     scope_of,
@@ -199,24 +200,35 @@ def walk_of(frame: Frame, loop: ast.For) -> Walk:
 
     :raises DeclinedError: what the loop runs through can be run through but once, or another time gives other things.
     """
-    source, inner = frame.source, loop.iter
-    while isinstance(inner, ast.Call) and "tqdm" in last_name(inner.func).lower() and inner.args:
-        inner = inner.args[0]
-    if not _can_be_repeated(frame, inner, loop):
+    source, inner = frame.source, _without_bar(frame.source, loop.iter)
+    enumerated = isinstance(inner, ast.Call) and last_name(inner.func) == "enumerate" and len(inner.args) == 1
+    items = _without_bar(source, inner.args[0]) if enumerated and isinstance(inner, ast.Call) else inner
+    if not _can_be_repeated(frame, items, loop):
         raise DeclinedError("What the loop runs through may be used up by running through it before")
     target, counted = source.code(loop.target), _counted(source, inner)
     if isinstance(loop.target, ast.Name) and counted and not _is_bound_in(loop, loop.target.id):
         return Walk(f"{target} in range({counted})", target)
-    if isinstance(inner, ast.Call) and last_name(inner.func) == "enumerate" and len(inner.args) == 1:
-        place = loop.target.elts[0] if isinstance(loop.target, ast.Tuple) else None
-        if isinstance(loop.target, ast.Tuple) and isinstance(place, ast.Name) and not _is_bound_in(loop, place.id):
-            item, items = loop.target.elts[1], inner.args[0]
-            if isinstance(item, ast.Name) and dotted(items) is not None:
-                table, entry = source.code(items), f"{source.code(items)}[{place.id}]"
-                of_tensor = table if is_tensor(items, frame.values) else ""
-                return Walk(f"{place.id} in range(len({table}))", place.id, of_tensor, {item.id: entry})
-            return Walk(f"{target} in {source.code(inner)}", place.id)
-    return Walk(f"{target} in {source.code(inner)}")
+    if not enumerated:
+        return Walk(f"{target} in {source.code(inner)}")
+    place = loop.target.elts[0] if isinstance(loop.target, ast.Tuple) else None
+    if isinstance(loop.target, ast.Tuple) and isinstance(place, ast.Name) and not _is_bound_in(loop, place.id):
+        item = loop.target.elts[1]
+        if isinstance(item, ast.Name) and dotted(items) is not None:
+            table, entry = source.code(items), f"{source.code(items)}[{place.id}]"
+            of_tensor = table if is_tensor(items, frame.values) else ""
+            return Walk(f"{place.id} in range(len({table}))", place.id, of_tensor, {item.id: entry})
+        return Walk(f"{target} in enumerate({source.code(items)})", place.id)
+    return Walk(f"{target} in enumerate({source.code(items)})")
+
+
+def _without_bar(source: ModuleSource, iterable: ast.expr) -> ast.expr:
+    """``times`` of ``tqdm(times)``, and of ``steps`` where ``steps = tqdm(times)`` came before."""
+    while True:
+        bound = bindings(scope_of(source, iterable), iterable.id) if isinstance(iterable, ast.Name) else []
+        made = bound[0].value if [each.kind for each in bound] == ["assignment"] else iterable
+        if not isinstance(made, ast.Call) or "tqdm" not in last_name(made.func).lower() or not made.args:
+            return iterable
+        iterable = made.args[0]
 
 
 def _is_bound_in(loop: ast.For, name: str) -> bool:

@@ -296,7 +296,7 @@ class _Beside:
         local = bindings(self.scope, root)
         if isinstance(node, ast.Subscript) and read_in(node.slice) & bound:
             raise DeclinedError(f"The statement binds what {self.source.code(node)} is found by")
-        assigned = any(each.kind in ("assignment", "unpacking") and self._is_in_loop(each) for each in local)
+        assigned = any(_assigns(each) and self._is_in_loop(each) for each in local)
         steady = not isinstance(node, ast.Name) or not (assigned or node.id in bound)
         copy = twin(self.frame, node) if steady else None
         if copy is not None and copy.text is not None:
@@ -310,7 +310,9 @@ class _Beside:
         numbers = all(each.value is not None and is_number(self.source, each.value, {}) for each in local)
         if isinstance(node, ast.Name) and assigned and not numbers:
             return self.name(node.id)
-        if isinstance(node, ast.Name) and self.loop is None and [each.kind for each in local] == ["parameter"]:
+        known = value_of(node, self.frame.values)
+        of_caller = self.loop is None and [each.kind for each in local] == ["parameter"]
+        if isinstance(node, ast.Name) and of_caller and (known is None or known.kind != "number"):
             given = self.handed_over(self.frame, node)
             if given is not None and given.text is not None:
                 self.copies.append(given)
@@ -347,6 +349,10 @@ class _Beside:
         if is_bound_by_others(self.source, name) or sum(overlap(name, other) for other in written) > len(counted):
             return True
         return any(overlap(alias, other) for other in written for alias in aliases(self.scope, name) - {name})
+
+
+def _assigns(binding: Binding) -> bool:
+    return binding.kind in ("assignment", "unpacking") or isinstance(binding.node, ast.AugAssign)
 
 
 def _is_written_out(index: ast.expr) -> bool:

@@ -148,12 +148,22 @@ def passed_on(iterable: ast.expr) -> ast.expr:
 
 
 def flipped(node: ast.expr) -> ast.expr | None:
-    """``sigmas`` of ``sigmas.flip(0)`` and ``torch.flip(sigmas, (0,))``."""
+    """``sigmas`` of ``sigmas.flip(0)``, ``torch.flip(sigmas, (0,))`` and ``reversed(sigmas)``, which flips a tensor."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "reversed":
+        return node.args[0] if len(node.args) == 1 and dotted(node.args[0]) is not None else None
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "flip":
         return None
     owner = dotted(node.func.value)
     table = node.args[0] if owner in ("torch", "th") and node.args else node.func.value
     return table if dotted(table) is not None and dotted(table) not in ("torch", "th") else None
+
+
+def chosen_tables(node: ast.expr) -> list[ast.expr]:
+    """``sigmas`` and ``sigmas`` of ``sigmas if forward else reversed(sigmas)``; none of anything else."""
+    if not isinstance(node, ast.IfExp):
+        return []
+    tables = [flipped(each) or each for each in (node.body, node.orelse)]
+    return tables if all(map(is_table, tables)) else []
 
 
 def is_table(node: ast.expr) -> bool:

@@ -11,7 +11,14 @@ from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop, is_invariant
 from sdprof.fixes.source.reading.names import Scope, is_free, is_parameter, written_in
 from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, copy_name
-from sdprof.fixes.source.reading.on_host.iteration import Element, element_of, flipped, is_table, passed_on
+from sdprof.fixes.source.reading.on_host.iteration import (
+    Element,
+    chosen_tables,
+    element_of,
+    flipped,
+    is_table,
+    passed_on,
+)
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
 
 
@@ -22,6 +29,8 @@ def of_loop_variable(frame: Frame, name: str, loop: LoopStatement, scope: Scope)
     element = element_of(loop, name, scope)
     if element is None and isinstance(loop.target, ast.Tuple):
         return _of_listed(frame, name, loop.target, loop, scope)
+    if element is not None and chosen_tables(element.iterable):
+        return _of_chosen(frame, name, element, loop, scope)
     if element is None or not (is_table(element.iterable) or flipped(element.iterable)):
         return None
     table = element.iterable
@@ -62,6 +71,25 @@ def _by_index(frame: Frame, element: Element, index: str, loop: LoopStatement, s
     return HostCopy(
         frame.source.path, [hoisted], f"{name}{part}[{index}]", said=f"{code} is read once, before the loop."
     )
+
+
+def _of_chosen(frame: Frame, name: str, element: Element, loop: LoopStatement, scope: Scope) -> HostCopy | None:
+    """``for i, t in enumerate(ts if forward else reversed(ts))``: what is chosen is read once, before the loop."""
+    source, chosen = frame.source, element.iterable
+    assert isinstance(chosen, ast.IfExp)
+    steady = is_invariant(chosen, loop) and not any(isinstance(each, ast.Call) for each in ast.walk(chosen.test))
+    for table in chosen_tables(chosen):
+        tensor = is_tensor(table, frame.values) is True
+        steady = steady and tensor and is_left_alone(source, table, loop, scope, taken_once=True)
+    wished = f"{name}s_on_host"
+    if not steady or element.index is None or not is_free(scope, wished):
+        return None
+    if element.index.split()[0] in _written_in_body(loop):
+        return None
+    code = source.code(chosen)
+    hoisted = before_loop(source, loop, f"{wished} = ({code}).cpu()")
+    said = f"What the loop runs through ({code}) is read once, before it."
+    return HostCopy(source.path, [hoisted], f"{wished}[{element.index}]", said=said)
 
 
 def _flipped_by_index(

@@ -272,6 +272,9 @@ def test_a_solver_is_not_asked_for_its_error() -> None:
         op="aten::_linalg_check_errors",
     )
     assert "return th.linalg.inv_ex(a).inverse" in changed
+    text = "import torch\n\ndef f(a):\n    return a[0].inverse()\n"
+    changed = after("solver-without-check", text, "a[0].inverse()", kind="SYNC", op="aten::_linalg_check_errors")
+    assert "return torch.linalg.inv_ex(a[0]).inverse\n" in changed
 
 
 @pytest.mark.parametrize(

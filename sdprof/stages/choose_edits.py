@@ -167,17 +167,31 @@ class _Search:
             together = self.try_edits(chosen)
         if together.fault or together.recurring >= alone.recurring:
             return sound
+        fewest = together.recurring
+        added = tuple(edit for edit in chosen if edit not in sound)
+        chosen = self.without_needless(chosen, added, fewest)
         for edits in in_vain:
-            for edit in edits:
-                without = tuple(each for each in chosen if _change(each) != _change(edit) or each in sound)
-                trial, with_it = self.try_edits(without), self.try_edits(self.with_more(without, (edit,)))
-                helps = not with_it.fault and not with_it.conflicts and with_it.recurring < trial.recurring
-                chosen = self.with_more(without, (edit,)) if helps else without
-                if not self.time_left():
-                    return sound
-                if helps:
+            others = [edit for edit in edits[1:] if self.time_left()] if not set(edits) & set(chosen) else []
+            for edit in others:
+                more = self.with_more(chosen, (edit,))
+                trial = self.try_edits(more)
+                if not trial.fault and not trial.conflicts and trial.recurring < fewest:
+                    chosen, fewest = more, trial.recurring
                     break
         return chosen
+
+    def without_needless(self, chosen: tuple[Edit, ...], group: tuple[Edit, ...], fewest: int) -> tuple[Edit, ...]:
+        """Leave out those of a group without which the loop copies and waits no more often; by halving."""
+        if not group or not self.time_left():
+            return chosen
+        without = tuple(edit for edit in chosen if edit not in group)
+        trial = self.try_edits(without)
+        if not trial.fault and trial.recurring <= fewest:
+            return without
+        if len(group) == 1:
+            return chosen
+        middle = len(group) // 2
+        return self.without_needless(self.without_needless(chosen, group[:middle], fewest), group[middle:], fewest)
 
     def is_in_vain(self, edit: Edit) -> bool:
         """Whether an edit was tried and its event stayed, which is all that speaks against it."""

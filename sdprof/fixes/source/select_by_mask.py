@@ -10,9 +10,10 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.collecting.carried_entries import CarriedEntries, carried_entries
+from sdprof.fixes.source.reading.collecting.named_entries import ELEMENTWISE, NamedEntries, is_formula, rounds_alike
 from sdprof.fixes.source.reading.collecting.selected_entries import mask_behind, selected_entry
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.names import dotted, is_free, scope_of, statement_of
+from sdprof.fixes.source.reading.names import bindings, dotted, is_free, scope_of, statement_of
 from sdprof.fixes.source.reading.seen import Values, value_of
 from sdprof.fixes.source.reading.straight_line import stands_alone, without
 from sdprof.model import FixMeta, SeenValue
@@ -25,8 +26,6 @@ META = FixMeta(
     removes=("sync-in-loop",),
     order=10,
 )
-ELEMENTWISE = (ast.Add, ast.Sub, ast.Mult, ast.Div)
-"""Rounded one by one as IEEE 754 says: an element's result does not depend on where in the tensor it stands."""
 
 IEEE_METHODS = frozenset({"abs", "clamp", "clip", "neg", "relu", "sqrt", "square"})
 """What IEEE 754 rounds, or nothing does: a vector unit and the loop over what is left of it give the same."""
@@ -46,7 +45,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     device may be written, too. A mask of fewer dimensions selects along the first ones, and that of ``x[:, mask]``
     along those behind the first.
 
-    ``kept = y[mask]``, and then ``x[mask] = kept``, become ``x.copy_(torch.where(mask, y, x))`` at the second place.
+    ``kept = y[mask]``, and then ``x[mask] = kept``, become ``x.copy_(torch.where(mask, y, x))`` at the second place; so
+    does ``x[mask] = formula(kept)``, of sums, products and small functions of these.
 
     ``x[mask, y[mask]] = 0`` → ``entries = torch.where(mask, y, 0).unsqueeze(-1)`` and ``x.scatter_(-1, entries, …)``.
     An index out of range is an assertion of the device instead of an ``IndexError``, and so is a negative one.
@@ -76,16 +76,18 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     missing = len(written.shape) - len(mask.shape) - before
     broadcast = f"{chosen}[{', '.join(['...', *['None'] * missing])}]" if missing else source.code(selecting)
     fits = not missing and not before and not isinstance(target.slice, ast.Tuple)
-    other = _everywhere(source, statement.value, target.slice, written, values, fits=fits)
+    named = NamedEntries(source, statement, target.slice)
+    other = _everywhere(source, statement.value, target.slice, written, values, named if fits else None)
     start, end = source.span(statement)
     if isinstance(statement, ast.AugAssign):
         operator = source.text[source.span(target)[1] : source.span(statement.value)[0]].partition("=")[0].strip()
         other = f"{x} {operator} {f'({other})' if isinstance(statement.value, ast.BinOp) else other}"
+    text = f"{x}.copy_({torch}.where({broadcast}, {other}, {x}))"
     return (
         _edit(
             site,
             source,
-            (Replacement(start=start, end=end, text=f"{x}.copy_({torch}.where({broadcast}, {other}, {x}))"),),
+            (*named.needless(), Replacement(start=start, end=end, text=text)),
             imports,
             CHOSEN,
         ),
@@ -180,35 +182,54 @@ def _mask(node: ast.expr, values: Values) -> SeenValue | None:
 
 
 def _everywhere(
-    source: ModuleSource, value: ast.expr, mask: ast.expr, written: SeenValue, values: Values, *, fits: bool
+    source: ModuleSource,
+    value: ast.expr,
+    mask: ast.expr,
+    written: SeenValue,
+    values: Values,
+    named: NamedEntries | None,
 ) -> str:
     """The value without the mask: computed for every element instead of for those that it selects.
 
-    :param fits: the mask has all the dimensions of what is written to, and so of what it selects from.
+    :param named: entries that a name stands for; None where the mask has not all the dimensions of what is written to,
+        and so of what it selects from.
     :raises DeclinedError: something in it is no entry of the same mask, no number and no arithmetic with these.
     """
-    if isinstance(value, ast.BinOp) and isinstance(value.op, ELEMENTWISE) and not _is_scalar(value, values):
-        start, end = source.span(value)
-        left, right = (
-            _everywhere(source, each, mask, written, values, fits=fits) for each in (value.left, value.right)
-        )
-        between = source.text[source.span(value.left)[1] : source.span(value.right)[0]]
-        before, behind = source.text[start : source.span(value.left)[0]], source.text[source.span(value.right)[1] : end]
-        return f"{before}{left}{between}{right}{behind}"
+
+    def everywhere(part: ast.expr) -> str:
+        return _everywhere(source, part, mask, written, values, named)
+
+    if isinstance(value, ast.BinOp) and rounds_alike(value) and not _is_scalar(value, values):
+        sides = (value.left, value.right) if isinstance(value.op, ELEMENTWISE) else (value.left,)
+        return source.code_with(value, [(each, everywhere(each)) for each in sides])
     if isinstance(value, ast.Subscript) and ast.dump(value.slice) == ast.dump(mask):
         seen = value_of(value.value, values)
         like = seen is not None and (seen.kind, seen.shape, seen.dtype) == ("tensor", written.shape, written.dtype)
-        if not like and (seen is not None or not fits):
+        if not like and (seen is not None or named is None):
             raise DeclinedError(f"It was not seen that {source.code(value.value)} has the shape and type of the target")
         # A mask of all dimensions selects from tensors of its own shape alone, and writes in the target's type alone.
         return in_parentheses(source, value.value)
     if isinstance(value, ast.Call) and _rounds_alike(value, values):
         assert isinstance(value.func, ast.Attribute)
-        inner = _everywhere(source, value.func.value, mask, written, values, fits=fits)
-        return source.code_with(value, [(value.func.value, inner)])
+        return source.code_with(value, [(value.func.value, everywhere(value.func.value))])
+    if isinstance(value, ast.Call) and named is not None and is_formula(source, value):
+        return source.code_with(value, [(each, everywhere(each)) for each in value.args])
     if _is_scalar(value, values, written.dtype):
         return source.code(value)
+    if isinstance(value, ast.Name) and named is not None and (whole := named.whole(value)) is not None:
+        return in_parentheses(source, whole)
+    if isinstance(value, ast.Name) and _is_number_made(source, value, values):
+        return source.code(value)
+    if isinstance(value, ast.Name) and named is not None and (formula := named.formula(value)) is not None:
+        return f"({everywhere(formula)})"
     raise DeclinedError("What is written is not what the same mask selects from another tensor")
+
+
+def _is_number_made(source: ModuleSource, name: ast.Name, values: Values) -> bool:
+    """A name that the function gives a number, of numbers alone."""
+    bound = bindings(scope_of(source, name), name.id)
+    made = bound[0].value if [each.kind for each in bound] == ["assignment"] else None
+    return made is not None and _is_number(made, values)
 
 
 def _rounds_alike(call: ast.Call, values: Values) -> bool:

@@ -71,7 +71,7 @@ def test_every_element_is_chosen(statement: str, expression: str, expected: str)
         ("return x[m].mean()", "x[m]", "how many they are matters"),
         ("x[m] = y[~m]", "x[m]", "not what the same mask selects"),
         ("x[m] = h[m]", "x[m]", "shape and type of the target"),
-        ("x[m] = y[m] ** 2", "x[m]", "not what the same mask selects"),
+        ("x[m] = y[m] ** share", "x[m]", "not what the same mask selects"),
         ("x[other] = y[other]", "x[other]", "the shape of the dimensions"),
         ("x[:, row] = y[:, row]", "x[:, row]", "the shape of the dimensions"),
         ("x[:, m] = y[:, m]", "x[:, m]", "the shape of the dimensions"),
@@ -132,12 +132,41 @@ def test_what_a_name_carries_is_chosen_where_it_is_put() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (("kept = y[m]", "x[m] = kept**3 / 3 + 2 * kept"), ("x.copy_(torch.where(m, y**3 / 3 + 2 * y, x))",)),
+        (
+            ("kept = y[m]", "share = 0.5 - 1 / 3", "part = kept * share", "x[m] = part - kept"),
+            ("share = 0.5 - 1 / 3", "x.copy_(torch.where(m, (y * share) - y, x))"),
+        ),
+        (
+            ("def cubed(v):", "    return v**3 - v / 2", "kept = y[m]", "x[m] = cubed(kept) - cubed(0.5)"),
+            ("def cubed(v):", "    return v**3 - v / 2", "x.copy_(torch.where(m, cubed(y) - cubed(0.5), x))"),
+        ),
+        (
+            ("kept = y[m]", "x[m] = kept + 1", "x = x + kept.sum()"),
+            ("kept = y[m]", "x.copy_(torch.where(m, y + 1, x))", "x = x + kept.sum()"),
+        ),
+    ],
+)
+def test_formulas_of_what_a_name_carries_are_computed_everywhere(
+    lines: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    put = next(line for line in lines if line.startswith("x["))
+    said = block(*lines, expression=put.partition(" = ")[0])
+    assert said.endswith("".join(f"    {line}\n" for line in (*expected, "return x")))
+
+
+@pytest.mark.parametrize(
     "lines",
     [
-        ("kept = y[m]", "x = y", "x[m] = kept"),
+        ("kept = y[m]", "x = y", "x *= 2", "x[m] = kept"),
         ("kept = y[m]", "x = 2 * y", "y += 1", "x[m] = kept"),
+        ("kept = y[m]", "levels.add_(x)", "x[m] = kept"),
+        ("kept = y[m]", "part = kept + kept.mean()", "x[m] = 2 * part"),
+        ("kept = y[m]", "part = kept + 1", "part = part * 2", "x[m] = part"),
+        ("kept = y[~m]", "x[m] = kept**2"),
         ("kept = y[m]", "x = 2 * y", "m = ~m", "x[m] = kept"),
-        ("kept = y[m]", "x = 2 * y", "x[m] = kept", "x = x + kept.sum()"),
         ("kept = y[m]", "x = 2 * y", "if len(kept):", "    x[m] = kept"),
         ("kept = h[m]", "x = 2 * y", "x[m] = kept"),
         ("kept = y[row]", "x = 2 * y", "x[row] = kept"),

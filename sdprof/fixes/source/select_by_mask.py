@@ -202,6 +202,8 @@ def _everywhere(
     if isinstance(value, ast.BinOp) and rounds_alike(value) and not _is_scalar(value, values):
         sides = (value.left, value.right) if isinstance(value.op, ELEMENTWISE) else (value.left,)
         return source.code_with(value, [(each, everywhere(each)) for each in sides])
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub) and not _is_scalar(value, values):
+        return source.code_with(value, [(value.operand, everywhere(value.operand))])
     if isinstance(value, ast.Subscript) and ast.dump(value.slice) == ast.dump(mask):
         seen = value_of(value.value, values)
         like = seen is not None and (seen.kind, seen.shape, seen.dtype) == ("tensor", written.shape, written.dtype)

@@ -46,6 +46,7 @@ def after(statement: str, expression: str) -> str:
         ("x[:, (plane != 0)] = y[:, (plane != 0)]", "y[:, (plane != 0)]", "x.copy_(torch.where(plane != 0, y, x))"),
         ("x[:, :, columns] = 0.5", "x[:, :, columns]", "x.copy_(torch.where(columns, 0.5, x))"),
         ("x[:, other] = y[:, other]", "x[:, other]", "x.copy_(torch.where(other[..., None], y, x))"),
+        ("x[m] = -x[m]", "x[m]", "x.copy_(torch.where(m, -x, x))"),
         ("x[m] *= 0.5", "x[m]", "x.copy_(torch.where(m, x * 0.5, x))"),
         ("x[m] -= y[m] + 1", "y[m]", "x.copy_(torch.where(m, x - (y + 1), x))"),
         ("x[m] = levels[3]", "x[m]", "x.copy_(torch.where(m, levels[3], x))"),

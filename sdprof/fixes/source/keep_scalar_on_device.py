@@ -13,6 +13,7 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.frames import values_at
 from sdprof.fixes.source.reading.functional import torch_name
+from sdprof.fixes.source.reading.gradients import may_want_gradients
 from sdprof.fixes.source.reading.names import last_name
 from sdprof.fixes.source.reading.on_device.moves import Move, move_of
 from sdprof.fixes.source.reading.on_device.stacking import stacked, stacked_list, stacked_typed
@@ -65,7 +66,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     node = source.node_at(site.where)
     values = values_at(site, 0)
     if number_read(node) is not None:
-        beside = _beside_tensor(site, source, node, values)
+        beside = _beside_tensor(site, source, node, values, gradients=may_want_gradients(site, sources))
         if beside is not None:
             imports = torch_name(source)[1] if ".as_tensor(" in beside else ()
             return (msgspec.structs.replace(_edit(site, source, node, beside, BESIDE), imports=imports),)
@@ -101,7 +102,9 @@ def _edit(site: SiteEvidence, source: ModuleSource, node: ast.expr, text: str, s
     )
 
 
-def _beside_tensor(site: SiteEvidence, source: ModuleSource, number: ast.expr, values: Values) -> str | None:
+def _beside_tensor(
+    site: SiteEvidence, source: ModuleSource, number: ast.expr, values: Values, *, gradients: bool
+) -> str | None:
     """``t`` of ``x.fill_(t.item())`` and of ``x * float(t)``, in the dtype of ``x``; None where there is no such ``x``.
 
     A sum, difference or product of a tensor and a number rounds once, to the tensor's type. That of a narrower type
@@ -111,6 +114,10 @@ def _beside_tensor(site: SiteEvidence, source: ModuleSource, number: ast.expr, v
     if inner is None or site.shape != () or is_tensor(inner, values, "cuda") is not True:
         return None
     code = in_parentheses(source, inner)
+    if gradients:  # they would pass through what a number cuts off
+        if last_name(number.func if isinstance(number, ast.Call) else number) != "item":
+            return None
+        code = f"{code}.detach()"
     if isinstance(outer, ast.Call) and last_name(outer.func) == "fill_" and outer.args == [number]:
         return None if _is_whole_read(number) and not site.dtype.startswith("int") else code
     if not (isinstance(outer, ast.BinOp) and isinstance(outer.op, ast.Add | ast.Sub | ast.Mult)):
@@ -124,7 +131,7 @@ def _beside_tensor(site: SiteEvidence, source: ModuleSource, number: ast.expr, v
     if site.dtype == seen.dtype:
         return code
     owner = source.code(other)
-    return f"{torch_name(source)[0]}.as_tensor({source.code(inner)}, dtype={owner}.dtype, device={owner}.device)"
+    return f"{torch_name(source)[0]}.as_tensor({code}, dtype={owner}.dtype, device={owner}.device)"
 
 
 def _is_whole_read(number: ast.expr) -> bool:

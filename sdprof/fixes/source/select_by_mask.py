@@ -13,7 +13,8 @@ from sdprof.fixes.source.reading.collecting.carried_entries import CarriedEntrie
 from sdprof.fixes.source.reading.collecting.named_entries import ELEMENTWISE, NamedEntries, is_formula, rounds_alike
 from sdprof.fixes.source.reading.collecting.selected_entries import mask_behind, selected_entry
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.names import bindings, dotted, is_free, scope_of, statement_of
+from sdprof.fixes.source.reading.gradients import may_want_gradients
+from sdprof.fixes.source.reading.names import bindings, dotted, is_free, last_name, scope_of, statement_of
 from sdprof.fixes.source.reading.seen import Values, value_of
 from sdprof.fixes.source.reading.straight_line import stands_alone, without
 from sdprof.model import FixMeta, SeenValue
@@ -71,6 +72,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("It was not seen that a mask on the device selects from a tensor there")
     if written.shape[before : before + len(mask.shape)] != mask.shape:
         raise DeclinedError("The mask has not the shape of the dimensions that it selects from")
+    if _may_be_infinite(statement.value) and may_want_gradients(site, sources):
+        raise DeclinedError(
+            "Gradients may be wanted: of what the mask does not select, a quotient or root may have none"
+        )
     torch, imports = torch_name(source)
     x, chosen = source.code(target.value), in_parentheses(source, selecting)
     missing = len(written.shape) - len(mask.shape) - before
@@ -78,6 +83,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     fits = not missing and not before and not isinstance(target.slice, ast.Tuple)
     named = NamedEntries(source, statement, target.slice)
     other = _everywhere(source, statement.value, target.slice, written, values, named if fits else None)
+    if _may_be_infinite(ast.parse(f"(\n{other}\n)", mode="eval")) and may_want_gradients(site, sources):
+        raise DeclinedError(
+            "Gradients may be wanted: of what the mask does not select, a quotient or root may have none"
+        )
     start, end = source.span(statement)
     if isinstance(statement, ast.AugAssign):
         operator = source.text[source.span(target)[1] : source.span(statement.value)[0]].partition("=")[0].strip()
@@ -225,6 +234,14 @@ def _everywhere(
     if isinstance(value, ast.Name) and named is not None and (formula := named.formula(value)) is not None:
         return f"({everywhere(formula)})"
     raise DeclinedError("What is written is not what the same mask selects from another tensor")
+
+
+def _may_be_infinite(value: ast.AST) -> bool:
+    """Whether there is a quotient, a root or a function: infinity times the zero of what is not chosen is no number."""
+    parts = list(ast.walk(value))
+    calls = [each for each in parts if isinstance(each, ast.Call)]
+    unknown = any(last_name(each.func) == "sqrt" or isinstance(each.func, ast.Name) for each in calls)
+    return unknown or any(isinstance(each, ast.Div) for each in parts)
 
 
 def _is_number_made(source: ModuleSource, name: ast.Name, values: Values) -> bool:

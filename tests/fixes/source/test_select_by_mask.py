@@ -176,3 +176,17 @@ def test_formulas_of_what_a_name_carries_are_computed_everywhere(
 def test_what_may_have_changed_on_the_way_stays(lines: tuple[str, ...]) -> None:
     put = next(line.strip() for line in lines if line.strip().startswith("x["))
     assert block(*lines, expression=put.partition(" = ")[0]).startswith("declined")
+
+
+def test_an_expression_over_several_lines_keeps_them() -> None:
+    lines = ("x[m] = (", "    y[m]  # twice", "    * 2", ") / 3")
+    said = block(*lines, expression="x[m]")
+    assert "x.copy_(torch.where(m, (\n        y  # twice\n        * 2\n    ) / 3, x))\n" in said
+
+
+@pytest.mark.parametrize(("value", "stays"), [("2 * y[m]", False), ("1 / y[m]", True), ("y[m].sqrt()", True)])
+def test_where_gradients_are_wanted_nothing_is_divided_that_was_not(value: str, stays: bool) -> None:
+    text = f"import torch\n\ndef f(x, y, m):\n    x[m] = {value}\n    return torch.autograd.grad(x.sum(), y)\n"
+    site, sources = site_at(text, "x[m]", kind="SYNC", op="aten::index_put_", values=VALUES)
+    said = rewritten("select-by-mask", site, sources)
+    assert ("Gradients may be wanted" in said) == stays

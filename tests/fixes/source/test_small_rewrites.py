@@ -308,6 +308,17 @@ def test_fills(code: str, call: str | None, values: dict[str, SeenValue], expect
     assert (f"return {expected}" in said) if not expected.startswith("declined") else said.startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("code", "read", "expected"),
+    [("x * t.item()", "t.item()", "return x * t.detach()\n"), ("x * float(t)", "float(t)", "declined: ")],
+)
+def test_no_gradient_passes_where_a_number_cut_it_off(code: str, read: str, expected: str) -> None:
+    asked = "def g(x):\n    return torch.autograd.grad(f(x, x.norm()), x)\n"
+    text = f"import torch\n\ndef f(x, t):\n    return {code}\n\n{asked}"
+    values = {"t": tensor("cuda", "float32"), "x": tensor("cuda", "float32", 2, 3)}
+    assert expected in after("keep-scalar-on-device", text, read, kind="SYNC", dtype="float32", shape=(), values=values)
+
+
 def test_a_random_draw_on_the_host_is_left_there() -> None:
     text = "import torch\n\ndef f(x, d):\n    return torch.randn(x.shape).to(d)\n"
     for fix in ("create-on-device", "hoist-loop-invariant"):

@@ -165,8 +165,9 @@ class _Search:
                 return sound
             chosen = tuple(edit for edit in chosen if edit != culprit)
             together = self.try_edits(chosen)
-        if together.fault or together.recurring >= alone.recurring:
+        if together.fault or together.recurring >= alone.recurring or set(together.conflicts) & set(sound):
             return sound
+        chosen = tuple(edit for edit in chosen if edit not in together.conflicts)
         fewest = together.recurring
         added = tuple(edit for edit in chosen if edit not in sound)
         chosen = self.without_needless(chosen, added, fewest)

@@ -23,7 +23,7 @@ META = FixMeta(
     removes=("sync-in-loop",),
     order=15,
 )
-KEEPS = frozenset({"torch.cuda.empty_cache", "torch.cuda.synchronize"})
+HOUSEKEEPING = frozenset({"torch.cuda.empty_cache", "torch.cuda.synchronize"})
 _CLOCKS = "time time_ns perf_counter perf_counter_ns monotonic monotonic_ns process_time Event record elapsed_time"
 CLOCKS = frozenset(_CLOCKS.split())
 STREAMS = ("non_blocking", "Stream(", "cuda.stream(", "current_stream(", "pin_memory", "CUDAGraph", "cuda.graph(")
@@ -34,7 +34,7 @@ ASKS_NOTHING = frozenset({"torch.cuda.is_available", "torch.cuda.is_initialized"
 
 def concerns(site: SiteEvidence) -> bool:
     """Whether the loop gave back memory, or waited because it was told to."""
-    return site.kind == "SYNC" and site.op in KEEPS
+    return site.kind == "SYNC" and site.op in HOUSEKEEPING
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
@@ -48,8 +48,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     source, node = frame.source, frame.source.node_at(site.where)
     statement = statement_of(source, node)
     reason = _what_waits(site, sources)
-    gone = {"torch.cuda.empty_cache"} if reason else KEEPS
-    if not _does(statement, KEEPS):
+    gone = {"torch.cuda.empty_cache"} if reason else HOUSEKEEPING
+    if not _does(statement, HOUSEKEEPING):
         raise DeclinedError("It is not a statement by itself")
     if not _does(statement, gone):
         raise DeclinedError(reason)

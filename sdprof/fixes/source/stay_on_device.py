@@ -28,6 +28,7 @@ REARRANGES |= frozenset({"abs", "neg", "clamp", "clip", "max", "min", "float", "
 """What rounds nothing, or says to which type."""
 COMPUTES = frozenset({"exp", "log", "sqrt", "square", "pow", "sin", "cos", "tanh", "sigmoid", "sum", "mean", "cumprod"})
 COMPUTES |= frozenset({"add", "sub", "mul", "div", "reciprocal", "rsqrt", "expm1", "log1p"})
+FRESH = frozenset({"abs", "neg", "clamp", "clip", "max", "min", "repeat", "flip", "clone"})
 NO_WAY_BACK = "What is made of the host's copy does not go back to the device in this expression"
 
 
@@ -49,7 +50,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("The copy is not made by .cpu() or .to('cpu') in this expression")
     if is_tensor(node.func.value, values, "cuda") is not True:
         raise DeclinedError("It was not seen that what is copied is a tensor on the device")
-    computes = False
+    computes = fresh = False
     inner: ast.expr = node
     while True:
         outer = source.parents[inner]
@@ -58,16 +59,19 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
                 raise DeclinedError(NO_WAY_BACK)
             if call_moves(called):
                 break
-            if outer.attr not in REARRANGES | COMPUTES or any(_is_unknown(frame, each) for each in called.args):
+            given = [*called.args, *(each.value for each in called.keywords)]
+            if outer.attr not in REARRANGES | COMPUTES or any(_is_unknown(frame, each) for each in given):
                 raise DeclinedError(NO_WAY_BACK)
             computes |= outer.attr in COMPUTES
+            fresh |= outer.attr in COMPUTES | FRESH
             inner = called
         elif isinstance(outer, ast.UnaryOp) and isinstance(outer.op, ast.USub):
-            inner = outer
+            fresh, inner = True, outer
         elif isinstance(outer, ast.BinOp) and not _is_unknown(
             frame, outer.right if outer.left is inner else outer.left
         ):
-            computes, inner = True, outer
+            computes = fresh = True
+            inner = outer
         else:
             raise DeclinedError(NO_WAY_BACK)
     move = move_of(source, called, values)
@@ -77,6 +81,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("Fractions are cut to whole numbers: rounded otherwise, one could become its neighbour")
     start, end = source.span(node.func.value)[1], source.span(node)[1]
     closes = source.text[start:end].partition(".")[0].strip()
+    closes += "" if fresh else ".clone()"  # the copy had memory of its own
     return (
         Edit(
             fix=META.id,

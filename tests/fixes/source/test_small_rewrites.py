@@ -425,6 +425,8 @@ def test_an_index_that_is_brought_to_a_table_on_the_host_stays(code: str, expect
         ("t.to('cpu').neg().exp().to(x.device)", "t.neg().exp().to(x.device)", "rounding"),
         ("((x - 1) / t.cpu()).to(x.device)", "((x - 1) / t).to(x.device)", "rounding"),
         ("t.cpu().clamp(min=0).to(device=x.device)", "t.clamp(min=0).to(device=x.device)", "exact"),
+        ("t.cpu().reshape(1).to(x.device)", "t.clone().reshape(1).to(x.device)", "exact"),
+        ("t.cpu().clamp(min=h).to(x.device)", "declined: ", ""),
         ("t.cpu().exp()", "declined: ", ""),
         ("t.cpu().exp().to('cpu')", "declined: ", ""),
         ("(t.cpu() * h).to(x.device)", "declined: ", ""),

@@ -51,12 +51,19 @@ def read_checkpoint(file: Path) -> dict[str, torch.Tensor]:
         raise CheckpointError(f"There is no checkpoint file {file}: --weights takes a .safetensors or .ckpt file.")
     if file.suffix == ".safetensors":
         return _read_safetensors(file)
-    if not zipfile.is_zipfile(file):
+    if not _is_zip(file):
         raise CheckpointError(
             f"The checkpoint {file} cannot be read: it is neither .safetensors nor a complete file of torch.save "
             "(of PyTorch 1.6 or later). Download it again, or convert it to .safetensors."
         )
     return _read_pickled(file)
+
+
+def _is_zip(file: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(file)
+    except zipfile.BadZipFile:  # raised where a damaged file claims to be one of several disks
+        return False
 
 
 def _read_safetensors(file: Path) -> dict[str, torch.Tensor]:

@@ -64,10 +64,8 @@ def test_the_host_reads_what_it_knows(made: str, read: str, expected: str) -> No
         "t = torch.full((n,), x.sum(), device=device)\nif t[0] > 0:\n    x = x + 1",
         "t = torch.randint(n, (2,), device=device)\nif t[0] > 0:\n    x = x + 1",
         "t = torch.full((n,), next(counter), device=device)\nif t[0] > 0:\n    x = x + 1",
-        "if n:\n    t = torch.full((n,), i, device=device)\nif t[0] > 0:\n    x = x + 1",
         "t = torch.full((n,), i, device=device)\nwhile n:\n    i = i + 1\n    if t[0] > 0:\n        x = x + 1",
         "t = torch.full((n,), i, device=device)\nif n:\n    i = 0\n    if t[0] > 0:\n        x = x + 1",
-        "if t[0] > 0:\n    x = x + 1\nt = torch.full((n,), i, device=device)",
         "t = x.cumsum(0)\nif t[0] > 0:\n    x = x + 1",
         "t, level = torch.stack([torch.full((n,), i, device=device)] * 2)\nif t[0] > 0:\n    x = x + 1",
         "t, i = torch.full((n,), i, device=device), 3\nif t[0] > 0:\n    x = x + 1",
@@ -207,12 +205,31 @@ def test_keywords_that_a_function_takes_and_forgets_are_no_hindrance() -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        "if n:\n    t = torch.full((n,), i, device=device)\nif t[0] > 0:\n    x = x + 1",
+        "if t[0] > 0:\n    x = x + 1\nt = torch.full((n,), i, device=device)",
+    ],
+)
+def test_what_is_made_in_a_branch_or_for_the_next_step_is_made_on_the_host_beside_it(body: str) -> None:
+    changed = after(body, "t[0] > 0")
+    assert "t = torch.full((n,), i, device=device)\n" in changed
+    assert "t_on_host = torch.full((n,), i)\n" in changed
+    assert "if t_on_host[0] > 0:" in changed
+
+
+def test_what_is_computed_in_the_call_is_computed_on_the_host_as_well() -> None:
+    changed = handed_over("x, t", "step(x, t + 1)", "t = torch.full((n,), i, device=device)")
+    assert "t_on_host = torch.full((n,), i)\n" in changed
+    assert "x = step(x, t + 1, t_on_host=(t_on_host + 1)[0])\n" in changed
+
+
+@pytest.mark.parametrize(
     ("signature", "call", "made"),
     [
         ("x, t, *others", "step(x, t)", "t = torch.full((n,), i, device=device)"),
         ("x, t, t_on_host=1", "step(x, t)", "t = torch.full((n,), i, device=device)"),
         ("x, t", "step(*(x, t))", "t = torch.full((n,), i, device=device)"),
-        ("x, t", "step(x, t + 1)", "t = torch.full((n,), i, device=device)"),
         ("x, t", "step(x, t)", "t = torch.randint(9, (n,), device=device)"),
         ("x, t", "step(x, t)", "t = torch.full((n,), i, device=device); i = 0"),
     ],

@@ -1,6 +1,7 @@
 """The published checkpoint's names and shapes, and one sentence for a file that does not fit."""
 
 import pickle
+import struct
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,13 @@ def test_a_pickle_with_code_in_it_is_not_run(tmp_path: Path) -> None:
     assert "could run code" in message
     assert "weights_only" not in message
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_file_that_claims_to_be_one_of_several_disks_is_refused(tmp_path: Path) -> None:
+    from latent_diffusion.checkpoint_file import CheckpointError, read_checkpoint
+
+    file = tmp_path / "weights.ckpt"
+    locator = b"PK\x06\x07" + struct.pack("<LQL", 1, 0, 2)
+    file.write_bytes(b"\0" * 100 + locator + b"PK\x05\x06" + b"\0" * 18)
+    with pytest.raises(CheckpointError, match="neither .safetensors nor a complete file"):
+        read_checkpoint(file)

@@ -178,5 +178,5 @@ def test_a_file_that_claims_to_be_one_of_several_disks_is_refused(tmp_path: Path
     file = tmp_path / "weights.ckpt"
     locator = b"PK\x06\x07" + struct.pack("<LQL", 1, 0, 2)
     file.write_bytes(b"\0" * 100 + locator + b"PK\x05\x06" + b"\0" * 18)
-    with pytest.raises(CheckpointError, match="neither .safetensors nor a complete file"):
+    with pytest.raises(CheckpointError, match="nor a complete file"):
         read_checkpoint(file)

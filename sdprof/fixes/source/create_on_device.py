@@ -29,6 +29,7 @@ from sdprof.fixes.source.reading.on_device.stacking import stacked, stacked_list
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.on_host.host_numbers import is_number as known_number
 from sdprof.fixes.source.reading.on_host.host_numbers import is_size
+from sdprof.fixes.source.reading.on_host.iteration import comprehended
 from sdprof.fixes.source.reading.on_host.table_along import table_along
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.straight_line import without
@@ -206,7 +207,7 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
         return replace(_edit(site, source, [in_place(source, move.call, spread)], FILLED), imports=imports)
     if site.shape is None or any(size != 1 for size in site.shape):
         raise DeclinedError("More than one number is copied")
-    if is_parameter(source, host):
+    if is_parameter(source, host) or _is_listed(source, host):
         return _one_that_is_given(site, source, move)
     computed = number_of_host(source, host, site, values)
     if computed is not None:
@@ -233,6 +234,11 @@ def _moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: 
     torch, imports = torch_name(source)
     text = f"{torch}.full({shape}, {in_parentheses(source, host)}.item(), dtype={dtype}, device={move.device_text})"
     return replace(_edit(site, source, [in_place(source, move.call, text)], FILLED), imports=imports)
+
+
+def _is_listed(source: ModuleSource, host: ast.expr) -> bool:
+    """``b`` of ``[b.to(d) for b in tables]``: the next one may have more numbers than the one that was seen."""
+    return isinstance(host, ast.Name) and comprehended(source, host) is not None
 
 
 def _one_that_is_given(site: SiteEvidence, source: ModuleSource, move: Move) -> Edit:

@@ -376,6 +376,13 @@ def test_an_index_with_a_name_stays_where_its_tables_are(uses: str, expected: st
     assert expected in after("index-on-device", text, "(t * 9).long().to('cpu')", **fields)
 
 
+def test_of_listed_tensors_the_next_may_have_more_numbers() -> None:
+    text = "import torch\n\ndef f(self, d):\n    return [b.to(d) for b in self.tables]\n"
+    values = {"b": tensor("cpu", "float32", 1), "d": SeenValue(kind="device", device="cuda")}
+    said = after("create-on-device", text, "b.to(d)", kind="H2D", dtype="float32", shape=(1,), values=values)
+    assert "b.item(), dtype=b.dtype, device=d) if b.numel() == 1 else b.to(d)) for b" in said
+
+
 def test_a_normal_that_only_the_run_shows_is_asked_what_it_can() -> None:
     text = "def f(make, x):\n    p = make(x)\n    return p.sample()\n"
     fields = {"kind": "SYNC", "op": "aten::normal"}

@@ -194,6 +194,22 @@ def same_bits(one: Any, two: Any) -> bool:
     return bool(one == two)
 
 
+def nearly_same(one: Any, two: Any) -> bool:
+    """Whether two outputs differ by rounding alone, or by nothing: an audit asks the same of rewrites that round."""
+    if isinstance(one, torch.Tensor):
+        if not isinstance(two, torch.Tensor) or one.dtype != two.dtype or one.shape != two.shape:
+            return False
+        if not one.is_floating_point():
+            return torch.equal(one, two)
+        scale = one.abs().nan_to_num(0.0, 0.0, 0.0).max() if one.numel() else 0.0
+        return torch.allclose(one, two, rtol=1e-3, atol=1e-3 * float(scale), equal_nan=True)
+    if isinstance(one, dict):
+        return one.keys() == two.keys() and all(nearly_same(one[name], two[name]) for name in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(two) and all(map(nearly_same, one, two))
+    return isinstance(one, float) or bool(one == two)
+
+
 def cure(
     load: Callable[[Mapping[str, str]], Build], steps: int, roots: tuple[Path, ...], fix_ids: set[str] | None = None
 ) -> Cured:
@@ -220,6 +236,8 @@ def cure(
             return Trial(fault=f"{type(error).__name__}: {error}")
         if all(edit.numerics == "exact" for edit in edits) and not same_bits(before.output, after.output):
             return Trial(fault="the output changed")
+        if not nearly_same(before.output, after.output):
+            return Trial(fault="the output changed by more than rounding")
         if after.late > before.late:
             return Trial(fault="a copy or wait moved")
         spots = {spot for site in after.sites if recurs(site, spot := _origin(made, site))}

@@ -20,7 +20,7 @@ import torch
 from sdprof.collectors import expression
 from sdprof.device import simulate, to_host
 from sdprof.fetched_code import fetch_code
-from tests.fixes.source.workbench import Build, Observed, cure, observe, same_bits
+from tests.fixes.source.workbench import Build, Observed, Texts, cure, observe, same_bits
 
 Setting = Callable[..., tuple[torch.nn.Module, Callable[[], Any]]]
 """``setting(device, steps, **what_another_caller_gives)``: the network, and the loop to run."""
@@ -175,26 +175,13 @@ class _Served(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if any(name == each or name.startswith(f"{each}.") for each in self.stand_ins):
             return importlib.machinery.ModuleSpec(name, self, is_package=True)
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
-        if spec is not None and spec.origin in self.texts:
-            spec.loader = _TextLoader(name, spec.origin, self.texts[spec.origin])
-        return spec if spec is not None and spec.origin in self.texts else None
+        return Texts(self.texts).find_spec(name, path, target)
 
     def create_module(self, spec: Any) -> ModuleType:
         return _StandIn(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         pass
-
-
-class _TextLoader(importlib.machinery.SourceFileLoader):
-    def __init__(self, name: str, file: str, text: str) -> None:
-        super().__init__(name, file)
-        self._text = text
-
-    def get_code(self, fullname: str) -> Any:
-        linecache.cache[self.path] = (len(self._text), None, self._text.splitlines(keepends=True), self.path)
-        return compile(self._text, self.path, "exec")
 
 
 class _Anything:

@@ -111,31 +111,30 @@ def _beside_tensor(
     would round the number first, and a quotient may be a product with the reciprocal.
     """
     inner, outer = number_read(number), source.parents[number]
-    if inner is None or site.shape != () or is_tensor(inner, values, "cuda") is not True:
+    if not isinstance(number, ast.Call) or inner is None or site.shape != ():
+        return None
+    if is_tensor(inner, values, "cuda") is not True:
+        return None
+    reader = last_name(number.func)
+    if reader == "int" and not site.dtype.startswith("int"):
         return None
     code = in_parentheses(source, inner)
     if gradients:  # they would pass through what a number cuts off
-        if last_name(number.func if isinstance(number, ast.Call) else number) != "item":
+        if reader != "item":
             return None
         code = f"{code}.detach()"
     if isinstance(outer, ast.Call) and last_name(outer.func) == "fill_" and outer.args == [number]:
-        return None if _is_whole_read(number) and not site.dtype.startswith("int") else code
+        return code
     if not (isinstance(outer, ast.BinOp) and isinstance(outer.op, ast.Add | ast.Sub | ast.Mult)):
         return None
     other = outer.right if outer.left is number else outer.left
     seen = value_of(other, values)
     if seen is None or seen.kind != "tensor" or seen.device != "cuda" or seen.dtype not in ("float32", "float64"):
         return None
-    if _is_whole_read(number) and not site.dtype.startswith("int"):
-        return None
     if site.dtype == seen.dtype:
         return code
     owner = source.code(other)
     return f"{torch_name(source)[0]}.as_tensor({code}, dtype={owner}.dtype, device={owner}.device)"
-
-
-def _is_whole_read(number: ast.expr) -> bool:
-    return isinstance(number, ast.Call) and last_name(number.func) == "int"
 
 
 def _filled(

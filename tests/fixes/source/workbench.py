@@ -304,7 +304,7 @@ def cure_file(path: Path, steps: int = 4, fix_ids: set[str] | None = None) -> Cu
     return cure(load, steps, (path.parent,), fix_ids)
 
 
-class _Texts(importlib.abc.MetaPathFinder):
+class Texts(importlib.abc.MetaPathFinder):
     """Serves rewritten texts in place of the files of some modules."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
@@ -342,7 +342,7 @@ def served(texts: Mapping[str, str], prefixes: tuple[str, ...], folder: Path | N
         linecache.cache.pop(file, None)
     _SERVED.update(texts)
     expression._headers.cache_clear()
-    finder = _Texts(texts)
+    finder = Texts(texts)
     sys.meta_path.insert(0, finder)
     if folder is not None:
         sys.path.insert(0, str(folder))

@@ -123,9 +123,55 @@ def _indices_of(mask, inverted=False):
     return found
 '''
 
+SENT_AHEAD = '''
+_SENT_AHEAD = {}
+
+
+def _sent_ahead(draw, *args, generator=None, to, **kwargs):
+    """``draw(*args, generator=generator, **kwargs).to(*to)``, sent together with the next draws of the same kind.
+
+    What was drawn ahead is given only while the generator stands where it stood for that draw, and moves it on as the
+    draw would: the numbers are the same, whoever else draws in between.
+    """
+    import torch
+
+    def drawn():
+        return draw(*args, **kwargs) if generator is None else draw(*args, generator=generator, **kwargs)
+
+    drawing = torch.default_generator if generator is None else generator
+    if drawing.device.type != "cpu" or torch.device(to[0]).type == "cpu" or torch.compiler.is_compiling():
+        return drawn().to(*to)
+    told = [(each.shape, each.stride(), each.dtype, each.device) if torch.is_tensor(each) else each for each in args]
+    current = torch.cuda.current_device() if torch.cuda.is_available() else None
+    key = (draw.__name__, repr(told), repr(kwargs), repr(to), current, torch.is_inference_mode_enabled())
+    stands = drawing.get_state()
+    of, states, draws, many = _SENT_AHEAD.get(key, (None, [], [], 0))
+    if of is not drawing or not draws or not torch.equal(states[-1], stands):
+        first = drawn()
+        if of is drawing and many - len(draws) < 2:
+            many = 1  # others draw in between: nothing is drawn ahead any more
+        else:
+            many = min(16 if draws or of is not drawing else 4 * many, 256, 2**26 // max(first.nbytes, 1))
+        if many < 2 or first.device.type != "cpu" or first.requires_grad or not first.is_contiguous():
+            _SENT_AHEAD[key] = (drawing, [], [], 1)
+            return first.to(*to)
+        states, draws = [stands, drawing.get_state()], [first]
+        for _ in range(many - 1):
+            draws.append(drawn())
+            states.append(drawing.get_state())
+        states, draws = states[::-1], [each.data for each in torch.stack(draws).to(*to)][::-1]
+        if len(_SENT_AHEAD) >= 8:
+            _SENT_AHEAD.clear()
+        _SENT_AHEAD[key] = (drawing, states, draws, many)
+    states.pop()
+    drawing.set_state(states[-1])
+    return draws.pop()
+'''
+
 HELPERS: dict[str, str] = {
     "_on_host": ON_HOST,
     "_on_device": ON_DEVICE,
     "_made_once": MADE_ONCE,
     "_indices_of": INDICES_OF,
+    "_sent_ahead": SENT_AHEAD,
 }

@@ -164,13 +164,18 @@ class _Served(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self._served: set[str] = set()
 
     def serve(self, texts: Mapping[str, str]) -> None:
-        for name, module in list(sys.modules.items()):
-            if str(getattr(module, "__file__", None) or "").startswith(f"{self.folder}/"):
-                del sys.modules[name]
+        for name in [name for name, module in list(sys.modules.items()) if self._lies_here(module)]:
+            del sys.modules[name]
         for file in self._served:
             linecache.cache.pop(file, None)
         self.texts, self._served = texts, set(texts)
         expression._headers.cache_clear()  # they are of the text that was served before
+
+    def _lies_here(self, module: ModuleType) -> bool:
+        """Also a package without a file of its own, for it holds modules that were imported."""
+        file, spec = getattr(module, "__file__", None), getattr(module, "__spec__", None)
+        places = [file] if file else list(getattr(spec, "submodule_search_locations", None) or ())
+        return bool(places) and all(str(each).startswith(f"{self.folder}/") for each in places)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if any(name == each or name.startswith(f"{each}.") for each in self.stand_ins):

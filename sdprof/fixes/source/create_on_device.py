@@ -61,6 +61,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     there = index_there(source, node, values) if isinstance(node, ast.Subscript) else None
     if there is not None:
         return (_edit(site, source, there, "The device counts for itself, where the numbers are used."),)
+    if isinstance(node, ast.Subscript) and _one_listed(node) is not None:
+        return (_index_made_there(site, source, node, values),)
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
         return (_filled(site, source, written_there(site, source, node, values)),)
     if isinstance(node, ast.Subscript):
@@ -132,10 +134,20 @@ def _tree_on_device(
     return _edit(site, source, replacements, said, computes=computes)
 
 
+def _one_listed(node: ast.Subscript) -> ast.List | None:
+    """``[i]`` of ``x[:, [i], :]``, the only part of the index that is not plain."""
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    others = [each for each in parts if not isinstance(each, ast.Slice | ast.Constant)]
+    (only,) = others if len(others) == 1 else (None,)
+    return only if isinstance(only, ast.List) and len(only.elts) == 1 else None
+
+
 def _index_made_there(site: SiteEvidence, source: ModuleSource, node: ast.Subscript, values: Values) -> Edit:
-    """``x[[i] * n]`` → ``x[torch.full((n,), i, device=x.device)]``."""
-    owner, index = node.value, node.slice
-    if site.identical_content or isinstance(index, ast.Tuple) or dotted(owner) is None:
+    """``x[[i] * n]`` → ``x[torch.full((n,), i, device=x.device)]``, and ``x[:, [i]]`` in the same way."""
+    owner, one = node.value, _one_listed(node)
+    index = one or node.slice
+    alike = site.identical_content and one is None
+    if alike or isinstance(index, ast.Tuple) or dotted(owner) is None:
         raise DeclinedError("The index that is copied is not a list of numbers that change")
     if is_tensor(owner, values, "cuda") is not True:
         raise DeclinedError("It was not seen that what is indexed lies on the device")

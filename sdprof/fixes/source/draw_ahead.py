@@ -13,7 +13,7 @@ from sdprof.fixes.source.reading.names import last_name, statement_of
 from sdprof.fixes.source.reading.on_device.moves import Move, move_of
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.straight_line import block_of, definitions_before, loads_after, without
-from sdprof.fixes.source.reading.tensor_calls import is_torch_call
+from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword, unwrapped
 from sdprof.model import FixMeta
 
 META = FixMeta(
@@ -24,8 +24,9 @@ META = FixMeta(
     removes=("host-to-device-in-loop",),
     order=30,
 )
-DRAWS = frozenset({"randn", "rand", "randint", "randperm", "randn_like", "rand_like"})
-CARRIED = frozenset({"size", "low", "high", "n", "generator", "dtype", "layout", "device", "memory_format"})
+DRAWS = frozenset({"randn", "rand", "randint", "randperm", "randn_like", "rand_like", "normal"})
+CARRIED = frozenset({"size", "mean", "std", "low", "high", "n"})
+CARRIED |= frozenset({"generator", "dtype", "layout", "device", "memory_format"})
 NO_DRAW = "What is copied is not drawn by torch.randn or its like in this function"
 
 
@@ -49,6 +50,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     drawn, gone = _drawn(source, move)
     if not is_torch_call(source, drawn) or last_name(drawn.func) not in DRAWS:
         raise DeclinedError(NO_DRAW)
+    if last_name(drawn.func) == "normal" and keyword(drawn, "size") is None:
+        raise DeclinedError("What is drawn depends on more than the generator: means or deviations are tensors")
     others = sorted({each.arg or "**" for each in drawn.keywords} - CARRIED)
     if others:
         raise DeclinedError(f"The draw has arguments whose effect is not carried over: {', '.join(others)}")
@@ -72,7 +75,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
 
 def _drawn(source: ModuleSource, move: Move) -> tuple[ast.Call, list[Replacement]]:
     """The call that draws, and the statement to take out where a name held it for the move alone."""
-    host = move.host
+    host = unwrapped(source, move.host)
     if isinstance(host, ast.Call):
         return host, []
     if not isinstance(host, ast.Name):

@@ -11,7 +11,7 @@ from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.frames import values_at
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.names import dotted, last_name
+from sdprof.fixes.source.reading.names import bindings, dotted, last_name, scope_of
 from sdprof.fixes.source.reading.on_device.host_trees import COUNTS, REARRANGES, with_device
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.on_host.host_numbers import is_number as known_number
@@ -39,7 +39,8 @@ def concerns(site: SiteEvidence) -> bool:
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """``x[:, [-1]]`` → ``x[:, -1:]``, and ``x[:, columns]`` of arrays that recur → ``x[:, _on_device(…, x.device)]``.
 
-    Of several indices, those that count are made there: ``x[torch.arange(n, device=x.device), columns]``.
+    Of several indices, those that count are made there: ``x[torch.arange(n, device=x.device), columns]``; of a tuple
+    with a name, those on the host are kept there.
 
     The helper sends an index once, however many take turns. A number that is written there is made on the device.
     """
@@ -47,6 +48,9 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     node = source.node_at(site.where)
     if not isinstance(node, ast.Subscript):
         raise DeclinedError("The numbers that are copied are no index in this expression")
+    named = _named_tuple(source, node.slice)
+    if named is not None:
+        return (_members_there(site, source, named, values),)
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     indices = [each for each in parts if not _selects_plainly(each)]
     if not indices:
@@ -56,7 +60,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     (index,) = indices
     if isinstance(index, ast.List):
         return (_sliced(site, source, node, parts, index, values),)
-    if not isinstance(index, ast.Name | ast.Attribute | ast.Subscript) or dotted(node.value) is None:
+    if not _is_held(index, values) or dotted(node.value) is None:
         raise DeclinedError("The index, or what is indexed, is computed in the same expression")
     seen = value_of(index, values)
     if is_tensor(index, values, "cuda") or (seen is not None and seen.kind not in ("array", "other")):
@@ -65,12 +69,20 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("The index is too large to be compared at each visit")
     torch, imports = torch_name(source)
     numbers = source.code(index)
-    if seen is not None and seen.kind == "other":
+    if isinstance(index, ast.BinOp) or (seen is not None and seen.kind == "other"):
         numbers += f", dtype=None if {numbers} else {torch}.long"  # an empty list has no type, and selects nothing
     text = f"_on_device({torch}.as_tensor({numbers}), {in_parentheses(source, node.value)}.device)"
     said = "A helper keeps each index on the device while its content is the same."
     changes = [in_place(source, index, text), *_number_written(source, node, torch, values)]
     return (_edit(site, source, changes, said, ("_on_device",), imports),)
+
+
+def _is_held(index: ast.expr, values: Values) -> bool:
+    """``columns``, ``self.columns``, ``tables[i]``, or lists of whole numbers in a row: ``left + right``."""
+    if isinstance(index, ast.BinOp) and isinstance(index.op, ast.Add):
+        parts = [value_of(each, values) for each in (index.left, index.right)]
+        return all(each is not None and (each.type_name, each.dtype) == ("list", "int") for each in parts)
+    return isinstance(index, ast.Name | ast.Attribute | ast.Subscript)
 
 
 def _several(
@@ -99,6 +111,45 @@ def _several(
     said = "What counts is counted on the device"
     said += ", and what is no counting kept there by a helper." if helpers else "."
     return _edit(site, source, changes, said, tuple(helpers), imports if helpers else ())
+
+
+def _named_tuple(source: ModuleSource, index: ast.expr) -> ast.Tuple | None:
+    """``(rows.unsqueeze(1), chosen)`` of ``index = (rows.unsqueeze(1), chosen)``, the only value of the name."""
+    bound = bindings(scope_of(source, index), index.id) if isinstance(index, ast.Name) else []
+    made = bound[0].value if [each.kind for each in bound] == ["assignment"] else None
+    return made if isinstance(made, ast.Tuple) else None
+
+
+def _members_there(site: SiteEvidence, source: ModuleSource, several: ast.Tuple, values: Values) -> Edit:
+    """A tuple of indices, one of them on the device: what it indexes lies there, too, for the host's would not do."""
+    there = [each for each in several.elts if dotted(each) is not None and is_tensor(each, values, "cuda") is True]
+    others = [each for each in several.elts if each not in there]
+    roots = [_rearranged(each) for each in others]
+    if not there or not all(is_tensor(each, values, "cpu") is True and _is_whole(each, values) for each in roots):
+        raise DeclinedError("It was not seen that some indices of the tuple lie on the device and the others do not")
+    if site.bytes > MOST_BYTES * site.count:
+        raise DeclinedError("The index is too large to be compared at each visit")
+    device = f"{source.code(there[0])}.device"
+    changes = [in_place(source, each, f"_on_device({source.code(each)}, {device})") for each in others]
+    said = "Beside an index on the device, the others are kept there by a helper."
+    return _edit(site, source, changes, said, ("_on_device",))
+
+
+def _rearranged(index: ast.expr) -> ast.expr:
+    """``rows`` of ``rows.unsqueeze(1)``, ``rows[:, None]``."""
+    while True:
+        if isinstance(index, ast.Call) and isinstance(index.func, ast.Attribute) and index.func.attr in REARRANGES:
+            index = index.func.value
+        elif isinstance(index, ast.Subscript):
+            index = index.value
+        else:
+            return index
+
+
+def _is_whole(node: ast.expr, values: Values) -> bool:
+    """Whether whole numbers were seen."""
+    seen = value_of(node, values)
+    return seen is not None and seen.dtype.startswith("int")
 
 
 def _counted(source: ModuleSource, index: ast.expr) -> ast.Call | None:

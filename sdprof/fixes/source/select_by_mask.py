@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from msgspec.structs import replace
+
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
@@ -42,9 +44,9 @@ def concerns(site: SiteEvidence) -> bool:
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """``x[mask] = y[mask]`` → ``x.copy_(torch.where(mask, y, x))``, in place as before.
 
-    ``y[mask]`` may stand in sums and products with numbers and with other entries of the same mask; a scalar on the
-    device may be written, too. A mask of fewer dimensions selects along the first ones, and that of ``x[:, mask]``
-    along those behind the first.
+    ``x`` may be a slice: ``x[:, a:b]``. ``y[mask]`` may stand in sums and products with numbers and with other entries
+    of the same mask; a scalar on the device may be written, too. A mask of fewer dimensions selects along the first
+    ones, and that of ``x[:, mask]`` along those behind the first.
 
     ``kept = y[mask]``, and then ``x[mask] = kept``, become ``x.copy_(torch.where(mask, y, x))`` at the second place; so
     does ``x[mask] = formula(kept)``, of sums, products and small functions of these.
@@ -60,14 +62,15 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     target = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
     if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ELEMENTWISE):
         target = statement.target
-    if not isinstance(target, ast.Subscript) or dotted(target.value) is None:
+    if not isinstance(target, ast.Subscript) or (dotted(target.value) is None and _sliced(target.value) is None):
         raise DeclinedError("The elements that a mask selects are used by themselves: how many they are matters")
     assert isinstance(statement, ast.Assign | ast.AugAssign)
     behind = mask_behind(target.slice)
     if behind is None and isinstance(target.slice, ast.Tuple) and isinstance(statement, ast.Assign):
         return (_one_of_each_row(site, source, statement, target, values),)
     before, selecting = behind or (0, target.slice)
-    written, mask = value_of(target.value, values), _mask_that_waited(site, selecting, statement)
+    mask = _mask_that_waited(site, selecting, statement)
+    written = _written(target.value, mask, values)
     if written is None or mask is None or written.device != "cuda" or mask.device != "cuda":
         raise DeclinedError("It was not seen that a mask on the device selects from a tensor there")
     if written.shape[before : before + len(mask.shape)] != mask.shape:
@@ -101,6 +104,25 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             CHOSEN,
         ),
     )
+
+
+def _sliced(node: ast.expr) -> ast.expr | None:
+    """``x`` of ``x[:, a:b]``, a view that is the same each time it is asked for."""
+    if not isinstance(node, ast.Subscript) or dotted(node.value) is None:
+        return None
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    acts = any(isinstance(each, ast.Call | ast.NamedExpr | ast.Await) for each in ast.walk(node.slice))
+    return node.value if all(isinstance(each, ast.Slice) for each in parts) and not acts else None
+
+
+def _written(node: ast.expr, mask: SeenValue | None, values: Values) -> SeenValue | None:
+    """What was seen of what is written to; of a slice with as many dimensions as the mask has, it has its shape."""
+    of = _sliced(node)
+    if of is None:
+        return value_of(node, values)
+    seen = value_of(of, values)
+    fits = seen is not None and mask is not None and seen.kind == "tensor" and len(seen.shape) == len(mask.shape)
+    return replace(seen, shape=mask.shape) if fits and seen is not None and mask is not None else None
 
 
 def _edit(
@@ -220,6 +242,13 @@ def _everywhere(
             raise DeclinedError(f"It was not seen that {source.code(value.value)} has the shape and type of the target")
         # A mask of all dimensions selects from tensors of its own shape alone, and writes in the target's type alone.
         return in_parentheses(source, value.value)
+    if (
+        isinstance(value, ast.Call)
+        and ast.unparse(value.func).endswith(".clone")
+        and not (value.args or value.keywords)
+    ):
+        assert isinstance(value.func, ast.Attribute)
+        return everywhere(value.func.value)  # what is chosen has memory of its own anyway
     if isinstance(value, ast.Call) and _rounds_alike(value, values):
         assert isinstance(value.func, ast.Attribute)
         return source.code_with(value, [(value.func.value, everywhere(value.func.value))])

@@ -31,6 +31,12 @@ def after(before: str, body: str, behind: str = "return xs", **fields: object) -
     return rewritten("copy-results-after-loop", site, sources)
 
 
+def test_what_is_made_of_the_list_behind_the_loop_may_take_its_name() -> None:
+    changed = after("xs = []", "x = net(x)\nxs.append(x.cpu())", "xs = torch.stack(xs)\n    return xs")
+    assert "    xs[:] = [each.cpu() for each in xs]\n    xs = torch.stack(xs)\n" in changed
+    assert after("xs = []", "x = net(x)\nxs = list(xs)\nxs.append(x.cpu())").startswith("declined: ")
+
+
 def test_results_are_copied_behind_the_loop() -> None:
     changed = after("xs = [x]", "x = net(x)\nxs.append(x.cpu())  # seen")
     assert (

@@ -88,3 +88,25 @@ def test_other_indices_are_left_alone(index: str, reason: str) -> None:
     said = after(f"z = x[{index}]", f"x[{index}]")
     assert said.startswith("declined: ")
     assert reason in said
+
+
+def test_lists_in_a_row_are_an_index() -> None:
+    text = after("z = x[:, listed + listed]", "x[:, listed + listed]")
+    assert "torch.as_tensor(listed + listed, dtype=None if listed + listed else torch.long)" in text
+    assert after("z = x[:, listed + n]", "x[:, listed + n]").startswith("declined: The index, or what is indexed")
+
+
+def test_of_a_tuple_with_a_name_the_members_on_the_host_are_kept_on_the_device() -> None:
+    values = {**VALUES, "rows": tensor("cpu", "int64", 3), "shares": tensor("cpu", "float32", 3)}
+
+    def of(members: str) -> str:
+        body = f"index = ({members})\n    z = x[index]"
+        text = f"import torch\n\n\ndef f(x, y, rows, shares):\n    {body}\n    return z, index\n"
+        site, sources = site_at(
+            text, "x[index]", kind="H2D", op="aten::index", dtype="int64", shape=(3, 1), bytes=8, values=values
+        )
+        return rewritten("index-copied-once", site, sources)
+
+    assert "index = (_on_device(rows[:, None], y.device), y)\n    z = x[index]" in of("rows[:, None], y")
+    for others in ("rows, rows", "shares, y", "rows + 1, y"):
+        assert of(others).startswith("declined: It was not seen that some indices of the tuple lie on the device")

@@ -238,3 +238,23 @@ def test_a_call_that_cannot_hand_it_over_stays(signature: str, call: str, made: 
     changed = handed_over(signature, call, made)
     assert "t_on_host=None" not in changed
     assert "t_on_host=i" not in changed
+
+
+@pytest.mark.parametrize(
+    ("made", "kept"),
+    [
+        ("n = torch.tensor(n, device=device)", "n_on_host = torch.tensor(n)"),
+        ("n = torch.as_tensor(n, dtype=torch.long, device=device)", "n_on_host = torch.as_tensor(n, dtype=torch.long)"),
+        ("n = torch.tensor(s, device=device)", ""),
+        ("n = torch.tensor(n, device=device) + 1", ""),
+        ("n = torch.tensor(n, device=device, requires_grad=True)", ""),
+    ],
+)
+def test_numbers_are_kept_as_they_came_where_a_tensor_takes_their_name(made: str, kept: str) -> None:
+    text = f"import torch\n\ndef f(x, n, s, device):\n    {made}\n    return x[: max(n)]\n"
+    values = {**VALUES, "n": tensor("cuda", "int64", 2)}
+    site, sources = site_at(
+        text, "max(n)", kind="SYNC", op="aten::_local_scalar_dense", shape=(), values=values, function="f"
+    )
+    said = rewritten("read-table-once", site, sources)
+    assert (f"    {kept}\n    {made}\n    return x[: max(n_on_host)]\n" in said) == bool(kept)

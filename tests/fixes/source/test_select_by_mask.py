@@ -50,6 +50,12 @@ def after(statement: str, expression: str) -> str:
         ("x[m] *= 0.5", "x[m]", "x.copy_(torch.where(m, x * 0.5, x))"),
         ("x[m] -= y[m] + 1", "y[m]", "x.copy_(torch.where(m, x - (y + 1), x))"),
         ("x[m] = levels[3]", "x[m]", "x.copy_(torch.where(m, levels[3], x))"),
+        ("x[m] = y[m].clone()", "x[m]", "x.copy_(torch.where(m, y, x))"),
+        (
+            "x[:, on : on + 2][m] = y[m]",
+            "x[:, on : on + 2][m]",
+            "x[:, on : on + 2].copy_(torch.where(m, y, x[:, on : on + 2]))",
+        ),
         ("x[m] = (2 * (y - x))[m]", "x[m]", "x.copy_(torch.where(m, (2 * (y - x)), x))"),
         ("x[m] = -1 * y.expand_as(x)[m]", "x[m]", "x.copy_(torch.where(m, -1 * y.expand_as(x), x))"),
         ("x[m] *= 1.0 - cfg['share']", "x[m]", "x.copy_(torch.where(m, x * (1.0 - cfg['share']), x))"),

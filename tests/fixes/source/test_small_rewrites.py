@@ -526,6 +526,14 @@ def test_a_number_that_is_handed_over_may_be_several_for_another_caller() -> Non
     assert moved(wrapped, "th.from_numpy(f(t)).to(d)").startswith("declined: ")
 
 
+def test_a_number_that_is_handed_over_goes_to_the_device_before_it_is_rearranged() -> None:
+    text = "import torch as th\n\ndef step(x, t, d):\n    return x * (t.float().reshape(-1, 1)).to(d)\n"
+    expected = "x * ((th.full(t.shape, t.item(), dtype=t.dtype, device=d) if t.numel() == 1 else t.to(d)).float()"
+    assert expected + ".reshape(-1, 1))\n" in moved(text, "(t.float().reshape(-1, 1)).to(d)")
+    computed = "import torch as th\n\ndef step(x, t, d):\n    return x * t.float().exp().to(d)\n"
+    assert moved(computed, "t.float().exp().to(d)").startswith("declined: ")
+
+
 def test_torch_is_called_as_the_module_calls_it() -> None:
     text = "import torch as th\n\ndef step(x, i, d):\n    return x * table[i].to(d)\n"
     assert "x * th.full((), table[i].item(), dtype=table.dtype, device=d)" in moved(text, "table[i].to(d)")

@@ -181,6 +181,13 @@ def statements_before_loop(
     return Replacement(start=start, end=start, text="".join(f"{indent}{line}\n" for line in lines))
 
 
+def before_statement(source: ModuleSource, statement: ast.stmt, text: str) -> Replacement:
+    """An insertion on a line of its own in front of a statement that begins its line."""
+    start = source.span(statement)[0]
+    indent = source.text[source.line_start(statement.lineno) : start]
+    return Replacement(start=start, end=start, text=f"{text}\n{indent}")
+
+
 def after_statement(source: ModuleSource, statement: ast.stmt, text: str) -> Replacement:
     """An insertion of a statement on a line of its own behind another one, which must end its line."""
     indent = source.text[source.line_start(statement.lineno) : source.span(statement)[0]]

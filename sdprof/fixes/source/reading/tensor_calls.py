@@ -7,7 +7,7 @@ import ast
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import in_parentheses, is_plain
-from sdprof.fixes.source.reading.names import bindings, dotted, scope_of, within
+from sdprof.fixes.source.reading.names import bindings, dotted, last_name, scope_of, within
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 DTYPE_ALIASES = {
@@ -88,6 +88,21 @@ def is_torch_call(source: ModuleSource, call: ast.Call) -> bool:
     if isinstance(call.func, ast.Attribute):
         return dotted(call.func.value) in aliases
     return isinstance(call.func, ast.Name) and call.func.id in imported
+
+
+def unwrapped(source: ModuleSource, node: ast.expr) -> ast.expr:
+    """``x`` of ``Variable(x)``, which gives the tensor itself since PyTorch 0.4."""
+    while isinstance(node, ast.Call) and last_name(node.func) == "Variable" and len(node.args) == 1:
+        imported = any(
+            isinstance(each, ast.ImportFrom)
+            and each.module == "torch.autograd"
+            and any((name.asname or name.name) == "Variable" for name in each.names)
+            for each in ast.walk(source.tree)
+        )
+        if node.keywords or not (imported or dotted(node.func) == "torch.autograd.Variable"):
+            break
+        node = node.args[0]
+    return node
 
 
 def number_read(node: ast.expr) -> ast.expr | None:

@@ -14,6 +14,7 @@ from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.names import dotted, is_parameter, last_name
 from sdprof.fixes.source.reading.on_device.held_numbers import PLAIN_DTYPES, TYPED
+from sdprof.fixes.source.reading.on_device.host_trees import CASTS, REARRANGES, call_moves
 from sdprof.fixes.source.reading.on_device.moves import Move
 from sdprof.fixes.source.reading.on_device.number_of_host import number_of_host
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
@@ -62,6 +63,9 @@ def moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: V
     if spread is not None:
         torch, imports = torch_name(source)
         return Filled([in_place(source, move.call, spread)], imports=imports)
+    rearranged = _rearranged(source, move, values)
+    if rearranged is not None:
+        return rearranged
     if site.shape is None or any(size != 1 for size in site.shape):
         raise DeclinedError("More than one number is copied")
     if is_parameter(source, host) or _is_listed(source, host):
@@ -100,12 +104,34 @@ def _is_listed(source: ModuleSource, host: ast.expr) -> bool:
 
 def _one_that_is_given(site: SiteEvidence, source: ModuleSource, move: Move) -> Filled:
     """Of what the function is given: another caller may hand over more than one number."""
-    torch, imports = torch_name(source)
-    given, moved = source.code(move.host), source.code(move.call)
-    dtype = move.dtype_text or f"{given}.dtype"
+    given = source.code(move.host)
+    text = _if_one(source, given, move, source.code(move.call), move.dtype_text or f"{given}.dtype")
+    return Filled([in_place(source, move.call, text)], imports=torch_name(source)[1])
+
+
+def _if_one(source: ModuleSource, given: str, move: Move, moved: str, dtype: str) -> str:
+    torch, _ = torch_name(source)
     text = f"{torch}.full({given}.shape, {given}.item(), dtype={dtype}, device={move.device_text})"
-    text = f"({text} if {given}.numel() == 1 else {moved})"
-    return Filled([in_place(source, move.call, text)], imports=imports)
+    return f"({text} if {given}.numel() == 1 else {moved})"
+
+
+def _rearranged(source: ModuleSource, move: Move, values: Values) -> Filled | None:
+    """``t.float().reshape(-1, 1).to(d)``, ``t`` one number that is handed over: it goes there before the rest."""
+    given = move.host
+    while isinstance(given, ast.Call) and isinstance(given.func, ast.Attribute) and not call_moves(given):
+        if given.func.attr not in REARRANGES | CASTS:
+            return None
+        given = given.func.value
+    seen = value_of(given, values)
+    one = seen is not None and (seen.kind, seen.device) == ("tensor", "cpu") and all(size == 1 for size in seen.shape)
+    if given is move.host or not one or move.converts or not is_parameter(source, given):
+        return None
+    name = source.code(given)
+    text = _if_one(source, name, move, f"{name}.to({move.device_text})", f"{name}.dtype")
+    start, end = source.span(move.host)[1], source.span(move.call)[1]
+    closes = source.text[start:end].partition(".")[0].strip()
+    changes = [in_place(source, given, text), Replacement(start=start, end=end, text=closes)]
+    return Filled(changes, imports=torch_name(source)[1])
 
 
 def _made_float(source: ModuleSource, host: ast.expr, values: Values) -> ast.Call | None:

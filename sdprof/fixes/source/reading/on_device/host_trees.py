@@ -28,7 +28,7 @@ from sdprof.fixes.source.reading.on_host.cut_fractions import AS_IEEE_SAYS
 from sdprof.fixes.source.reading.on_host.host_numbers import NUMBER_MODULES, is_number
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
 from sdprof.fixes.source.reading.straight_line import block_of, definitions_before, loads_after
-from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword
+from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword, unwrapped
 
 MOVES_DATA = frozenset({"zeros", "ones", "full", "eye", "empty"})
 COUNTS = frozenset({"arange", "range"})
@@ -126,6 +126,7 @@ def read_tree(
 
 
 def _read(source: ModuleSource, node: ast.expr, values: Values, tree: HostTree, dtype: str = "") -> None:
+    node = unwrapped(source, node)
     if tree.takes_scalars and isinstance(node, SCALARS) and _is_host_scalar(source, node, values):
         if is_parameter(source, node):
             raise DeclinedError("Another caller may hand over more than one number")

@@ -1,4 +1,4 @@
-"""Calls that move a tensor to a device: ``.to(…)``, ``.cuda()``, ``.type_as(…)``."""
+"""Calls that move a tensor to a device: ``.to(…)``, ``.cuda()``, ``.type_as(x)``, ``.type(x.type())``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.names import last_name
+from sdprof.fixes.source.reading.names import dotted, last_name
 from sdprof.fixes.source.reading.seen import Values, value_of
 
 
@@ -51,6 +51,9 @@ def move_of(source: ModuleSource, call: ast.Call, values: Values) -> Move:
     if name == "type_as" and len(call.args) == 1:
         other = source.code(call.args[0])
         return Move(call, host, call.args[0], f"{other}.device", f"{other}.dtype")
+    if name == "type" and (like := _typed_like(call)) is not None:
+        other = source.code(like)
+        return Move(call, host, like, f"{other}.device", f"{other}.dtype")
     if name != "to":
         raise DeclinedError("The copy is not made by a call of .to() in this expression")
     positional = list(call.args)
@@ -64,6 +67,14 @@ def move_of(source: ModuleSource, call: ast.Call, values: Values) -> Move:
         return Move(call, host, first, f"{other}.device", f"{other}.dtype")
     converted = None if dtype is None else source.code(dtype)
     return Move(call, host, first, source.code(first), converted, names_dtype=dtype is not None)
+
+
+def _typed_like(call: ast.Call) -> ast.expr | None:
+    """``x`` of ``.type(x.type())``: the name of a type of the device's takes a tensor there."""
+    asked = call.args[0] if len(call.args) == 1 and not call.keywords else None
+    if not isinstance(asked, ast.Call) or not isinstance(asked.func, ast.Attribute) or asked.func.attr != "type":
+        return None
+    return asked.func.value if not asked.args and not asked.keywords and dotted(asked.func.value) is not None else None
 
 
 def is_to_host(call: ast.Call) -> bool:

@@ -39,7 +39,7 @@ def written_there(site: SiteEvidence, source: ModuleSource, target: ast.Subscrip
         raise DeclinedError("What is written is no single number")
     parts = target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]
     start, end = source.span(statement)
-    if any(is_tensor(each, values, "cuda") for each in parts) and dotted(target.value) is not None:
+    if any(_lies_there(each, values) for each in parts) and dotted(target.value) is not None:
         owner = source.code(target.value)
         torch, imports = torch_name(source)
         text = number_beside(torch, source.code(number), owner)
@@ -48,6 +48,13 @@ def written_there(site: SiteEvidence, source: ModuleSource, target: ast.Subscrip
         raise DeclinedError("The place is chosen by more than numbers of the host")
     text = f"{source.code(target)}.fill_({source.code(number)})"
     return Filled([Replacement(start=start, end=end, text=text)], said="The number is filled in on the device.")
+
+
+def _lies_there(index: ast.expr, values: Values) -> bool:
+    """``chosen``, or an entry of it, on the device."""
+    while isinstance(index, ast.Subscript):
+        index = index.value
+    return is_tensor(index, values, "cuda") is True
 
 
 def _is_made_mask(index: ast.expr) -> bool:

@@ -16,7 +16,7 @@ from sdprof.fixes.source.reading.before_loop.unchanging import aliases, is_bound
 from sdprof.fixes.source.reading.calls import LONGEST_ROW
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.loops import LoopStatement, after_statement, before_loop
+from sdprof.fixes.source.reading.loops import LoopStatement, after_statement, before_loop, before_statement
 from sdprof.fixes.source.reading.names import (
     Binding,
     bindings,
@@ -33,6 +33,7 @@ from sdprof.fixes.source.reading.on_device.moves import move_of
 from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
 from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, merged
 from sdprof.fixes.source.reading.on_host.host_numbers import is_number, is_size
+from sdprof.fixes.source.reading.on_host.loop_variables import of_loop_variable
 from sdprof.fixes.source.reading.on_host.twins import twin
 from sdprof.fixes.source.reading.plain_functions import is_plain_call, is_plain_lambda, is_plain_method, is_pure
 from sdprof.fixes.source.reading.seen import is_tensor, value_of
@@ -119,8 +120,22 @@ class _Beside:
         if before:
             self._begin(name, before)
         for each in inside:
-            self._assign(name, each)
+            if each.node is self.loop:
+                self._begin_step(name)
+            else:
+                self._assign(name, each)
         return wished
+
+    def _begin_step(self, name: str) -> None:
+        """What the namesake is at the top of the loop whose variable the name is; the step binds it anew below."""
+        loop = self.loop
+        copy = None if loop is None else of_loop_variable(self.frame, name, loop, self.scope)
+        if loop is None or copy is None or copy.text is None or not stands_alone(self.source, loop.body[0]):
+            raise DeclinedError(f"What the loop gives to {name} is not known to the host")
+        self.copies.append(copy)
+        if copy.text != self.names[name]:
+            line = f"{self.names[name]} = {copy.text}"
+            self.changes.append(before_statement(self.source, loop.body[0], line))
 
     def _begin(self, name: str, before: list[Binding]) -> None:
         """What the namesake is when the loop begins."""

@@ -8,6 +8,7 @@ import copy
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.loops import before_statement
 from sdprof.fixes.source.reading.names import (
     Binding,
     around,
@@ -28,9 +29,10 @@ from sdprof.fixes.source.reading.on_device.host_trees import (
     REARRANGES,
 )
 from sdprof.fixes.source.reading.on_device.moves import move_of
-from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place
+from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, copy_name, in_place
 from sdprof.fixes.source.reading.on_host.host_numbers import NUMBER_FUNCTIONS, NUMBER_MODULES
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
+from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call, keyword
 from sdprof.fixes.source.reading.tensor_leaves import tensor_leaves
 from sdprof.model import SeenValue
@@ -54,11 +56,31 @@ def made_from_host(frame: Frame, node: ast.expr) -> HostCopy | None:
     index = node.slice if isinstance(node, ast.Subscript) else None
     found = value_on_host(frame, name, index, as_number=not isinstance(parent, ast.Attribute | ast.Subscript))
     if found is None:
-        return None
+        return _kept_as_it_came(frame, name)
     if not isinstance(parent, ast.Compare | ast.Call):
         found = f"({found[0]})" if isinstance(ast.parse(found[0], mode="eval").body, OPERATIONS) else found[0], found[1]
     said = f"{name.id} is made of what the host knows."
     return HostCopy(frame.source.path, [in_place(frame.source, node, found[0])], computes=found[1], said=said)
+
+
+def _kept_as_it_came(frame: Frame, name: ast.Name) -> HostCopy | None:
+    """``n = torch.tensor(n, device=d)`` puts a tensor in place of numbers: ``n_on_host = torch.tensor(n)`` first."""
+    source, found = frame.source, reaching(frame.source, name)
+    made = found[0].value if found is not None else None
+    if not isinstance(made, ast.Call) or last_name(made.func) not in ("tensor", "as_tensor") or found is None:
+        return None
+    statement, data = found[0].node, made.args[0] if len(made.args) == 1 else None
+    placed = {each.arg for each in made.keywords} in ({"device"}, {"device", "dtype"})
+    if not is_torch_call(source, made) or not placed or not isinstance(data, ast.Name) or data.id != name.id:
+        return None
+    wished = copy_name(scope_of(source, name), name)
+    if wished is None or not isinstance(statement, ast.Assign) or not stands_alone(source, statement):
+        return None
+    dtype = keyword(made, "dtype")
+    text = f"{source.code(made.func)}({data.id}{'' if dtype is None else f', dtype={source.code(dtype)}'})"
+    before = before_statement(source, statement, f"{wished} = {text}")
+    said = f"{name.id} is kept as it came to the host."
+    return HostCopy(source.path, [before, in_place(source, name, wished)], said=said)
 
 
 def value_on_host(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_number: bool) -> tuple[str, bool] | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
@@ -11,6 +14,7 @@ from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.on_device.host_trees import call_moves
 from sdprof.fixes.source.reading.on_device.moves import is_to_host, move_of
+from sdprof.fixes.source.reading.on_device.round_trips import beside_tables
 from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
 from sdprof.fixes.source.reading.seen import device_of, is_tensor
 from sdprof.model import FixMeta
@@ -41,12 +45,40 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """``t.to("cpu").neg().exp().to(x.device)`` → ``t.neg().exp().to(x.device)``.
 
     On its way a tensor meets methods and arithmetic with numbers and with tensors that lie on the device. Where nothing
-    but its form changes, the result is exact.
+    but its form changes, the result is exact. Tables of the host's that it meets are kept on the device by a helper.
     """
     frame = Frame(site, sources, 0)
+    node = frame.source.node_at(site.where)
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        raise DeclinedError("The copy is not made by .cpu() or .to('cpu') in this expression")
+    try:
+        return (_alone(site, frame, node),)
+    except DeclinedError as reason:
+        try:
+            trip = beside_tables(frame, node)
+        except DeclinedError:
+            raise reason from None
+        said = "The tables of the host's come to the device once, where their entries are wanted."
+        return (replace(_edit(site, frame, trip.changes, said, computes=trip.computes), helpers=("_on_device",)),)
+
+
+def _edit(site: SiteEvidence, frame: Frame, changes: Sequence[Replacement], said: str, *, computes: bool) -> Edit:
+    return Edit(
+        fix=META.id,
+        file=frame.source.path,
+        where=site.where,
+        replacements=tuple(changes),
+        numerics="rounding" if computes else "exact",
+        proof="arithmetic" if computes else "data",
+        description=said,
+    )
+
+
+def _alone(site: SiteEvidence, frame: Frame, node: ast.Call) -> Edit:
+    """A chain of methods and arithmetic with numbers and with tensors on the device."""
     source, values = frame.source, frame.values
-    node = source.node_at(site.where)
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not is_to_host(node):
+    assert isinstance(node.func, ast.Attribute)
+    if not is_to_host(node):
         raise DeclinedError("The copy is not made by .cpu() or .to('cpu') in this expression")
     if is_tensor(node.func.value, values, "cuda") is not True:
         raise DeclinedError("It was not seen that what is copied is a tensor on the device")
@@ -82,17 +114,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     start, end = source.span(node.func.value)[1], source.span(node)[1]
     closes = source.text[start:end].partition(".")[0].strip()
     closes += "" if fresh else ".clone()"  # the copy had memory of its own
-    return (
-        Edit(
-            fix=META.id,
-            file=source.path,
-            where=site.where,
-            replacements=(Replacement(start=start, end=end, text=closes),),
-            numerics="rounding" if computes else "exact",
-            proof="arithmetic" if computes else "data",
-            description="The formula is computed where its numbers are, which is where its result is wanted.",
-        ),
-    )
+    said = "The formula is computed where its numbers are, which is where its result is wanted."
+    return _edit(site, frame, [Replacement(start=start, end=end, text=closes)], said, computes=computes)
 
 
 def _is_unknown(frame: Frame, node: ast.expr) -> bool:

@@ -12,7 +12,7 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.names import dotted, is_parameter, last_name
+from sdprof.fixes.source.reading.names import dotted, is_parameter, last_name, read_in
 from sdprof.fixes.source.reading.on_device.held_numbers import PLAIN_DTYPES, TYPED
 from sdprof.fixes.source.reading.on_device.host_trees import CASTS, REARRANGES, call_moves
 from sdprof.fixes.source.reading.on_device.moves import Move
@@ -21,6 +21,7 @@ from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.on_host.host_numbers import is_size
 from sdprof.fixes.source.reading.on_host.iteration import comprehended
 from sdprof.fixes.source.reading.seen import Values, is_tensor, value_of
+from sdprof.fixes.source.reading.straight_line import stands_alone
 from sdprof.fixes.source.reading.tensor_calls import check_arguments, is_torch_call, keyword, torch_of
 
 WRAPS = frozenset({"from_numpy", "tensor", "as_tensor", "asarray"})
@@ -77,6 +78,9 @@ def moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: V
         text = f"{torch}.full({shape}, {number}.item(), dtype={dtype}, device={move.device_text})"
         start, end = source.span(move.call)
         return Filled([Replacement(start=start, end=end, text=text)], imports=imports)
+    named = _named_first(source, move)
+    if named is not None:
+        return named
     owner = host.value if isinstance(host, ast.Subscript) else host
     if (
         site.shape == ()
@@ -94,6 +98,26 @@ def moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: V
     shape = "()" if site.shape == () else f"{in_parentheses(source, host)}.shape"
     torch, imports = torch_name(source)
     text = f"{torch}.full({shape}, {in_parentheses(source, host)}.item(), dtype={dtype}, device={move.device_text})"
+    return Filled([in_place(source, move.call, text)], imports=imports)
+
+
+def _named_first(source: ModuleSource, move: Move) -> Filled | None:
+    """``t = number_of(sigma).to(d)``: what the function gives gets the name, and is filled in there if it is one."""
+    statement = source.parents[move.call]
+    host = move.host
+    if not isinstance(host, ast.Call) or is_torch_call(source, host) or dotted(host.func) is None:
+        return None
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1 or not stands_alone(source, statement):
+        return None
+    target = statement.targets[0]
+    if not isinstance(target, ast.Name) or target.id in read_in(move.device):
+        return None
+    name, (torch, imports) = target.id, torch_name(source)
+    moved = source.code(move.call).replace(source.code(host), name, 1)
+    dtype = move.dtype_text or f"{name}.dtype"
+    filled = f"{torch}.full({name}.shape, {name}.item(), dtype={dtype}, device={move.device_text})"
+    indent = source.text[source.line_start(statement.lineno) : source.span(statement)[0]]
+    text = f"{source.code(host)}\n{indent}{name} = {moved} if {name}.is_cuda or {name}.numel() != 1 else {filled}"
     return Filled([in_place(source, move.call, text)], imports=imports)
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 
-from sdprof.fixes.source.reading.calls import given_as
+from sdprof.fixes.source.reading.calls import calls_to, given_as, is_plain
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.names import Function, bindings, last_name, scope_of, unpacked
+from sdprof.fixes.source.reading.names import Function, bindings, last_name, scope_of, statement_of, unpacked
 from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
 from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place, merged
 from sdprof.fixes.source.reading.on_host.iteration import comprehended
 from sdprof.fixes.source.reading.on_host.twins import twin
 from sdprof.fixes.source.reading.seen import Values, value_of
+from sdprof.fixes.source.reading.straight_line import block_of
 from sdprof.fixes.source.reading.tensor_leaves import Leaf, tensor_leaves
 from sdprof.model import SeenValue
 
@@ -88,10 +89,23 @@ def _from_caller(frame: Frame, function: Function, parameter: str) -> HostCopy |
     if given is None:
         return None
     found = host_operands(caller, given) if not cuts_fractions(caller.source, given, caller.values) else None
+    others = [each for each in _called_beside(caller, call) if each is not call] if found is not None else []
+    for other in (given_as(each, function, parameter) for each in others):
+        if other is not None and not cuts_fractions(caller.source, other, caller.values) and found is not None:
+            copy = host_operands(caller, other)
+            found = merged([found, copy], computes=False) if copy is not None else found
     seen = value_of(ast.Name(parameter), frame.values)
     if found is not None and not (seen is not None and _is_integer(seen)):
         found.computes = True  # what the function computes from it is computed on the host from now on
     return found
+
+
+def _called_beside(caller: Frame, call: ast.Call) -> list[ast.Call]:
+    """The calls of the same function in the block of one: every step that comes to the one comes to them."""
+    source = caller.source
+    block = block_of(source, statement_of(source, call))
+    same = [each for each in calls_to(source, last_name(call.func)) if ast.dump(each.func) == ast.dump(call.func)]
+    return [each for each in same if is_plain(each) and statement_of(source, each) in block]
 
 
 def _is_integer(seen: SeenValue) -> bool:

@@ -18,7 +18,7 @@ from sdprof.fixes.source.reading.collecting.collected import (
 )
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
-from sdprof.fixes.source.reading.loops import LoopStatement, after_statement
+from sdprof.fixes.source.reading.loops import LoopStatement, after_statement, before_loop
 from sdprof.fixes.source.reading.names import is_free, last_name, scope_of
 from sdprof.fixes.source.reading.on_device.moves import is_to_host
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
@@ -71,7 +71,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("The number that is read is not collected as it is")
     if site.bytes > MOST_BYTES * site.count:
         raise DeclinedError("The results of all steps would take much of the device's memory")
-    kept = length_before(source, loop, collected)
+    kept = str(length_before(source, loop, collected) or "")
     if any(isinstance(each, ast.Return | ast.Yield | ast.YieldFrom) for each in ast.walk(loop)):
         raise DeclinedError("The function may hand the list over before the loop is done")
 
@@ -80,10 +80,18 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         other = _to_host(value) if plain and site.kind == "D2H" else None
         return None if other is None else in_place(source, value, _kept_on_device(source, other, of_number=False))
 
+    try:
+        others = taken_back(source, loop, collected, alike)
+    except DeclinedError:
+        kept = f"{collected.name}_before"
+        if collected.into != "list" or not is_free(scope_of(source, loop), kept):
+            raise
+        others = taken_back(source, loop, collected, counted=True)
+        others.append(before_loop(source, loop, f"{kept} = len({collected.container})"))
     changes = [
         in_place(source, collected.value, _kept_on_device(source, given, of_number=site.kind == "SYNC")),
         after_statement(source, loop, _copied(source, collected, node, kept, loop)),
-        *taken_back(source, loop, collected, alike),
+        *others,
     ]
     return (
         Edit(
@@ -116,14 +124,14 @@ def _kept_on_device(source: ModuleSource, given: ast.expr, *, of_number: bool) -
     return f"{in_parentheses(source, given)}{detached}{'' if fresh else '.clone()'}"
 
 
-def _copied(source: ModuleSource, collected: Collected, node: ast.expr, kept: int, loop: LoopStatement) -> str:
+def _copied(source: ModuleSource, collected: Collected, node: ast.expr, kept: str, loop: LoopStatement) -> str:
     scope = scope_of(source, loop)
     item = next(each for each in ("each", "item", "result", "one_of_them") if is_free(scope, each))
     container = collected.container
     part = f"{container}[{kept}:]" if kept else container
     if number_read(node) is not None:
         torch = torch_name(source)[0]
-        return f"{container}[{kept or ''}:] = {torch}.stack({part}).tolist() if {part} else []"
+        return f"{container}[{kept}:] = {torch}.stack({part}).tolist() if {part} else []"
     (start, end), (first, behind) = source.span(collected.value), source.span(node)
     here = collected.access(item)
     made = " ".join(f"{source.text[start:first]}{here}.cpu(){source.text[behind:end]}".split())
@@ -131,4 +139,4 @@ def _copied(source: ModuleSource, collected: Collected, node: ast.expr, kept: in
     if collected.into == "keys":
         key = next(each for each in ("key", "name", "step_of_it") if is_free(scope, each))
         return f"{container}.update({{{key}: {made} for {key}, {item} in {container}.items()}})"
-    return f"{container}[{kept or ''}:] = [{made} for {item} in {part}]"
+    return f"{container}[{kept}:] = [{made} for {item} in {part}]"

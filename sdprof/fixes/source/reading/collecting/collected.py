@@ -217,10 +217,13 @@ def taken_back(
     loop: LoopStatement,
     collected: Collected,
     alike: Callable[[ast.expr], Replacement | None] = lambda _value: None,
+    *,
+    counted: bool = False,
 ) -> list[Replacement]:
     """What has to change where entries go back to a device, and where others are filled in up to the loop's end.
 
     :param alike: what becomes of a value that is filled in elsewhere; None where it is of another kind.
+    :param counted: what is in the list when the loop begins is counted there, so it stays as it is.
     :raises DeclinedError: there is another use.
     """
     scope, changes = scope_of(source, loop), list[Replacement]()
@@ -234,7 +237,11 @@ def taken_back(
             continue
         if each not in own:
             raise DeclinedError(f"A nested function may look at {collected.name}")
-        if each.lineno > (loop.end_lineno or loop.lineno) or id(each) in before:
+        if (
+            each.lineno > (loop.end_lineno or loop.lineno)
+            or id(each) in before
+            or (counted and each.lineno < loop.lineno)
+        ):
             continue
         filled = _fill(source, each, collected)
         if filled is None:

@@ -47,8 +47,13 @@ class Frame:
         self.source: ModuleSource = sources.of(self.where.file)
 
     def caller(self) -> Frame:
-        """The frame that called this one."""
-        return Frame(self.site, self.sources, self.depth + 1)
+        """The frame that called this one; of a comprehension, that of the function which it stands in is the same."""
+        depth, function = self.depth, function_of(self.where.function)
+        if function != self.where.function:
+            around = [(each.where.file, each.where.function) for each in self.site.stack]
+            own = (self.where.file, function)
+            depth = around.index(own, depth) if own in around[depth:] else depth
+        return Frame(self.site, self.sources, depth + 1)
 
     def loop_around(self, node: ast.AST) -> LoopStatement | None:
         """The sampling loop, if the node stands in it in this frame."""

@@ -30,7 +30,8 @@ def make_host(frame: Frame, node: ast.expr) -> HostCopy | None:
     bound = bindings(scope, node.id)
     assigned = [each for each in bound if each.kind in ("assignment", "unpacking")]
     parameter = any(each.kind == "parameter" for each in bound)
-    if len(assigned) == 1 and not parameter and len(bound) == 1 and assigned[0].value is not None:
+    made = None
+    if len(assigned) == 1 and len(bound) == 1 + parameter and assigned[0].value is not None:
         value = assigned[0].value
         if assigned[0].kind == "unpacking" and isinstance(value, ast.Tuple):
             value = unpacked(assigned[0].node, value, node.id) or value
@@ -38,7 +39,12 @@ def make_host(frame: Frame, node: ast.expr) -> HostCopy | None:
             return None
         seen = value_of(node, frame.values)
         counts = seen is not None and _is_integer(seen) and _tensors_are_integers(value, frame.values)
-        return host_operands(frame, value, counts=counts)
+        made = host_operands(frame, value, counts=counts)
+    if made is not None and parameter and isinstance(scope, Function):  # if t is None: t = …
+        given = _from_caller(frame, scope, node.id)
+        return merged([made, given], computes=False) if given is not None else made
+    if made is not None or not parameter:
+        return made
     if parameter and isinstance(scope, Function):
         return _from_caller(frame, scope, node.id)
     return None

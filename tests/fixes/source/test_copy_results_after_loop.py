@@ -37,6 +37,14 @@ def test_what_is_made_of_the_list_behind_the_loop_may_take_its_name() -> None:
     assert after("xs = []", "x = net(x)\nxs = list(xs)\nxs.append(x.cpu())").startswith("declined: ")
 
 
+def test_what_was_filled_in_before_is_counted_where_the_loop_begins() -> None:
+    before = "xs = [x]\n    if n > 3:\n        xs.append(shown(x))"
+    changed = after(before, "x = net(x)\nxs.append(x.cpu().numpy())")
+    assert "    xs_before = len(xs)\n    for i in range(n):" in changed
+    assert "    xs[xs_before:] = [each.cpu().numpy() for each in xs[xs_before:]]\n    return xs" in changed
+    assert "several places" in after(before, "x = net(x)\nxs.append(shown(x))\nxs.append(x.cpu())")
+
+
 def test_results_are_copied_behind_the_loop() -> None:
     changed = after("xs = [x]", "x = net(x)\nxs.append(x.cpu())  # seen")
     assert (

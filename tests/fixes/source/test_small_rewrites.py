@@ -433,10 +433,10 @@ def test_an_index_that_is_brought_to_a_table_on_the_host_stays(code: str, expect
         ("((x - 1) / t.cpu()).to(x.device)", "((x - 1) / t).to(x.device)", "rounding"),
         ("t.cpu().clamp(min=0).to(device=x.device)", "t.clamp(min=0).to(device=x.device)", "exact"),
         ("t.cpu().reshape(1).to(x.device)", "t.clone().reshape(1).to(x.device)", "exact"),
-        ("t.cpu().clamp(min=h).to(x.device)", "declined: ", ""),
+        ("t.cpu().clamp(min=h).to(x.device)", "t.clamp(min=_on_device(h, t.device)).to(x.device)", "exact"),
         ("t.cpu().exp()", "declined: ", ""),
         ("t.cpu().exp().to('cpu')", "declined: ", ""),
-        ("(t.cpu() * h).to(x.device)", "declined: ", ""),
+        ("(t.cpu() * h).to(x.device)", "(t * _on_device(h, t.device)).to(x.device)", "exact"),
         ("shown(t.cpu()).to(x.device)", "declined: ", ""),
         ("t.cpu().exp().long().to(x.device)", "declined: ", ""),
     ],
@@ -532,6 +532,17 @@ def test_a_number_that_is_handed_over_goes_to_the_device_before_it_is_rearranged
     assert expected + ".reshape(-1, 1))\n" in moved(text, "(t.float().reshape(-1, 1)).to(d)")
     computed = "import torch as th\n\ndef step(x, t, d):\n    return x * t.float().exp().to(d)\n"
     assert moved(computed, "t.float().exp().to(d)").startswith("declined: ")
+
+
+def test_what_a_function_gives_is_filled_in_on_the_device_if_it_is_one_number() -> None:
+    text = "import torch\n\ndef step(x, f, d):\n    t = f(x).to(d)\n    return x * t\n"
+    changed = moved(text, "f(x).to(d)")
+    assert (
+        "    t = f(x)\n    if t.numel() == 1 and not t.is_cuda:\n        t = torch.full(t.shape, t.item(), " in changed
+    )
+    assert "dtype=t.dtype, device=d)\n    t = t.to(d)\n    return x * t\n" in changed
+    for line in ("t, u = f(x).to(d), 1", "t = 1 + f(x).to(d)", "t = 0; t = f(x).to(d)"):
+        assert moved(text.replace("t = f(x).to(d)", line), "f(x).to(d)").startswith("declined: ")
 
 
 def test_torch_is_called_as_the_module_calls_it() -> None:

@@ -115,10 +115,14 @@ def _named_first(source: ModuleSource, move: Move) -> Filled | None:
     name, (torch, imports) = target.id, torch_name(source)
     moved = source.code(move.call).replace(source.code(host), name, 1)
     dtype = move.dtype_text or f"{name}.dtype"
-    filled = f"{torch}.full({name}.shape, {name}.item(), dtype={dtype}, device={move.device_text})"
     indent = source.text[source.line_start(statement.lineno) : source.span(statement)[0]]
-    text = f"{source.code(host)}\n{indent}{name} = {moved} if {name}.is_cuda or {name}.numel() != 1 else {filled}"
-    return Filled([in_place(source, move.call, text)], imports=imports)
+    lines = [
+        source.code(host),
+        f"if {name}.numel() == 1 and not {name}.is_cuda:",
+        f"    {name} = {torch}.full({name}.shape, {name}.item(), dtype={dtype}, device={move.device_text})",
+        f"{name} = {moved}",
+    ]
+    return Filled([in_place(source, move.call, f"\n{indent}".join(lines))], imports=imports)
 
 
 def _is_listed(source: ModuleSource, host: ast.expr) -> bool:

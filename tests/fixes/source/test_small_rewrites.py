@@ -545,6 +545,13 @@ def test_what_a_function_gives_is_filled_in_on_the_device_if_it_is_one_number() 
         assert moved(text.replace("t = f(x).to(d)", line), "f(x).to(d)").startswith("declined: ")
 
 
+def test_a_parameter_that_is_made_of_itself_is_followed_to_no_end() -> None:
+    text = "import torch\n\ndef f(x):\n    x = x.clone()\n    mask = x > 0\n    return torch.where(mask)[0][0]\n"
+    values = {"x": tensor("cuda", "float32", 4), "mask": tensor("cuda", "bool", 4)}
+    site, sources = site_at(text, "torch.where(mask)", kind="SYNC", op="aten::nonzero", values=values, function="f")
+    assert "torch.where(_on_host(mask))[0][0]" in rewritten("read-table-once", site, sources)
+
+
 def test_torch_is_called_as_the_module_calls_it() -> None:
     text = "import torch as th\n\ndef step(x, i, d):\n    return x * table[i].to(d)\n"
     assert "x * th.full((), table[i].item(), dtype=table.dtype, device=d)" in moved(text, "table[i].to(d)")

@@ -6,7 +6,7 @@ import ast
 
 from sdprof.fixes.source.reading.calls import calls_to, given_as, is_plain
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.names import Function, bindings, last_name, scope_of, statement_of, unpacked
+from sdprof.fixes.source.reading.names import Function, bindings, last_name, read_in, scope_of, statement_of, unpacked
 from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
 from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place, merged
 from sdprof.fixes.source.reading.on_host.iteration import comprehended
@@ -35,19 +35,15 @@ def make_host(frame: Frame, node: ast.expr) -> HostCopy | None:
         value = assigned[0].value
         if assigned[0].kind == "unpacking" and isinstance(value, ast.Tuple):
             value = unpacked(assigned[0].node, value, node.id) or value
-        if cuts_fractions(frame.source, value, frame.values):
-            return None
-        seen = value_of(node, frame.values)
-        counts = seen is not None and _is_integer(seen) and _tensors_are_integers(value, frame.values)
-        made = host_operands(frame, value, counts=counts)
-    if made is not None and parameter and isinstance(scope, Function):  # if t is None: t = …
-        given = _from_caller(frame, scope, node.id)
-        return merged([made, given], computes=False) if given is not None else made
-    if made is not None or not parameter:
+        if not cuts_fractions(frame.source, value, frame.values) and node.id not in read_in(value):
+            seen = value_of(node, frame.values)
+            counts = seen is not None and _is_integer(seen) and _tensors_are_integers(value, frame.values)
+            made = host_operands(frame, value, counts=counts)
+    if not parameter or not isinstance(scope, Function):
         return made
-    if parameter and isinstance(scope, Function):
-        return _from_caller(frame, scope, node.id)
-    return None
+    given = _from_caller(frame, scope, node.id)  # if t is None: t = …
+    found = [each for each in (made, given) if each is not None]
+    return merged(found, computes=False) if found else None
 
 
 def _items_made_host(frame: Frame, batch: ast.expr) -> HostCopy | None:

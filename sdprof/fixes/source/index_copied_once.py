@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import TypeGuard
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
@@ -99,6 +100,9 @@ def _several(
             code = f"{torch}.as_tensor({code})"
         elif is_tensor(each, values, "cuda") is True or known_number(source, each, values):
             continue
+        elif _is_kept_in(each, values):
+            code = f"{torch}.as_tensor({code}, dtype=None if {code} else {torch}.long)"  # an empty list has no type
+            seen = value_of(each.value, values)
         if counted is not None:
             changes.append(with_device(source, counted, device))
         elif seen is not None and (seen.kind != "tensor" or seen.device == "cpu"):
@@ -111,6 +115,18 @@ def _several(
     said = "What counts is counted on the device"
     said += ", and what is no counting kept there by a helper." if helpers else "."
     return _edit(site, source, changes, said, tuple(helpers), imports if helpers else ())
+
+
+def _is_kept_in(index: ast.expr, values: Values) -> TypeGuard[ast.Subscript]:
+    """``columns[n]`` of a dictionary or list of indices on the host."""
+    of = value_of(index.value, values) if isinstance(index, ast.Subscript) and dotted(index.value) is not None else None
+    acts = any(isinstance(each, ast.Call | ast.NamedExpr | ast.Await) for each in ast.walk(index))
+    return (
+        of is not None
+        and of.type_name in ("dict", "defaultdict", "OrderedDict", "list", "tuple")
+        and of.device != "cuda"
+        and not acts
+    )
 
 
 def _named_tuple(source: ModuleSource, index: ast.expr) -> ast.Tuple | None:

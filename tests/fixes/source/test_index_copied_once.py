@@ -90,6 +90,21 @@ def test_other_indices_are_left_alone(index: str, reason: str) -> None:
     assert reason in said
 
 
+def test_what_a_dictionary_keeps_may_be_one_of_several_indices() -> None:
+    values = {**VALUES, "kept": SeenValue(kind="other", type_name="defaultdict")}
+
+    def of(index: str) -> str:
+        text = f"import torch\n\n\ndef f(x, y, n, kept):\n    x[y, {index}] = 0\n"
+        site, sources = site_at(
+            text, f"x[y, {index}]", kind="H2D", op="aten::copy_", dtype="int64", shape=(3,), bytes=8, values=values
+        )
+        return rewritten("index-copied-once", site, sources)
+
+    expected = "x[y, _on_device(torch.as_tensor(kept[n], dtype=None if kept[n] else torch.long), x.device)] = 0"
+    assert expected in of("kept[n]")
+    assert of("kept[n()]").startswith("declined: ")
+
+
 def test_lists_in_a_row_are_an_index() -> None:
     text = after("z = x[:, listed + listed]", "x[:, listed + listed]")
     assert "torch.as_tensor(listed + listed, dtype=None if listed + listed else torch.long)" in text

@@ -14,7 +14,6 @@ from sdprof.fixes.source.reading.before_loop.guards import known_before, unless_
 from sdprof.fixes.source.reading.before_loop.left_alone import is_left_alone
 from sdprof.fixes.source.reading.before_loop.made_once import made_once
 from sdprof.fixes.source.reading.before_loop.moved_before_loop import outdented
-from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.loops import LoopStatement, before_loop
@@ -295,9 +294,11 @@ def _index_kept(site: SiteEvidence, frame: Frame, node: ast.Subscript) -> tuple[
     ranges = [each for each in moved if isinstance(each, ast.Call) and last_name(each.func) == "range"]
     if len(moved) != max(1, len(ranges)):
         raise DeclinedError("The index that is copied is not a single list of numbers, range or host tensor")
-    owner = in_parentheses(source, node.value)
-    if dotted(node.value) is None:
+    beside = [each for each in parts if dotted(each) is not None and is_tensor(each, frame.values, "cuda") is True]
+    lies_there = node.value if dotted(node.value) is not None else beside[0] if ranges and beside else None
+    if lies_there is None:
         raise DeclinedError("What is indexed is computed in the same expression")
+    owner = source.code(lies_there)
     if ranges:
         counted = [", ".join(source.code(given) for given in each.args) for each in ranges]
         texts = [f"{torch}.arange({given}, device={owner}.device)" for given in counted]

@@ -482,6 +482,8 @@ def test_one_number_that_is_spread_and_sent_is_filled_in_there(code: str, expect
         ("x[h, [0, 1]]", "declined: "),
         ("x[[n, 1]]", "declined: "),
         ("(x + 1)[[0, 1]]", "declined: "),
+        ("f(x)[range(len(y)), y]", "f(x)[torch.arange(len(y), device=y.device), y]"),
+        ("f(x)[range(len(y)), h]", "declined: "),
         ("x[torch.randperm(3)]", "declined: Random numbers"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixes.source.workbench import Cured, cure_file
+from tests.fixes.source.workbench import cure_text
 
 LOOP = """
 import torch
@@ -35,17 +35,13 @@ def build(device, steps):
 """
 
 
-def cured(folder: Path, old: str = "", new: str = "") -> tuple[Cured, str]:
-    file = folder / "loop.py"
+def replaced(old: str, new: str) -> str:
     assert old in LOOP
-    file.write_text(LOOP.replace(old, new) if old else LOOP)
-    found = cure_file(file)
-    assert found.same_bits
-    return found, "".join(each.text for each in found.composed.values())
+    return LOOP.replace(old, new)
 
 
 def test_what_two_generators_draw_is_sent_once(tmp_path: Path) -> None:
-    found, text = cured(tmp_path)
+    found, text = cure_text(tmp_path, LOOP)
     assert found.before.counts["H2D"] == 4 * 2
     assert found.after.counts["H2D"] == 2
     assert '_sent_ahead(torch.randn_like, x, device="cpu", to=(x.device, x.dtype))' in text
@@ -53,12 +49,12 @@ def test_what_two_generators_draw_is_sent_once(tmp_path: Path) -> None:
     assert "noise = torch.randn(x.shape" not in text
 
 
-def test_another_seed_and_another_run_draw_their_own(tmp_path: Path) -> None:
-    file = tmp_path / "loop.py"
-    file.write_text(LOOP)
-    assert cure_file(file).same_bits
-    found, _ = cured(tmp_path, "manual_seed(seed)", "manual_seed(seed + torch.randint(9, ()).item())")
-    assert found.after.counts["H2D"] == 2
+def test_where_the_loop_seeds_anew_each_step_draws_its_own(tmp_path: Path) -> None:
+    seeded = "generator.manual_seed(seed + i)\n                x = x + noise_like(x, generator)"
+    found, text = cure_text(tmp_path, replaced("x = x + noise_like(x, generator)", seeded))
+    assert found.after.counts["H2D"] == 4 + 1
+    assert "_sent_ahead(torch.randn_like, x" in text
+    assert "_sent_ahead(torch.randn, x" not in text
 
 
 @pytest.mark.parametrize(
@@ -70,9 +66,5 @@ def test_another_seed_and_another_run_draw_their_own(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_more_than_a_draw_stays(tmp_path: Path, old: str, new: str) -> None:
-    file = tmp_path / "loop.py"
-    assert old in LOOP
-    file.write_text("kept = []\n" + LOOP.replace(old, new))
-    found = cure_file(file)
-    assert found.same_bits
+    found, _ = cure_text(tmp_path, "kept = []\n" + replaced(old, new))
     assert found.after.counts["H2D"] == 4 + 1

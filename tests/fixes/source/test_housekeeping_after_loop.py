@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixes.source.workbench import Cured, cure_file
+from tests.fixes.source.workbench import cure_text
 
 LOOP = """
 import time
@@ -41,17 +41,13 @@ def build(device, steps):
 """
 
 
-def cured(folder: Path, old: str = "", new: str = "") -> tuple[Cured, str]:
-    file = folder / "loop.py"
+def replaced(old: str, new: str) -> str:
     assert old in LOOP
-    file.write_text(LOOP.replace(old, new) if old else LOOP)
-    found = cure_file(file)
-    assert found.same_bits
-    return found, "".join(each.text for each in found.composed.values())
+    return LOOP.replace(old, new)
 
 
 def test_it_happens_once_behind_the_loop(tmp_path: Path) -> None:
-    found, text = cured(tmp_path)
+    found, text = cure_text(tmp_path, LOOP)
     assert found.before.counts["SYNC"] == 4 * 4
     assert not found.after.sites
     assert "    v = net(x)\n    return v\n" in text
@@ -80,19 +76,21 @@ def test_it_happens_once_behind_the_loop(tmp_path: Path) -> None:
     ],
 )
 def test_a_wait_that_may_be_for_something_stays(tmp_path: Path, old: str, new: str) -> None:
-    found, text = cured(tmp_path, old, new)
+    found, text = cure_text(tmp_path, replaced(old, new))
     assert text.count("torch.cuda.synchronize()") == 1
     assert {site.op for site in found.after.sites} == {"torch.cuda.synchronize"}
 
 
 def test_a_block_is_not_left_empty(tmp_path: Path) -> None:
-    found, text = cured(tmp_path, "    if torch.cuda.is_available():\n", "    with torch.inference_mode():\n")
+    found, text = cure_text(
+        tmp_path, replaced("    if torch.cuda.is_available():\n", "    with torch.inference_mode():\n")
+    )
     assert not found.after.sites
     assert "    with torch.inference_mode():\n        torch.cuda.synchronize()" not in text
 
 
 def test_what_the_loop_binds_is_asked_in_the_loop_alone(tmp_path: Path) -> None:
     """A condition on the loop's variable would have no value behind a loop without a step."""
-    found, text = cured(tmp_path, "if clear and device:", "if clear and i % 2:")
+    found, text = cure_text(tmp_path, replaced("if clear and device:", "if clear and i % 2:"))
     assert not [site for site in found.after.sites if site.op == "torch.cuda.empty_cache"]
     assert "i % 2" not in text

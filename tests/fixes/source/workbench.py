@@ -304,6 +304,15 @@ def cure_file(path: Path, steps: int = 4, fix_ids: set[str] | None = None) -> Cu
     return cure(load, steps, (path.parent,), fix_ids)
 
 
+def cure_text(folder: Path, text: str) -> tuple[Cured, str]:
+    """Cure a text like that in a folder; what became of it, with the same bits."""
+    file = folder / "loop.py"
+    file.write_text(text)
+    found = cure_file(file)
+    assert found.same_bits
+    return found, "".join(each.text for each in found.composed.values())
+
+
 class Texts(importlib.abc.MetaPathFinder):
     """Serves rewritten texts in place of the files of some modules."""
 

@@ -168,10 +168,26 @@ def _sent_ahead(draw, *args, generator=None, to, **kwargs):
     return draws.pop()
 '''
 
+FILLED = '''
+def _filled(host, device, dtype=None):
+    """``host.to(device, dtype)``; where all its elements are one number, that goes along with the kernel that fills."""
+    import torch
+
+    on_host = host.device.type == "cpu" and torch.device(device).type != "cpu" and not host.requires_grad
+    if on_host and 0 < host.numel() <= 4096 and host.is_contiguous() and not torch.compiler.is_compiling():
+        first = host.reshape(-1)[0]
+        exact = dtype is None or (dtype.is_floating_point and host.dtype in (torch.float32, torch.int64, torch.bool))
+        alone = bool((host == first).all()) and (host.numel() == 1 or first != 0)  # 0.0 equals -0.0, and NaN nothing
+        if alone and (exact or dtype == host.dtype) and not host.is_complex():
+            return torch.full(host.shape, first.item(), dtype=host.dtype, device=device).to(dtype or host.dtype)
+    return host.to(device, dtype)
+'''
+
 HELPERS: dict[str, str] = {
     "_on_host": ON_HOST,
     "_on_device": ON_DEVICE,
     "_made_once": MADE_ONCE,
     "_indices_of": INDICES_OF,
     "_sent_ahead": SENT_AHEAD,
+    "_filled": FILLED,
 }

@@ -123,7 +123,7 @@ def sample(net, x, times):
 def sample(net, x, times):
     pairs = ((time, 1.0) for time in times)
     for low, high in pairs:
-        x = x - net(x, torch.from_numpy(np.geomspace(low + 1, high + 1, 5)).to(x.device)) * 0.1
+        x = x - net(x, torch.from_numpy(np.geomspace(low + 1, high + 2, 5)).to(x.device)) * 0.1
     return x
 """,
 }

@@ -46,6 +46,11 @@ def after(body: str, expression: str, occurrence: int = 0) -> str:
         ("share = y.new_tensor(s)", "share > 0", "torch.tensor(s, dtype=y.dtype) > 0"),
         ("level = torch.ones(n, device=device) + s", "2 - level[0]", "2 - (torch.ones(()) + s)"),
         ("t = torch.arange(n).to(device)", "t.max() > 0", "torch.arange(n).max() > 0"),
+        (
+            "t = torch.tensor([i for _ in range(n)]).to(device)",
+            "t.min() > 0",
+            "torch.tensor([i for _ in range(n)]).min() > 0",
+        ),
         ("t, level = torch.full((n,), i, device=device), x", "t[0] > 0", "i > 0"),
     ],
 )
@@ -67,13 +72,18 @@ def test_the_host_reads_what_it_knows(made: str, read: str, expected: str) -> No
         "t = torch.full((n,), i, device=device)\nwhile n:\n    i = i + 1\n    if t[0] > 0:\n        x = x + 1",
         "t = torch.full((n,), i, device=device)\nif n:\n    i = 0\n    if t[0] > 0:\n        x = x + 1",
         "t = x.cumsum(0)\nif t[0] > 0:\n    x = x + 1",
-        "t, level = torch.stack([torch.full((n,), i, device=device)] * 2)\nif t[0] > 0:\n    x = x + 1",
         "t, i = torch.full((n,), i, device=device), 3\nif t[0] > 0:\n    x = x + 1",
     ],
 )
 def test_what_may_have_changed_is_read_from_the_tensor(body: str) -> None:
     changed = after(body, "t[0] > 0")
     assert changed.startswith("declined") or "if _on_host(t)[0] > 0" in changed or "if _on_host(t[0]) > 0" in changed
+
+
+def test_what_several_tensors_are_taken_from_is_made_on_the_host_as_well() -> None:
+    made = "t, level = torch.stack([torch.full((n,), i, device=device)] * 2)"
+    changed = after(f"{made}\nif t[0] > 0:\n    x = x + 1", "t[0] > 0")
+    assert "t_on_host = torch.stack([torch.full((n,), i)] * 2)[0]\n        if t_on_host[0] > 0" in changed
 
 
 def handed_over(signature: str, call: str, made: str = "t = torch.full((n,), i, device=device)") -> str:

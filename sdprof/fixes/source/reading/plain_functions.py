@@ -9,11 +9,12 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.loops import owner_class
 from sdprof.fixes.source.reading.names import Function, Scope, bindings, last_name, scope_of
-from sdprof.fixes.source.reading.on_device.host_trees import PURE
+from sdprof.fixes.source.reading.on_device.host_trees import FACTORIES, PURE
 from sdprof.fixes.source.reading.on_host.host_numbers import NUMBER_FUNCTIONS, NUMBER_MODULES
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call
 
-OF_TORCH = PURE | {"minimum", "maximum", "where", "min", "max"}
+OF_TORCH = PURE | {"minimum", "maximum", "where", "min", "max", "tensor", "as_tensor", "cat", "stack", "outer"}
+OF_TORCH |= FACTORIES - {"empty"}
 STATEMENTS = (ast.Assign, ast.Return, ast.If, ast.Expr)
 EXPRESSIONS = (
     *(ast.BinOp, ast.operator, ast.UnaryOp, ast.unaryop, ast.Compare, ast.cmpop, ast.BoolOp, ast.boolop, ast.IfExp),

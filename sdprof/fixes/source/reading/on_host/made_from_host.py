@@ -17,6 +17,7 @@ from sdprof.fixes.source.reading.names import (
     dotted_reads,
     last_name,
     scope_of,
+    stored_names,
     unpacked,
     written_in,
 )
@@ -98,7 +99,9 @@ def value_on_host(frame: Frame, name: ast.Name, index: ast.expr | None, *, as_nu
     made = unpacked(bound.node, found[0].value, name.id)
     if made is None:
         return None
-    between |= written_in(bound.node) - {name.id}
+    own = [each for each in ast.walk(made) if isinstance(each, ast.comprehension)]
+    inside = {each for comprehension in own for each in stored_names(comprehension.target)}
+    between |= written_in(bound.node) - {name.id, *inside}
     for text, computes in _on_host(frame, made, value_of(name, frame.values), index, as_number=as_number):
         reads = dotted_reads(ast.parse(text))
         if not any(each in between or any(each.startswith(f"{one}.") for one in between) for each in reads):
@@ -268,7 +271,7 @@ class _HostVersion:
         for each in ast.walk(node):
             if isinstance(each, ast.Call):
                 owner = last_name(each.func.value) if isinstance(each.func, ast.Attribute) else ""
-                if last_name(each.func) not in NUMBER_FUNCTIONS and owner not in NUMBER_MODULES:
+                if last_name(each.func) not in NUMBER_FUNCTIONS | {"range"} and owner not in NUMBER_MODULES:
                     return False
             elif isinstance(each, ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr | ast.Lambda | ast.Starred):
                 return False

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdprof.device import Recorder, simulate, to_host
@@ -35,11 +35,13 @@ def copies(host: torch.Tensor, dtype: torch.dtype | None) -> int:
     return sum(event.kind == "H2D" for event in recorder.events) - 1
 
 
+@settings(max_examples=50)
 @given(NUMBERS, TYPES, SHAPES, st.none() | TYPES)
 def test_fractions(number: float, made: torch.dtype, shape: tuple[int, ...], dtype: torch.dtype | None) -> None:
     copies(torch.full(shape, number, dtype=torch.float64).to(made), dtype)
 
 
+@settings(max_examples=50)
 @given(st.integers(-(2**62), 2**62), WHOLE_TYPES, SHAPES, st.none() | TYPES | WHOLE_TYPES)
 def test_whole_numbers(number: int, made: torch.dtype, shape: tuple[int, ...], dtype: torch.dtype | None) -> None:
     copies(torch.full(shape, number, dtype=torch.int64).to(made), dtype)

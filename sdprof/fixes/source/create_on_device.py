@@ -61,9 +61,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     there = index_there(source, node, values) if isinstance(node, ast.Subscript) else None
     if there is not None:
         return (_edit(site, source, there, "The device counts for itself, where the numbers are used."),)
-    if isinstance(node, ast.Subscript) and _one_listed(node) is not None:
-        return (_index_made_there(site, source, node, values),)
-    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and _one_listed(node) is None:
         return (_filled(site, source, written_there(site, source, node, values)),)
     if isinstance(node, ast.Subscript):
         return (_index_made_there(site, source, node, values),)

@@ -11,6 +11,7 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import Sources
+from sdprof.fixes.source.reading.calls import without_method
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.on_device.host_trees import call_moves
 from sdprof.fixes.source.reading.on_device.moves import is_to_host, move_of
@@ -111,11 +112,9 @@ def _alone(site: SiteEvidence, frame: Frame, node: ast.Call) -> Edit:
         raise DeclinedError(NO_WAY_BACK)
     if cuts_fractions(source, inner, values):
         raise DeclinedError("Fractions are cut to whole numbers: rounded otherwise, one could become its neighbour")
-    start, end = source.span(node.func.value)[1], source.span(node)[1]
-    closes = source.text[start:end].partition(".")[0].strip()
-    closes += "" if fresh else ".clone()"  # the copy had memory of its own
+    change = without_method(source, node, "" if fresh else ".clone()")  # the copy had memory of its own
     said = "The formula is computed where its numbers are, which is where its result is wanted."
-    return _edit(site, frame, [Replacement(start=start, end=end, text=closes)], said, computes=computes)
+    return _edit(site, frame, [change], said, computes=computes)
 
 
 def _is_unknown(frame: Frame, node: ast.expr) -> bool:

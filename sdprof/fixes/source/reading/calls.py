@@ -76,6 +76,13 @@ def calls_to(source: ModuleSource, name: str) -> list[ast.Call]:
     return [node for node in ast.walk(source.tree) if isinstance(node, ast.Call) and last_name(node.func) == name]
 
 
+def without_method(source: ModuleSource, call: ast.Call, instead: str = "") -> Replacement:
+    """``x`` of ``x.cpu()``: the call of a method goes, the parentheses around its receiver stay."""
+    assert isinstance(call.func, ast.Attribute)
+    start, end = source.span(call.func.value)[1], source.span(call)[1]
+    return Replacement(start=start, end=end, text=source.text[start:end].partition(".")[0].strip() + instead)
+
+
 def in_parentheses(source: ModuleSource, node: ast.expr) -> str:
     """The text of an expression such that ``.attribute`` may follow it."""
     code = source.code(node)

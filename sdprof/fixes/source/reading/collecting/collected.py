@@ -167,9 +167,7 @@ def length_before(source: ModuleSource, loop: LoopStatement, collected: Collecte
     name = collected.name
     bound = [each for each in bindings(scope_of(source, loop), name) if not isinstance(each.node, ast.AugAssign)]
     again = loops_around(source, loop, scope_of(source, loop))
-    if bound and all(
-        bound[0].node in set(ast.walk(each)) for each in again
-    ):  # its name may stand for another one later
+    if bound and all(bound[0].node in ast.walk(each) for each in again):  # later its name may stand for another one
         bound = [each for each in bound if getattr(each.node, "lineno", 0) <= (loop.end_lineno or 0)]
     made = unpacked(bound[0].node, bound[0].value, name) if len(bound) == 1 and bound[0].value is not None else None
     if collected.key is not None and isinstance(made, ast.Dict):

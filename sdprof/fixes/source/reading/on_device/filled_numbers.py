@@ -10,7 +10,7 @@ from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
 from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource
-from sdprof.fixes.source.reading.calls import argument, in_parentheses
+from sdprof.fixes.source.reading.calls import argument, in_parentheses, without_method
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.names import dotted, is_parameter, last_name, read_in
 from sdprof.fixes.source.reading.on_device.held_numbers import PLAIN_DTYPES, TYPED
@@ -70,7 +70,7 @@ def moved_number(site: SiteEvidence, source: ModuleSource, move: Move, values: V
     if site.shape is None or any(size != 1 for size in site.shape):
         raise DeclinedError("More than one number is copied")
     if is_parameter(source, host) or _is_listed(source, host):
-        return _one_that_is_given(site, source, move)
+        return _one_that_is_given(source, move)
     computed = number_of_host(source, host, site, values)
     if computed is not None:
         shape, number, dtype = computed
@@ -130,7 +130,7 @@ def _is_listed(source: ModuleSource, host: ast.expr) -> bool:
     return isinstance(host, ast.Name) and comprehended(source, host) is not None
 
 
-def _one_that_is_given(site: SiteEvidence, source: ModuleSource, move: Move) -> Filled:
+def _one_that_is_given(source: ModuleSource, move: Move) -> Filled:
     """Of what the function is given: another caller may hand over more than one number."""
     given = source.code(move.host)
     text = _if_one(source, given, move, source.code(move.call), move.dtype_text or f"{given}.dtype")
@@ -156,9 +156,7 @@ def _rearranged(source: ModuleSource, move: Move, values: Values) -> Filled | No
         return None
     name = source.code(given)
     text = _if_one(source, name, move, f"{name}.to({move.device_text})", f"{name}.dtype")
-    start, end = source.span(move.host)[1], source.span(move.call)[1]
-    closes = source.text[start:end].partition(".")[0].strip()
-    changes = [in_place(source, given, text), Replacement(start=start, end=end, text=closes)]
+    changes = [in_place(source, given, text), without_method(source, move.call)]
     return Filled(changes, imports=torch_name(source)[1])
 
 

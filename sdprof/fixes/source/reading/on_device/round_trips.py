@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Replacement
+from sdprof.fixes.source.reading.calls import without_method
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.names import dotted, last_name
 from sdprof.fixes.source.reading.on_device.host_trees import CASTS, PURE, REARRANGES, call_moves
@@ -42,11 +43,10 @@ def beside_tables(frame: Frame, call: ast.Call) -> RoundTrip:
 
     :raises DeclinedError: something on the way is not known to do the same on the device, or nothing goes back there.
     """
-    assert isinstance(call.func, ast.Attribute)
-    moved = call.func.value
-    if dotted(moved) is None or is_tensor(moved, frame.values, "cuda") is not True or not _goes_to_host(frame, call):
+    if not _is_brought(frame, call):
         raise DeclinedError("It was not seen that a tensor on the device is taken to the host by this call")
-    trip = RoundTrip(f"{frame.source.code(moved)}.device")
+    assert isinstance(call.func, ast.Attribute)
+    trip = RoundTrip(f"{frame.source.code(call.func.value)}.device")
     parts, carried = _way_back(frame, call)
     for part in parts:
         if cuts_fractions(frame.source, part, frame.values):
@@ -106,9 +106,7 @@ def _read(frame: Frame, node: ast.expr, trip: RoundTrip, carried: set[str]) -> N
         elif seen.kind != "number" and (seen.kind, seen.device) != ("tensor", "cuda"):
             raise DeclinedError(f"{source.code(node)} is no tensor and no number")
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_brought(frame, node):
-        start, end = source.span(node.func.value)[1], source.span(node)[1]
-        closes = source.text[start:end].partition(".")[0].strip()
-        trip.changes.append(Replacement(start=start, end=end, text=closes))
+        trip.changes.append(without_method(source, node))
     elif isinstance(node, ast.Call):
         for each in _operands(frame, node, trip):
             _read(frame, each, trip, carried)

@@ -272,7 +272,7 @@ def _can_be_repeated(frame: Frame, expression: ast.expr, loop: ast.For) -> bool:
     several = seen is not None and (seen.kind in ("tensor", "array") or seen.type_name in ("list", "tuple", "range"))
     if seen is None or not several or seen.device == "cuda":
         return False
-    return is_left_alone(source, expression, loop, scope_of(source, loop), taken_once=True)
+    return is_left_alone(source, expression, loop, scope_of(source, loop), taken_once=seen.kind == "tensor")
 
 
 def _reads(node: ast.AST) -> list[ast.expr]:

@@ -14,8 +14,9 @@ from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.frames import values_at
 from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.gradients import may_want_gradients
-from sdprof.fixes.source.reading.names import last_name
+from sdprof.fixes.source.reading.names import is_parameter, last_name
 from sdprof.fixes.source.reading.on_device.moves import Move, move_of
+from sdprof.fixes.source.reading.on_device.number_goes_on import WIDE, goes_on
 from sdprof.fixes.source.reading.on_device.stacking import stacked, stacked_list, stacked_typed
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.seen import Values, device_of, is_tensor, value_of
@@ -44,13 +45,14 @@ FILLS = frozenset({"full", "full_like", "new_full"})
 COPIES = frozenset({"tensor", "as_tensor"})
 STACKED = "The numbers are put together on the device: none is read, and nothing is copied."
 BESIDE = "The number is used on the device, where it lies, and never read."
+GOES_ON = "The number goes on in arithmetic on the device, in double precision as Python's, and is never read."
 FILLED = "The number is spread over the shape on the device, where it lies, and never read."
 CHOICES = {"min": "minimum", "max": "maximum"}
 
 
 def concerns(site: SiteEvidence) -> bool:
     """Whether a number was read."""
-    return site.kind == "SYNC" and site.shape in ((), None)
+    return site.kind == "SYNC" and set(site.shape or ()) <= {1}
 
 
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
@@ -66,12 +68,16 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     node = source.node_at(site.where)
     values = values_at(site, 0)
     if number_read(node) is not None:
-        beside = _beside_tensor(site, source, node, values, gradients=may_want_gradients(site, sources))
+        gradients = may_want_gradients(site, sources)
+        beside = _beside_tensor(site, source, node, values, gradients=gradients)
         if beside is not None:
             imports = torch_name(source)[1] if ".as_tensor(" in beside else ()
             return (msgspec.structs.replace(_edit(site, source, node, beside, BESIDE), imports=imports),)
+        further = _going_on(site, source, node, values, gradients=gradients)
+        if further is not None:
+            return (further,)
         node = _filled_from(source, node) or node
-    if not isinstance(node, ast.Call):
+    if not isinstance(node, ast.Call) or site.shape not in ((), None):
         raise DeclinedError("The number is not read by a call that fills or compares")
     name = last_name(node.func)
     move = _moved_then(source, node, values) if keyword(node, "device") is None else None
@@ -135,6 +141,27 @@ def _beside_tensor(
         return code
     owner = source.code(other)
     return f"{torch_name(source)[0]}.as_tensor({code}, dtype={owner}.dtype, device={owner}.device)"
+
+
+def _going_on(
+    site: SiteEvidence, source: ModuleSource, number: ast.expr, values: Values, *, gradients: bool
+) -> Edit | None:
+    """``norm.double()`` of ``step = 0.1 / norm.item()``, ``x -= step * gradient``: what Python computes in doubles."""
+    inner = number_read(number)
+    if inner is None or not isinstance(number, ast.Call) or site.dtype not in WIDE:
+        return None
+    reader = last_name(number.func)
+    others = isinstance(inner, ast.Attribute) or is_parameter(source, inner)  # another caller may give a number
+    if reader == "int" or (reader == "float" and (others or is_tensor(inner, values, "cuda") is not True)):
+        return None
+    used = goes_on(source, number, values)
+    if used is None:
+        return None
+    text = in_parentheses(source, inner) + (".detach()" if gradients else "") + ".double()"
+    text += "" if site.shape == () else ".squeeze()"
+    said = GOES_ON + (" Where it divides by zero, it gives an infinity, and raises nothing." if used.divides else "")
+    edit = _edit(site, source, number, text, said)
+    return edit if used.exact else msgspec.structs.replace(edit, numerics="rounding", proof="arithmetic")
 
 
 def _filled(

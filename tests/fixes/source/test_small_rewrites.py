@@ -344,7 +344,7 @@ def test_a_random_draw_on_the_host_is_left_there() -> None:
         ("x.fill_(int(t))", "int(t)", "float32", "declined: "),
         ("x * float(t)", "float(t)", "float32", "return x * t\n"),
         ("t.item() - x", "t.item()", "float64", "return torch.as_tensor(t, dtype=x.dtype, device=x.device) - x\n"),
-        ("x / t.item()", "t.item()", "float32", "declined: "),
+        ("x / t.item()", "t.item()", "float32", "return x / t.double()\n"),
         ("y * t.item()", "t.item()", "float32", "declined: "),
         ("x * int(t)", "int(t)", "float32", "declined: "),
     ],

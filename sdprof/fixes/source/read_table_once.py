@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit, Replacement, changes_elsewhere, same_file
 from sdprof.fixes.source.evidence import SiteEvidence
-from sdprof.fixes.source.index_on_device import can_stay_on_device
 from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.names import bindings, last_name, read_in, scope_of
+from sdprof.fixes.source.reading.on_device.entries_by_place import can_stay_on_device
 from sdprof.fixes.source.reading.on_host.computed_beside import computed_beside
 from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
 from sdprof.fixes.source.reading.on_host.flags import READ_BY_HELPER, flag_on_host

@@ -149,10 +149,11 @@ class _Search:
 
     def with_what_helps_in_part(self, sound: tuple[Edit, ...]) -> tuple[Edit, ...]:
         """Rejected edits whose events stay and become fewer, each without harm to those that were found sound."""
+        left = self.left if sound else {proposal.site.where for proposal in self.proposals}
         in_vain = [
             [edit for edit in proposal.edits if self.is_in_vain(edit)]
             for proposal in self.proposals
-            if proposal.site.where in self.left and not set(proposal.edits) & set(sound)
+            if proposal.site.where in left and not set(proposal.edits) & set(sound)
         ]
         first = tuple(dict.fromkeys(edits[0] for edits in in_vain if edits))
         if not first or not self.time_left():

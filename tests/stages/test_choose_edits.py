@@ -283,3 +283,15 @@ def test_of_helpers_that_break_the_run_together_the_sound_ones_stay() -> None:
         return Trial(in_vain=dict.fromkeys(vain, "it stays"), left=frozenset(e.where for e in shared), recurring=waits)
 
     assert choose_edits(proposals(*((each,) for each in shared)), trial, lambda: True).edits == (shared[0], shared[2])
+
+
+def test_what_spares_a_part_stays_where_nothing_else_was_sound() -> None:
+    """Two selections by one mask: either rewrite leaves one wait of the two."""
+    first = edit(1)
+    second = msgspec.structs.replace(edit(2), replacements=first.replacements)
+
+    def trial(edits: tuple[Edit, ...]) -> Trial:
+        return Trial(in_vain=dict.fromkeys(edits, "it stays"), recurring=1 if edits else 2)
+
+    choice = choose_edits(proposals((first,), (second,)), trial, lambda: True)
+    assert [each.replacements for each in choice.edits] == [first.replacements]

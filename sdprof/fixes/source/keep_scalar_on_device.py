@@ -117,7 +117,7 @@ def _beside_tensor(
     would round the number first, and a quotient may be a product with the reciprocal.
     """
     inner, outer = number_read(number), source.parents[number]
-    if not isinstance(number, ast.Call) or inner is None or site.shape != ():
+    if not isinstance(number, ast.Call) or inner is None:
         return None
     if is_tensor(inner, values, "cuda") is not True:
         return None
@@ -129,6 +129,10 @@ def _beside_tensor(
         if reader != "item":
             return None
         code = f"{code}.detach()"
+    if site.shape != ():
+        if reader != "item":  # another caller may give a number
+            return None
+        code = f"{code}.squeeze()"
     if isinstance(outer, ast.Call) and last_name(outer.func) == "fill_" and outer.args == [number]:
         return code
     if not (isinstance(outer, ast.BinOp) and isinstance(outer.op, ast.Add | ast.Sub | ast.Mult)):

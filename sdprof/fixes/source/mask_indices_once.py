@@ -7,11 +7,12 @@ import ast
 from sdprof.fixes.declined import DeclinedError
 from sdprof.fixes.source.edit import Edit
 from sdprof.fixes.source.evidence import SiteEvidence
-from sdprof.fixes.source.module_source import ModuleSource, Sources
+from sdprof.fixes.source.module_source import Sources
 from sdprof.fixes.source.reading.before_loop.mask_indices import Mask, found_before_loop, looked_up_before_loop
 from sdprof.fixes.source.reading.before_loop.unchanging import is_path
 from sdprof.fixes.source.reading.before_loop.way_to_make_once import MadeOnce
 from sdprof.fixes.source.reading.frames import Frame
+from sdprof.fixes.source.reading.mask_in_step import as_items, found_in_step
 from sdprof.fixes.source.reading.names import bindings, scope_of, unpacked
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.seen import value_of
@@ -38,7 +39,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """``x[mask]`` → ``x[mask_indices]``, read or written to, with ``mask.nonzero(as_tuple=True)`` before the loop.
 
     The same elements in the same order, each once. A mask that the loop's function hands down is followed there; where
-    that cannot be shown, a helper keeps the indices with the mask.
+    that cannot be shown, a helper keeps the indices with the mask. What a step computes and selects by several times is
+    looked at once in it.
     """
     if site.first_step_alone:
         raise DeclinedError("It happens in the first step alone: once a run, however many steps there are")
@@ -57,6 +59,9 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         edits.append(found_before_loop(frame, mask).edit(META.id, site.where))
     except DeclinedError as declined:
         reason = str(declined)
+    in_step = found_in_step(frame.source, node, mask)
+    if in_step is not None:
+        edits.append(in_step.edit(META.id, site.where))
     kept = _kept(frame, node, mask)
     if kept is not None and site.where.function != "<module>":
         edits.append(kept.edit(META.id, site.where))
@@ -104,8 +109,7 @@ def _kept(frame: Frame, node: ast.Subscript, mask: Mask) -> MadeOnce | None:
         return None
     text = f"_indices_of({source.code(kept)}{', inverted=True' if inverted else ''})"
     if isinstance(node.slice, ast.Tuple):
-        parts = [f"*{text}" if each is mask.node else _as_item(source, each) for each in node.slice.elts]
-        text = f"({', '.join(parts)})"
+        text = as_items(source, node.slice, mask.node, text)
     said = "A helper keeps the indices of what the mask selects, and finds them again once it was written to."
     return MadeOnce(source.path, [in_place(source, node.slice, text)], said, ("_indices_of",))
 
@@ -122,12 +126,3 @@ def _is_the_same_again(frame: Frame, path: ast.expr) -> bool:
         return True
     values = [each.value and unpacked(each.node, each.value, path.id) for each in bound]
     return all(value is not None and all(isinstance(each, PARTS) for each in ast.walk(value)) for value in values)
-
-
-def _as_item(source: ModuleSource, part: ast.expr) -> str:
-    """``slice(1, None)`` of ``1:``: between parentheses no colon may stand."""
-    if not isinstance(part, ast.Slice):
-        return source.code(part)
-    lower, upper = ("None" if each is None else source.code(each) for each in (part.lower, part.upper))
-    step = f", {source.code(part.step)}" if part.step is not None else ""
-    return f"slice({upper}{step})" if part.lower is None and not step else f"slice({lower}, {upper}{step})"

@@ -319,6 +319,16 @@ def test_no_gradient_passes_where_a_number_cut_it_off(code: str, read: str, expe
     assert expected in after("keep-scalar-on-device", text, read, kind="SYNC", dtype="float32", shape=(), values=values)
 
 
+@pytest.mark.parametrize(
+    ("read", "expected"), [("t.item()", "return x.fill_(t.squeeze())\n"), ("float(t)", "declined: ")]
+)
+def test_a_number_of_a_tensor_with_dimensions_fills_without_them(read: str, expected: str) -> None:
+    text = f"import torch\n\ndef f(x, t):\n    return x.fill_({read})\n"
+    values = {"t": tensor("cuda", "float32", 1, 1), "x": tensor("cuda", "float32", 2, 3)}
+    fields = {"kind": "SYNC", "dtype": "float32", "shape": (1, 1), "values": values}
+    assert expected in after("keep-scalar-on-device", text, read, **fields)
+
+
 def test_a_random_draw_on_the_host_is_left_there() -> None:
     text = "import torch\n\ndef f(x, d):\n    return torch.randn(x.shape).to(d)\n"
     for fix in ("create-on-device", "hoist-loop-invariant"):
@@ -424,6 +434,28 @@ def test_an_index_that_is_brought_to_a_table_on_the_host_stays(code: str, expect
         },
     )
     assert expected in said
+
+
+@pytest.mark.parametrize(
+    ("body", "comes"),
+    [
+        ("t = t.to(a.device)\nreturn a.gather(-1, t)", True),
+        ("return a[t.to(a.device)]", True),
+        ("t = t.to(a.device)\nreturn torch.gather(a, -1, t)", True),
+        ("t = t.to(a.device)\nreturn a.gather(-1, t) + a", False),  # all of it is used, not entries alone
+        ("a = a * 2\nreturn a[t.to(a.device)]", False),
+        ("t = t.to(a.device); return a[t]", False),
+        ("t = t.to(b.device)\nreturn a[t]", False),  # lies on the device
+    ],
+)
+def test_a_table_on_the_host_comes_to_the_index_that_goes_to_it(body: str, comes: bool) -> None:
+    lines = body.replace("\n", "\n    ")
+    read = "t.to(b.device)" if "b.device" in body else "t.to(a.device)"
+    values = {"a": tensor("cpu", "float32", 9), "b": tensor("cuda", "float32", 9), "t": tensor("cuda", "int64", 2)}
+    fields = {"kind": "D2H", "dtype": "int64", "shape": (2,), "values": values}
+    said = after("index-on-device", f"import torch\n\ndef f(a, b, t):\n    {lines}\n", read, **fields)
+    line = '    a = _on_device(a, t.device) if a.device.type == "cpu" else a\n'
+    assert (f"def f(a, b, t):\n{line}    {lines}" in said) if comes else said.startswith("declined: ")
 
 
 @pytest.mark.parametrize(

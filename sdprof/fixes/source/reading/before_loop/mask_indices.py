@@ -46,7 +46,8 @@ from sdprof.fixes.source.reading.on_host.made_from_host import reaching
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call
 from sdprof.fixes.source.reading.tests_between import tests_between
 
-OF_TRUTH = frozenset({"bool", "isnan", "isfinite", "isinf", "logical_not", "logical_and", "logical_or", "logical_xor"})
+_OF_TRUTH = "bool isnan isfinite isinf isin eq ne lt le gt ge logical_not logical_and logical_or logical_xor"
+OF_TRUTH = frozenset(_OF_TRUTH.split())
 MODES = frozenset({"no_grad", "enable_grad", "inference_mode", "autocast"})
 """Decorators that change nothing of a mask, nor of what a function is given."""
 LOOKED_UP = frozenset({"nonzero", "argwhere", "where"})
@@ -341,7 +342,7 @@ def _lines(
     entry = "" if alone else "[0]"
     bound = bindings(last.function, tree.id) if isinstance(tree, ast.Name) else []
     value = bound[0].value if len(bound) == 1 and bound[0].kind == "assignment" else None
-    of_truth = _is_of_truth(value or tree)
+    of_truth = is_of_truth(value or tree)
     if alone and of_truth:
         inner = text if path or isinstance(tree, ast.Call) else f"({text})"
         inner = f"(~{inner})" if inverted else inner
@@ -359,8 +360,13 @@ def _lines(
     return [f"{name} = {other}", f"if {test}:", f"    {name} = {found}"], not inverted
 
 
-def _is_of_truth(tree: ast.expr) -> bool:
+def is_of_truth(tree: ast.expr) -> bool:
     """Whether an expression tells of each element of a tensor whether it is selected, whatever it reads."""
     if isinstance(tree, ast.Compare):
         return len(tree.ops) == 1 and not isinstance(tree.ops[0], ast.Is | ast.IsNot | ast.In | ast.NotIn)
+    if isinstance(tree, ast.UnaryOp):
+        return isinstance(tree.op, ast.Invert) and is_of_truth(tree.operand)
+    if isinstance(tree, ast.BinOp):
+        joins = isinstance(tree.op, ast.BitAnd | ast.BitOr | ast.BitXor)
+        return joins and is_of_truth(tree.left) and is_of_truth(tree.right)
     return isinstance(tree, ast.Call) and last_name(tree.func) in OF_TRUTH

@@ -11,11 +11,11 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource
 from sdprof.fixes.source.reading.calls import argument, in_parentheses
 from sdprof.fixes.source.reading.frames import Frame
-from sdprof.fixes.source.reading.names import bindings, dotted, last_name, read_in, scope_of, statement_of
+from sdprof.fixes.source.reading.names import bindings, dotted, last_name, read_in, scope_of, statement_of, within
 from sdprof.fixes.source.reading.on_device.moves import is_to_host
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.seen import device_of, is_tensor, value_of
-from sdprof.fixes.source.reading.straight_line import loads_after, names_bound_between, without
+from sdprof.fixes.source.reading.straight_line import loads_after, names_bound_between, stands_alone, without
 from sdprof.fixes.source.reading.tensor_calls import check_arguments, is_torch_call, keyword, torch_of
 
 GATHERS = frozenset({"gather", "index_select", "take"})
@@ -35,9 +35,14 @@ class Together:
 def table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> Together:
     """``table.gather(0, i.cpu())`` → ``table_on_device.gather(0, i)``; ``x[i.cpu()]`` → ``x[i.to(x.device)]``.
 
+    ``i.to(table.device)`` stays, behind ``table = table_on_device`` where the table lies on the host.
+
     :raises DeclinedError: what is copied is no index, or its table does not lie where it is needed.
     """
     source, function = frame.source, fetched.func
+    fetching = _table_that_fetches(frame, fetched)
+    if fetching is not None:
+        return fetching
     if not is_to_host(fetched) or not isinstance(function, ast.Attribute):
         raise DeclinedError("What is copied to the host is not an index of a table there")
     of_array = _array_taken_there(frame, fetched)
@@ -67,6 +72,42 @@ def table_taken_there(site: SiteEvidence, frame: Frame, fetched: ast.Call) -> To
     goes = Replacement(start=start, end=end, text=f"_on_device({source.code(kept)}, {index}.device)")
     said = "The table is copied to the device once, and the index stays there."
     return Together((goes, *changes), said, ("_on_device",))
+
+
+def _table_that_fetches(frame: Frame, fetched: ast.Call) -> Together | None:
+    """``table`` of ``i.to(table.device)``, on the host in this run, which the function only takes entries of."""
+    source, values, function = frame.source, frame.values, fetched.func
+    device = fetched.args[0] if len(fetched.args) == 1 and not fetched.keywords else None
+    if not isinstance(function, ast.Attribute) or function.attr != "to" or not isinstance(device, ast.Attribute):
+        return None
+    table, index, scope = device.value, function.value, scope_of(source, fetched)
+    statement = statement_of(source, fetched)
+    if device.attr != "device" or not isinstance(table, ast.Name) or dotted(index) is None:
+        return None
+    if is_tensor(table, values, "cpu") is not True or is_tensor(index, values, "cuda") is not True:
+        return None
+    uses = [each for each in within(scope) if isinstance(each, ast.Name) and each.id == table.id]
+    if [each.kind for each in bindings(scope, table.id)] != ["parameter"] or not all(
+        _takes_entries(source, each) for each in uses
+    ):
+        return None
+    if not stands_alone(source, statement) or not isinstance(statement, ast.Assign | ast.Return | ast.Expr):
+        return None
+    name, start = table.id, source.line_start(statement.lineno)
+    there = f'_on_device({name}, {source.code(index)}.device) if {name}.device.type == "cpu" else {name}'
+    line = f"{' ' * statement.col_offset}{name} = {there}\n"
+    said = "A table on the host is copied to the device once, and its entries are taken there."
+    return Together((Replacement(start=start, end=start, text=line),), said, ("_on_device",))
+
+
+def _takes_entries(source: ModuleSource, table: ast.Name) -> bool:
+    """``table.device``, ``table.gather(…)``, ``torch.gather(table, …)`` or ``table[…]``, read."""
+    parent = source.parents[table]
+    if isinstance(parent, ast.Attribute):
+        return parent.attr in GATHERS | {"device"}
+    if isinstance(parent, ast.Call) and parent.args and parent.args[0] is table:
+        return last_name(parent.func) in GATHERS and is_torch_call(source, parent)
+    return isinstance(parent, ast.Subscript) and parent.value is table and isinstance(parent.ctx, ast.Load)
 
 
 def _indexed_on_device(frame: Frame, fetched: ast.Call) -> str | None:

@@ -8,6 +8,7 @@ from sdprof.fixes.source.reading.calls import calls_to, given_as, is_plain
 from sdprof.fixes.source.reading.frames import Frame
 from sdprof.fixes.source.reading.names import Function, bindings, last_name, read_in, scope_of, statement_of, unpacked
 from sdprof.fixes.source.reading.on_host.cut_fractions import cuts_fractions
+from sdprof.fixes.source.reading.on_host.handed_on import handed_to_unknown
 from sdprof.fixes.source.reading.on_host.host_copy import HostCopy, in_place, merged
 from sdprof.fixes.source.reading.on_host.iteration import comprehended
 from sdprof.fixes.source.reading.on_host.twins import twin
@@ -97,8 +98,11 @@ def _from_caller(frame: Frame, function: Function, parameter: str) -> HostCopy |
             copy = host_operands(caller, other)
             found = merged([found, copy], computes=False) if copy is not None else found
     seen = value_of(ast.Name(parameter), frame.values)
-    if found is not None and not (seen is not None and _is_integer(seen)):
-        found.computes = True  # what the function computes from it is computed on the host from now on
+    if found is None or (seen is not None and _is_integer(seen)):
+        return found
+    if handed_to_unknown(frame.source, function, parameter):
+        return None
+    found.computes = True  # what the function computes from it is computed on the host from now on
     return found
 
 

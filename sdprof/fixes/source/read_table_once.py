@@ -40,6 +40,7 @@ ASKED_AGAIN = (
     *(ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context),
 )
 """What gives the same however often it is asked."""
+PATH = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.expr_context)
 CUTS = frozenset({"int", "round", "floor", "ceil", "trunc", "rint"})
 CUT = "Fractions are computed and cut to whole numbers: rounded otherwise, one could be another"
 COPIES = frozenset({"cpu", "to"})
@@ -72,11 +73,11 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         node = node.test  # the jump has the place of the whole expression
     if _shows_device(node, site):
         raise DeclinedError("The text that is made of it names the device")
-    leaves = tensor_leaves(_what_is_read(node), frame.values)
+    leaves = tensor_leaves(_what_is_read(site, node), frame.values)
     while not leaves and isinstance(parent := frame.source.parents[node], ast.BoolOp):
         node = parent  # CPython may give a later operand of 'or' the place of the one before it
         leaves = tensor_leaves(node, frame.values)
-    leaves = _given_as_number(site, frame, node, leaves) or leaves
+    leaves = _given_as_number(site, frame, node, leaves) or leaves or _receiver(node)
     if not all(frame.source.has_own_text(leaf) for leaf in leaves):
         raise DeclinedError("The place inside the f-string is not exact: name the number before it")
     if not leaves:
@@ -115,6 +116,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             edits.append(_with_helper(site, frame, made_of, computes=True))
         edits += filter(None, [_asked_again(site, frame, leaves), _flag_by_helper(site, frame, leaves)])
         edits += filter(None, [_computed_beside(site, frame, leaves, helped=True)])
+        edits += filter(None, [_entry_by_helper(site, frame, leaves)])
         condition = _whole_of(frame, node)
         asked = tensor_leaves(condition, frame.values) if condition is not None else []
         if condition is not None and all(map(_fits_helper, asked)):
@@ -178,8 +180,20 @@ def _shows_device(node: ast.expr, site: SiteEvidence) -> bool:
     return isinstance(node, ast.Call) and last_name(node.func) in ("print", "str", "repr", "format")
 
 
-def _what_is_read(node: ast.expr) -> ast.expr:
-    return node.slice if isinstance(node, ast.Subscript) else node
+def _what_is_read(site: SiteEvidence, node: ast.expr) -> ast.expr:
+    """The index of an entry; the entry itself where its truth was asked, for an index is a whole number."""
+    return node.slice if isinstance(node, ast.Subscript) and site.dtype != "bool" else node
+
+
+def _receiver(node: ast.expr) -> list[ast.expr]:
+    """``data["atoms"].mask`` of ``data["atoms"].mask.sum().item()``: nothing was seen of what has no plain name."""
+    read = node
+    while isinstance(read, ast.Call) and isinstance(read.func, ast.Attribute) and not read.args and not read.keywords:
+        if read.func.attr not in READS | CHOOSES | {"sum"}:
+            return []
+        read = read.func.value
+    path = isinstance(read, ast.Attribute) and all(isinstance(each, PATH) for each in ast.walk(read))
+    return [read] if path and read is not node else []
 
 
 def _given_as_number(site: SiteEvidence, frame: Frame, node: ast.expr, leaves: list[ast.expr]) -> list[ast.expr]:
@@ -348,6 +362,17 @@ def _with_helper(site: SiteEvidence, frame: Frame, leaves: list[ast.expr], *, co
         replacements.append(Replacement(start=start, end=end, text=f"_on_host({frame.source.code(leaf)})"))
     said = READ_BY_HELPER + (" The host computes with it." if computes else "")
     return _by_helper(site, frame, replacements, said, computes=computes)
+
+
+def _entry_by_helper(site: SiteEvidence, frame: Frame, leaves: list[ast.expr]) -> Edit | None:
+    """``_on_host(table)[_on_host(i)]`` of ``table[i]``, where the host waits for the index as well as for the entry."""
+    wrapped: list[ast.expr] = []
+    for leaf in leaves:
+        inner = tensor_leaves(leaf.slice, frame.values) if isinstance(leaf, ast.Subscript) else []
+        if not isinstance(leaf, ast.Subscript) or not inner or not isinstance(leaf.value, ast.Name | ast.Attribute):
+            return None
+        wrapped += [leaf.value, *inner]
+    return _with_helper(site, frame, wrapped, computes=False) if all(map(_fits_helper, wrapped)) and wrapped else None
 
 
 def _by_helper(site: SiteEvidence, frame: Frame, changes: list[Replacement], said: str, *, computes: bool) -> Edit:

@@ -12,6 +12,7 @@ from sdprof.fixes.source.evidence import SiteEvidence
 from sdprof.fixes.source.module_source import ModuleSource, Sources
 from sdprof.fixes.source.reading.calls import in_parentheses
 from sdprof.fixes.source.reading.collecting.carried_entries import CarriedEntries, carried_entries
+from sdprof.fixes.source.reading.collecting.functions_of_one import FUNCTIONS_OF_ONE, is_function_of_one
 from sdprof.fixes.source.reading.collecting.named_entries import ELEMENTWISE, NamedEntries, is_formula, rounds_alike
 from sdprof.fixes.source.reading.collecting.selected_entries import mask_behind, selected_entry
 from sdprof.fixes.source.reading.functional import torch_name
@@ -19,6 +20,7 @@ from sdprof.fixes.source.reading.gradients import may_want_gradients
 from sdprof.fixes.source.reading.names import bindings, dotted, is_free, last_name, scope_of, statement_of
 from sdprof.fixes.source.reading.seen import Values, value_of
 from sdprof.fixes.source.reading.straight_line import stands_alone, without
+from sdprof.fixes.source.reading.tensor_calls import is_torch_call
 from sdprof.model import FixMeta, SeenValue
 
 META = FixMeta(
@@ -95,15 +97,9 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         operator = source.text[source.span(target)[1] : source.span(statement.value)[0]].partition("=")[0].strip()
         other = f"{x} {operator} {f'({other})' if isinstance(statement.value, ast.BinOp) else other}"
     text = f"{x}.copy_({torch}.where({broadcast}, {other}, {x}))"
-    return (
-        _edit(
-            site,
-            source,
-            (*named.needless(), Replacement(start=start, end=end, text=text)),
-            imports,
-            CHOSEN,
-        ),
-    )
+    changes = (*named.needless(), Replacement(start=start, end=end, text=text))
+    edit = _edit(site, source, changes, imports, CHOSEN)
+    return (replace(edit, numerics="rounding", proof="arithmetic") if _rounds_elsewhere(other) else edit,)
 
 
 def _sliced(node: ast.expr) -> ast.expr | None:
@@ -249,9 +245,10 @@ def _everywhere(
     ):
         assert isinstance(value.func, ast.Attribute)
         return everywhere(value.func.value)  # what is chosen has memory of its own anyway
-    if isinstance(value, ast.Call) and _rounds_alike(value, values):
+    if isinstance(value, ast.Call) and (_rounds_alike(value, values) or is_function_of_one(source, value)):
         assert isinstance(value.func, ast.Attribute)
-        return source.code_with(value, [(value.func.value, everywhere(value.func.value))])
+        of = value.args[0] if is_torch_call(source, value) else value.func.value
+        return source.code_with(value, [(of, everywhere(of))])
     if isinstance(value, ast.Call) and named is not None and is_formula(source, value):
         return source.code_with(value, [(each, everywhere(each)) for each in value.args])
     if _is_scalar(value, values, written.dtype):
@@ -265,11 +262,18 @@ def _everywhere(
     raise DeclinedError("What is written is not what the same mask selects from another tensor")
 
 
+def _rounds_elsewhere(text: str) -> bool:
+    """Whether there is a function in it whose last bits may depend on where in a vector an element stands."""
+    calls = [each for each in ast.walk(ast.parse(f"(\n{text}\n)", mode="eval")) if isinstance(each, ast.Call)]
+    return any(last_name(each.func) in FUNCTIONS_OF_ONE for each in calls)
+
+
 def _may_be_infinite(value: ast.AST) -> bool:
     """Whether there is a quotient, a root or a function: infinity times the zero of what is not chosen is no number."""
     parts = list(ast.walk(value))
     calls = [each for each in parts if isinstance(each, ast.Call)]
-    unknown = any(last_name(each.func) == "sqrt" or isinstance(each.func, ast.Name) for each in calls)
+    functions = FUNCTIONS_OF_ONE | {"sqrt"}
+    unknown = any(last_name(each.func) in functions or isinstance(each.func, ast.Name) for each in calls)
     return unknown or any(isinstance(each, ast.Div) for each in parts)
 
 

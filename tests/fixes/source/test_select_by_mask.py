@@ -90,7 +90,9 @@ def test_every_element_is_chosen(statement: str, expression: str, expected: str)
         ("x[m] = levels", "x[m]", "not what the same mask selects"),
         ("a = x[m] = y[m]", "x[m]", "how many they are matters"),
         ("x[m] *= cfg['table']", "x[m]", "not what the same mask selects"),
-        ("x[m] = y[m].exp()", "x[m]", "not what the same mask selects"),
+        ("x[m] = y[m].cumsum(0)", "x[m]", "not what the same mask selects"),
+        ("x[m] = y[m].exp_()", "x[m]", "not what the same mask selects"),
+        ("x[m] = torch.sin(y[m], out=h)", "x[m]", "not what the same mask selects"),
         ("x[m] = y[m].pow(share)", "x[m]", "not what the same mask selects"),
         ("x[row] = (2 * y)[row]", "x[row]", "shape and type of the target"),
     ],
@@ -99,6 +101,17 @@ def test_what_cannot_be_shown_stays(statement: str, expression: str, reason: str
     said = after(statement, expression)
     assert said.startswith("declined")
     assert reason in said
+
+
+@pytest.mark.parametrize(
+    ("value", "everywhere"),
+    [("y[m].exp()", "y.exp()"), ("torch.sin(y[m] * 0.5) / y[m]", "torch.sin(y * 0.5) / y")],
+)
+def test_functions_are_computed_everywhere_where_no_gradient_is_wanted(value: str, everywhere: str) -> None:
+    assert after(f"x[m] = {value}", "x[m]") == f"x.copy_(torch.where(m, {everywhere}, x))"
+    asked = f"import torch\n\ndef f(x, y, m):\n    x[m] = {value}\n    return torch.autograd.grad(x.sum(), y)\n"
+    site, sources = site_at(asked, "x[m]", kind="SYNC", op="aten::index_put_", dtype="bool", values=VALUES)
+    assert "Gradients may be wanted" in rewritten("select-by-mask", site, sources)
 
 
 def block(*lines: str, expression: str, occurrence: int = 0) -> str:

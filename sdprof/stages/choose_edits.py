@@ -158,18 +158,18 @@ class _Search:
         first = tuple(dict.fromkeys(edits[0] for edits in in_vain if edits))
         if not first or not self.time_left():
             return sound
-        alone, chosen = self.try_edits(sound), self.with_more(sound, first)
-        together = self.try_edits(chosen)
-        while together.fault and self.time_left():
-            culprit, _ = self.blame(chosen, together.fault)
-            if culprit in sound:
-                return sound
-            chosen = tuple(edit for edit in chosen if edit != culprit)
-            together = self.try_edits(chosen)
-        if together.fault or together.recurring >= alone.recurring or set(together.conflicts) & set(sound):
+        chosen, fewest = sound, self.try_edits(sound).recurring
+        group = first
+        while group and self.time_left():
+            more, trial = self.without_faulty(sound, group)
+            if trial.fault or set(trial.conflicts) & set(sound):
+                break
+            if trial.recurring < fewest:
+                chosen, fewest = tuple(edit for edit in more if edit not in trial.conflicts), trial.recurring
+            lost = tuple(edit for edit in group if edit in trial.conflicts)
+            group = lost if len(lost) < len(group) else ()  # what lost to another edit of the same text may do better
+        if chosen == sound:
             return sound
-        chosen = tuple(edit for edit in chosen if edit not in together.conflicts)
-        fewest = together.recurring
         added = tuple(edit for edit in chosen if edit not in sound)
         chosen = self.without_needless(chosen, added, fewest)
         for edits in in_vain:
@@ -181,6 +181,18 @@ class _Search:
                     chosen, fewest = more, trial.recurring
                     break
         return chosen
+
+    def without_faulty(self, sound: tuple[Edit, ...], group: tuple[Edit, ...]) -> tuple[tuple[Edit, ...], Trial]:
+        """Edits beside the sound ones, less those that do harm; with a fault where a sound one would be to blame."""
+        chosen = self.with_more(sound, group)
+        trial = self.try_edits(chosen)
+        while trial.fault and self.time_left():
+            culprit, _ = self.blame(chosen, trial.fault)
+            if culprit in sound:
+                break
+            chosen = tuple(edit for edit in chosen if edit != culprit)
+            trial = self.try_edits(chosen)
+        return chosen, trial
 
     def without_needless(self, chosen: tuple[Edit, ...], group: tuple[Edit, ...], fewest: int) -> tuple[Edit, ...]:
         """Leave out those of a group without which the loop copies and waits no more often; by halving."""

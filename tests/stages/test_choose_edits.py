@@ -295,3 +295,18 @@ def test_what_spares_a_part_stays_where_nothing_else_was_sound() -> None:
 
     choice = choose_edits(proposals((first,), (second,)), trial, lambda: True)
     assert [each.replacements for each in choice.edits] == [first.replacements]
+
+
+def test_what_lost_to_a_rival_that_spares_nothing_is_tried_by_itself() -> None:
+    """The condition's own read by a helper, and the selections that make it needless, change the same name."""
+    useless, better = edit(1, text="read by a helper"), edit(2, text="found once")
+
+    def trial(edits: tuple[Edit, ...]) -> Trial:
+        both = set(edits) == {useless, better}
+        return Trial(
+            in_vain={} if both else dict.fromkeys(edits, "it stays"),
+            conflicts={better: "another edit"} if both else {},
+            recurring=1 if better in edits and not both else 3,
+        )
+
+    assert choose_edits(proposals((useless,), (better,)), trial, lambda: True).edits == (better,)

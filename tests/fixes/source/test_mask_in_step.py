@@ -94,6 +94,36 @@ def test_what_else_selects_is_left_as_it_was(tmp_path: Path, made: str, first: s
 
 
 def test_what_a_condition_may_spare_is_not_asked_beforehand(tmp_path: Path) -> None:
-    first = "if t % 2:\n            x, noise = x[:, keep].repeat(1, 6, 1)[:, :6], noise[:, keep].repeat(1, 6, 1)[:, :6]"
+    first = "if t % 2:\n            x = x[:, keep].repeat(1, 6, 1)[:, :6]\n            a = noise[:, keep]; x = x + a.mean()"
     _, _, text = cured(tmp_path, MADE, first, "pass")
     assert "keep_indices" not in text
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("high.any()", "len(high_indices[0]) > 0"),
+        ("torch.any(high) and t >= 0", "len(high_indices[0]) > 0 and t >= 0"),
+        ("high.sum() > 0", "len(high_indices[0]) > 0"),
+        ("0 < torch.sum(high).item()", "0 < len(high_indices[0])"),
+        ("not high.any()", "not len(high_indices[0]) > 0"),
+    ],
+)
+def test_whether_there_is_anything_to_select_is_known_with_the_indices(
+    tmp_path: Path, question: str, answer: str
+) -> None:
+    first = f"if {question}:\n            noise[high] = torch.sort(noise[high])[0]"
+    second = "rows = torch.sort(noise[high])[0].sum()"
+    before, after, text = cured(tmp_path, "high = noise > 0.1", first, second)
+    assert before > after == 4
+    assert f"if {answer}:" in text
+
+
+def test_one_statement_that_draws_again_what_a_mask_selects_asks_once(tmp_path: Path) -> None:
+    first = "while high.any():\n            noise[high] = torch.rand_like(noise[high])\n            high = noise > 0.5"
+    before, after, text = cured(tmp_path, "high = noise > 0.5", first, "pass")
+    assert before > after > 0
+    assert (
+        "            high_indices = high.nonzero(as_tuple=True)\n            noise[high_indices] = torch.rand_like("
+        in text
+    )

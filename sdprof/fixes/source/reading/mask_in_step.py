@@ -12,8 +12,10 @@ from sdprof.fixes.source.reading.names import bindings, is_free, last_name, scop
 from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.on_host.made_from_host import reaching
 from sdprof.fixes.source.reading.straight_line import block_of, stands_alone
-from sdprof.fixes.source.reading.tensor_calls import is_torch_call
+from sdprof.fixes.source.reading.tensor_calls import dtype_name, is_torch_call, keyword
 
+JOIN = frozenset({"cat", "concat", "hstack", "vstack", "stack"})
+MAKE = frozenset({"zeros", "ones", "full", "zeros_like", "ones_like", "full_like"})
 SAID = "What the mask selects is found once in each step, and not again for each selection."
 
 
@@ -24,12 +26,26 @@ def found_in_step(source: ModuleSource, node: ast.Subscript, mask: Mask) -> Made
     waited at all. Of a mask that is made in several places, what one statement selects: ``x[mask] = draw(x[mask])``.
     """
     name, scope = mask.node, scope_of(source, node)
-    bound = bindings(scope, name.id) if isinstance(name, ast.Name) else []
-    of_truth = all(each.kind == "assignment" and each.value is not None and is_of_truth(each.value) for each in bound)
-    if not isinstance(name, ast.Name) or not bound or not of_truth or not is_free(scope, f"{name.id}_indices"):
+    if not isinstance(name, ast.Name) or not _tells_truth(source, name) or not is_free(scope, f"{name.id}_indices"):
         return None
     found = reaching(source, name)
     return (_behind(source, name, found[0].node) if found is not None else None) or _before(source, name)
+
+
+def _tells_truth(source: ModuleSource, node: ast.expr, depth: int = 3) -> bool:
+    """Whether an expression tells of each element whether it is selected, for every caller of the function."""
+    if is_of_truth(node):
+        return True
+    if isinstance(node, ast.Name) and depth:
+        bound = bindings(scope_of(source, node), node.id)
+        values = [each.value for each in bound if each.kind == "assignment"]
+        made = [each is not None and _tells_truth(source, each, depth - 1) for each in values]
+        return bool(bound) and len(values) == len(bound) and all(made)
+    if not isinstance(node, ast.Call) or not is_torch_call(source, node):
+        return False
+    if last_name(node.func) in JOIN and node.args and isinstance(node.args[0], ast.Tuple | ast.List):
+        return all(_tells_truth(source, each, depth) for each in node.args[0].elts)
+    return last_name(node.func) in MAKE and dtype_name(keyword(node, "dtype")) == "bool"
 
 
 def _behind(source: ModuleSource, name: ast.Name, made: ast.AST) -> MadeOnce | None:

@@ -83,7 +83,8 @@ def test_what_is_selected_and_written_back_shares_the_indices(tmp_path: Path) ->
 )
 def test_masks_in_other_spellings(tmp_path: Path, made: str) -> None:
     name = "first" if "first" in made else "keep"
-    before, after, _ = cured(tmp_path, f"{name} = {made}", *SELECTS)
+    sorts = "noise[:, keep] = torch.sort(noise[:, keep], 1)[0]"
+    before, after, _ = cured(tmp_path, f"{name} = {made}", sorts, "pass")
     assert before == 2 * after > 0
 
 

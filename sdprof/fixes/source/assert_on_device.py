@@ -32,6 +32,7 @@ ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 ARITHMETIC_ALONE = (ast.BinOp, ast.UnaryOp, ast.Constant, ast.operator, ast.unaryop)
 ARITHMETIC = (*ARITHMETIC_ALONE, ast.Name, ast.expr_context)
 READ_FOR_MORE = "The number is read for more than an assertion"
+RAISED_THERE = frozenset({"RuntimeError", "AssertionError"})
 TO_ONE = frozenset({"all", "any"})
 GIVES_TENSORS = SAME_DEVICE_METHODS | {"isnan", "isinf", "isfinite", "isclose"}
 
@@ -49,6 +50,9 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     assertions comes of them. The check is the same and stops the program as before, at the next wait for the device. Of
     a message that is made of the numbers nothing is left. ``assert torch.allclose(a, b)`` asks
     ``torch.isclose(a, b).all()``, and ``assert t + dt > t`` of tensors ``torch.as_tensor(t + dt > t)``.
+
+    ``if x.isnan().any(): raise RuntimeError("…")`` → ``torch._assert_async(~x.isnan().any(), "…")``: what the device
+    raises is a ``RuntimeError``, too.
     """
     source, values = sources.of(site.where.file), values_at(site, 0)
     node = source.node_at(site.where)
@@ -64,6 +68,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
             if not known or each not in known
         }
         changes = [_checked(source, statement, torch, [(each, there.get(each)) for each in tests])]
+    elif isinstance(statement, ast.If) and (error := _raised(statement)) is not None:
+        waited = node if site.dtype == "bool" else None
+        wrong = _there(source, statement.test, values, torch, awaited=statement.test is waited)
+        changes = [_checked_not(source, statement, torch, wrong, error)]
     else:
         changes = _through_names(source, statement, torch, values)
     return (
@@ -108,6 +116,29 @@ def _checked(
         for test, there in tests
     )
     return Replacement(start=start, end=end, text=text)
+
+
+def _raised(statement: ast.If) -> ast.Call | None:
+    """The error of ``if wrong: raise RuntimeError("…")``, of a kind that the device raises as well."""
+    alone = len(statement.body) == 1 and not statement.orelse
+    raised = statement.body[0] if alone else None
+    error = raised.exc if isinstance(raised, ast.Raise) and raised.cause is None else None
+    if isinstance(error, ast.Name):
+        error = ast.Call(func=error, args=[], keywords=[])
+    named = isinstance(error, ast.Call) and isinstance(error.func, ast.Name) and error.func.id in RAISED_THERE
+    return error if named and isinstance(error, ast.Call) else None
+
+
+def _checked_not(source: ModuleSource, statement: ast.If, torch: str, wrong: str, error: ast.Call) -> Replacement:
+    if not stands_alone(source, statement):
+        raise DeclinedError("The check shares its line with other code")
+    message = error.args[0] if error.args else None
+    told = f", {source.code(message)}" if isinstance(message, ast.Constant) and isinstance(message.value, str) else ""
+    start, end = source.span(statement)
+    plain = isinstance(statement.test, ast.Call | ast.Subscript | ast.Name) or wrong.startswith(f"{torch}.as_tensor(")
+    return Replacement(
+        start=start, end=end, text=f"{torch}._assert_async({f'~{wrong}' if plain else f'~({wrong})'}{told})"
+    )
 
 
 def _through_names(source: ModuleSource, first: ast.stmt, torch: str, values: Values) -> list[Replacement]:
@@ -190,10 +221,23 @@ def _there(source: ModuleSource, test: ast.expr, values: Values, torch: str, *, 
         return seen or _on_device(source, test, values)
     except DeclinedError:
         compares = isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ORDERS)
+        if compares and isinstance(test, ast.Compare) and (text := _read_beside_path(source, test)) is not None:
+            return f"{torch}.as_tensor({text})"
         joins = isinstance(test, ast.BinOp) and isinstance(test.op, ast.BitAnd | ast.BitOr)
         if not awaited or not (compares or joins):
             raise
         return f"{torch}.as_tensor({source.code(test)})"  # another caller may compare numbers of the host
+
+
+def _read_beside_path(source: ModuleSource, test: ast.Compare) -> str | None:
+    """``t[0] > self.steps`` of ``t[0].item() > self.steps``: a number or a tensor, which compare alike."""
+    sides = (test.left, test.comparators[0])
+    reads = [each for each in sides if isinstance(each, ast.Call) and last_name(each.func) == "item"]
+    others = [each for each in sides if each not in reads]
+    tensors = [(each, number_read(each)) for each in reads]
+    if len(reads) != 1 or dotted(others[0]) is None:
+        return None
+    return source.code_with(test, [(each, source.code(tensor)) for each, tensor in tensors if tensor is not None])
 
 
 def _seen_there(source: ModuleSource, test: ast.expr, values: Values) -> str:

@@ -27,6 +27,11 @@ def after(body: str, read: str) -> str:
         ("assert 1e-3 > float(y), 'too far'", "float(y)", "torch._assert_async(1e-3 > y, 'too far')"),
         ("assert (x >= 0).all()", "(x >= 0).all()", "torch._assert_async((x >= 0).all())"),
         (
+            "assert x.max().item() < things",
+            "x.max().item()",
+            "torch._assert_async(torch.as_tensor(x.max() < things))",
+        ),
+        (
             "assert not torch.any(torch.isnan(x))",
             "not torch.any(torch.isnan(x))",
             "torch._assert_async(~torch.any(torch.isnan(x)))",
@@ -35,6 +40,36 @@ def after(body: str, read: str) -> str:
 )
 def test_the_device_checks_itself(body: str, read: str, expected: str) -> None:
     assert f"    {expected}\n" in after(body, read)
+
+
+@pytest.mark.parametrize(
+    ("check", "read", "expected"),
+    [
+        (
+            "if torch.isnan(x).any(): raise RuntimeError('no number')",
+            "torch.isnan(x).any()",
+            "torch._assert_async(~torch.isnan(x).any(), 'no number')",
+        ),
+        (
+            "if x.max().item() > n:\n        raise RuntimeError('too far', x.max().item())",
+            "x.max().item()",
+            "torch._assert_async(~(x.max() > n), 'too far')",
+        ),
+        (
+            "if x[0].item() > things.most:\n        raise AssertionError",
+            "x[0].item()",
+            "torch._assert_async(~torch.as_tensor(x[0] > things.most))",
+        ),
+        ("if x.max().item() > n:\n        raise ValueError('too far')", "x.max().item()", "declined: "),
+        ("if x.max().item() > n:\n        raise RuntimeError\n    else: x = -x", "x.max().item()", "declined: "),
+        ("if x.max().item() > n:\n        print(x)\n        raise RuntimeError", "x.max().item()", "declined: "),
+        ("if x.max().item() > n:\n        raise RuntimeError from things", "x.max().item()", "declined: "),
+        ("if x.max().item() > n: raise RuntimeError; return x", "x.max().item()", "declined: "),
+    ],
+)
+def test_what_is_raised_where_a_check_fails_the_device_raises(check: str, read: str, expected: str) -> None:
+    said = after(check, read)
+    assert f"    {expected}\n" in said if not expected.startswith("declined") else said.startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +147,6 @@ def test_numbers_that_are_used_for_more_are_read(old: str, new: str) -> None:
         ("if x.max().item() > n:\n        raise ValueError", "x.max().item()"),
         ("assert x.max().item() < n or n > 3", "x.max().item()"),
         ("assert x.max().item() < n and things", "x.max().item()"),
-        ("assert x.max().item() < things", "x.max().item()"),
         ("assert int(y) < n", "int(y)"),
         ("assert 0 < x.max().item() < n", "x.max().item()"),
         ("assert x.max().item() in things", "x.max().item()"),

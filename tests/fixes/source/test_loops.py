@@ -15,6 +15,7 @@ LOOPS = Path(__file__).parent / "loops"
 def test_nothing_is_left_in_the_steps(name: str) -> None:
     cured = cure_file(LOOPS / f"{name}.py")
     assert cured.same_bits
+    assert not [each for each in cured.stayed if "fault of sdprof" in each]
     assert cured.after.late == 0, [(site.kind, site.where.line, site.where.code) for site in cured.after.sites]
     assert name == "faultless" or cured.before.late > 0
     assert name != "faultless" or not cured.composed

@@ -15,6 +15,11 @@ from sdprof.fixes.source.reading.tensor_calls import is_torch_call
 
 OF_TORCH = PURE | {"minimum", "maximum", "where", "min", "max", "tensor", "as_tensor", "cat", "stack", "outer"}
 OF_TORCH |= FACTORIES - {"empty"}
+_METHODS = """
+index_select gather take select narrow size numel dim expand_as view_as type_as min max amin amax maximum minimum prod
+softmax log_softmax softplus
+"""
+METHODS = PURE | set(_METHODS.split())
 STATEMENTS = (ast.Assign, ast.Return, ast.If, ast.Expr)
 EXPRESSIONS = (
     *(ast.BinOp, ast.operator, ast.UnaryOp, ast.unaryop, ast.Compare, ast.cmpop, ast.BoolOp, ast.boolop, ast.IfExp),
@@ -115,5 +120,5 @@ def is_pure(source: ModuleSource, call: ast.Call) -> bool:
     if is_torch_call(source, call):
         return name in OF_TORCH
     if isinstance(call.func, ast.Attribute):
-        return name in PURE or last_name(call.func.value) in NUMBER_MODULES
+        return name in METHODS or last_name(call.func.value) in NUMBER_MODULES
     return name in NUMBER_FUNCTIONS

@@ -29,7 +29,8 @@ def is_tensor(node: ast.expr, values: Values, device: str | None = None) -> bool
     if isinstance(node, ast.Constant | ast.JoinedStr | ast.List | ast.Tuple | ast.Dict | ast.Set):
         return False
     if isinstance(node, ast.Subscript):
-        return is_tensor(node.value, values, device) or None
+        whole = is_tensor(node.value, values, device)
+        return whole if isinstance(node.slice, ast.Slice) else whole or None  # an entry of a list may be one
     if isinstance(node, ast.UnaryOp):
         return is_tensor(node.operand, values, device)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ARITHMETIC):

@@ -323,9 +323,10 @@ class _Beside:
         if assigned and named and isinstance(node, ast.Subscript) and _is_written_out(node.slice):
             return f"{self.name(root)}[{ast.unparse(node.slice)}]"
         numbers = all(each.value is not None and is_number(self.source, each.value, {}) for each in local)
-        if isinstance(node, ast.Name) and assigned and not numbers:
-            return self.name(node.id)
         known = value_of(node, self.frame.values)
+        if isinstance(node, ast.Name) and assigned and not numbers:
+            counted = known is not None and known.kind == "number" and self._runs_through_numbers(node.id, local)
+            return None if counted else self.name(node.id)
         of_caller = self.loop is None and [each.kind for each in local] == ["parameter"]
         if isinstance(node, ast.Name) and of_caller and (known is None or known.kind != "number"):
             given = self.handed_over(self.frame, node)
@@ -345,6 +346,13 @@ class _Beside:
         if seen is None or seen.kind == "other" or (seen.kind == "tensor" and seen.device != "cpu"):
             raise DeclinedError(f"{self.source.code(node)} is not known to the host")
         return None
+
+    def _runs_through_numbers(self, name: str, local: list[Binding]) -> bool:
+        """Whether a name that was seen to be a number comes from a loop over no table, ``for i, j in pairs``."""
+        if not isinstance(self.loop, ast.For) or all(each.node is not self.loop for each in local):
+            return False
+        runs = is_tensor(self.loop.iter, self.frame.values) is not True
+        return runs and of_loop_variable(self.frame, name, self.loop, self.scope) is None
 
     def _is_in_loop(self, binding: Binding) -> bool:
         return self.inside is None or binding.node in self.inside

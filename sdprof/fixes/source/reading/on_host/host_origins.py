@@ -20,11 +20,18 @@ from sdprof.model import SeenValue
 CALLED_BY_OTHER_NAMES = frozenset({"forward", "__call__", "__init__"})
 
 
-def make_host(frame: Frame, node: ast.expr) -> HostCopy | None:
+Followed = frozenset[tuple[int, str]]
+"""Scopes and names on the way: what a loop carries comes from itself."""
+
+
+def make_host(frame: Frame, node: ast.expr, followed: Followed = frozenset()) -> HostCopy | None:
     """Make the value of a name a host value where it comes from."""
     if not isinstance(node, ast.Name):
         return None
     scope = scope_of(frame.source, node)
+    if (id(scope), node.id) in followed:
+        return None
+    followed |= {(id(scope), node.id)}
     batch = comprehended(frame.source, node)
     if batch is not None:
         return _items_made_host(frame, batch)
@@ -39,10 +46,10 @@ def make_host(frame: Frame, node: ast.expr) -> HostCopy | None:
         if not cuts_fractions(frame.source, value, frame.values) and node.id not in read_in(value):
             seen = value_of(node, frame.values)
             counts = seen is not None and _is_integer(seen) and _tensors_are_integers(value, frame.values)
-            made = host_operands(frame, value, counts=counts)
+            made = host_operands(frame, value, counts=counts, followed=followed)
     if not parameter or not isinstance(scope, Function):
         return made
-    given = _from_caller(frame, scope, node.id)  # if t is None: t = …
+    given = _from_caller(frame, scope, node.id, followed)  # if t is None: t = …
     found = [each for each in (made, given) if each is not None]
     return merged(found, computes=False) if found else None
 
@@ -57,7 +64,9 @@ def _items_made_host(frame: Frame, batch: ast.expr) -> HostCopy | None:
     return copy
 
 
-def host_operands(frame: Frame, value: ast.expr, *, counts: bool = False) -> HostCopy | None:
+def host_operands(
+    frame: Frame, value: ast.expr, *, counts: bool = False, followed: Followed = frozenset()
+) -> HostCopy | None:
     """Compute an expression from host values: each of its operands that has a twin, or can be made a host value.
 
     :param counts: it takes whole numbers to whole numbers, which come out the same on any device.
@@ -73,7 +82,7 @@ def host_operands(frame: Frame, value: ast.expr, *, counts: bool = False) -> Hos
         if copy is not None and copy.text is not None:
             copy.replacements.append(in_place(frame.source, leaf, copy.text))
         else:
-            copy = make_host(frame, leaf)
+            copy = make_host(frame, leaf, followed)
         if copy is not None:
             found.append(copy)
     if not found:
@@ -81,7 +90,7 @@ def host_operands(frame: Frame, value: ast.expr, *, counts: bool = False) -> Hos
     return merged(found, computes=not (counts or isinstance(value, Leaf)))
 
 
-def _from_caller(frame: Frame, function: Function, parameter: str) -> HostCopy | None:
+def _from_caller(frame: Frame, function: Function, parameter: str, followed: Followed) -> HostCopy | None:
     caller = frame.caller()
     call = caller.source.node_at(caller.where)
     if not isinstance(call, ast.Call):
@@ -91,11 +100,12 @@ def _from_caller(frame: Frame, function: Function, parameter: str) -> HostCopy |
     given = given_as(call, function, parameter)
     if given is None:
         return None
-    found = host_operands(caller, given) if not cuts_fractions(caller.source, given, caller.values) else None
+    cuts = cuts_fractions(caller.source, given, caller.values)
+    found = host_operands(caller, given, followed=followed) if not cuts else None
     others = [each for each in _called_beside(caller, call) if each is not call] if found is not None else []
     for other in (given_as(each, function, parameter) for each in others):
         if other is not None and not cuts_fractions(caller.source, other, caller.values) and found is not None:
-            copy = host_operands(caller, other)
+            copy = host_operands(caller, other, followed=followed)
             found = merged([found, copy], computes=False) if copy is not None else found
     seen = value_of(ast.Name(parameter), frame.values)
     if found is None or (seen is not None and _is_integer(seen)):

@@ -130,11 +130,11 @@ def _raised(statement: ast.If) -> ast.Call | None:
 
 
 def _checked_not(source: ModuleSource, statement: ast.If, torch: str, wrong: str, error: ast.Call) -> Replacement:
-    if not stands_alone(source, statement):
-        raise DeclinedError("The check shares its line with other code")
+    start, end = source.span(statement)
+    if not stands_alone(source, statement) or not source.text[start:].startswith("if"):
+        raise DeclinedError("The check shares its line with other code, or is one branch of several")
     message = error.args[0] if error.args else None
     told = f", {source.code(message)}" if isinstance(message, ast.Constant) and isinstance(message.value, str) else ""
-    start, end = source.span(statement)
     plain = isinstance(statement.test, ast.Call | ast.Subscript | ast.Name) or wrong.startswith(f"{torch}.as_tensor(")
     return Replacement(
         start=start, end=end, text=f"{torch}._assert_async({f'~{wrong}' if plain else f'~({wrong})'}{told})"

@@ -31,6 +31,7 @@ from sdprof.fixes.source.reading.tensor_calls import (
     number_read,
     torch_of,
 )
+from sdprof.fixes.source.reading.tensor_leaves import Leaf
 from sdprof.model import FixMeta
 
 META = FixMeta(
@@ -162,6 +163,7 @@ def _going_on(
     if used is None:
         return None
     text = in_parentheses(source, inner) + (".detach()" if gradients else "") + ".double()"
+    text += ".clone()" if site.dtype == "float64" and isinstance(inner, Leaf) else ""  # it may be written to
     text += "" if site.shape == () else ".squeeze()"
     said = GOES_ON + (" Where it divides by zero, it gives an infinity, and raises nothing." if used.divides else "")
     edit = _edit(site, source, number, text, said)

@@ -64,6 +64,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         raise DeclinedError("The statement reads no other number of the same type")
     if not all(_is_part(each, reads) or _holds(each, reads) for each in calls):
         raise DeclinedError("Something else is called between the reads, and may have an effect")
+    if not all(map(source.has_own_text, reads)):
+        raise DeclinedError("The place inside the f-string is not exact: name the numbers before it")
     torch, imports = torch_name(source)
     stacked = f"{torch}.stack(({', '.join(source.code(_tensor(each)) for each in reads)})).tolist()"
     return (

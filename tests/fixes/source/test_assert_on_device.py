@@ -65,6 +65,11 @@ def test_the_device_checks_itself(body: str, read: str, expected: str) -> None:
         ("if x.max().item() > n:\n        print(x)\n        raise RuntimeError", "x.max().item()", "declined: "),
         ("if x.max().item() > n:\n        raise RuntimeError from things", "x.max().item()", "declined: "),
         ("if x.max().item() > n: raise RuntimeError; return x", "x.max().item()", "declined: "),
+        (
+            "if n > 3:\n        x = -x\n    elif x.max().item() > n:\n        raise RuntimeError",
+            "x.max().item()",
+            "declined: ",
+        ),
     ],
 )
 def test_what_is_raised_where_a_check_fails_the_device_raises(check: str, read: str, expected: str) -> None:

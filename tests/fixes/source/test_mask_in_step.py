@@ -129,6 +129,15 @@ def test_whether_there_is_anything_to_select_is_known_with_the_indices(
     assert f"if {answer}:" in text
 
 
+def test_a_question_that_another_one_may_spare_is_not_asked_beforehand(tmp_path: Path) -> None:
+    first = "if t % 2 and high.any():\n            noise[high] = torch.sort(noise[high])[0]"
+    _, _, text = cured(tmp_path, "high = noise > 0.1", first, "pass")
+    assert "if t % 2 and high.any():" in text
+    assert (
+        "            high_indices = high.nonzero(as_tuple=True)\n            noise[high_indices] = torch.sort(" in text
+    )
+
+
 def test_one_statement_that_draws_again_what_a_mask_selects_asks_once(tmp_path: Path) -> None:
     first = "while high.any():\n            noise[high] = torch.rand_like(noise[high])\n            high = noise > 0.5"
     before, after, text = cured(tmp_path, "high = noise > 0.5", first, "pass")

@@ -64,6 +64,10 @@ def test_what_else_a_number_is_for_keeps_it(body: str) -> None:
     assert after(body).startswith("declined: ")
 
 
+def test_a_double_that_may_be_written_to_is_copied() -> None:
+    assert "r = n.double().clone()\n" in after("r = n.item()\nn.mul_(2)\nx = r * 2 * x", dtype="float64")
+
+
 def test_whole_numbers_are_no_doubles() -> None:
     assert after("r = n.item()\nx = 2 * r * x", dtype="int64").startswith("declined: ")
 

@@ -13,6 +13,7 @@ from sdprof.fixes.source.reading.on_host.host_copy import in_place
 from sdprof.fixes.source.reading.on_host.made_from_host import reaching
 from sdprof.fixes.source.reading.straight_line import block_of, stands_alone
 from sdprof.fixes.source.reading.tensor_calls import dtype_name, is_torch_call, keyword
+from sdprof.fixes.source.reading.tests_between import tests_between
 
 JOIN = frozenset({"cat", "concat", "hstack", "vstack", "stack"})
 MAKE = frozenset({"zeros", "ones", "full", "zeros_like", "ones_like", "full_like"})
@@ -56,7 +57,10 @@ def _behind(source: ModuleSource, name: ast.Name, made: ast.AST) -> MadeOnce | N
     uses = [each for each in _selections(source, scope, name.id) if _comes_from(source, each, made)]
     asked = [each for each in _questions(source, scope, name.id) if _comes_from(source, each[0], made)]
     places = sorted([*uses, *(each for each, _, _ in asked)], key=lambda each: (each.lineno, each.col_offset))
-    if len(places) < 2 or not uses or statement_of(source, places[0]) not in block_of(source, made):
+    if len(places) < 2 or not uses:
+        return None
+    first = statement_of(source, places[0])
+    if first not in block_of(source, made) or any(tests_between(source, places[0], first)):
         return None
     answers = [in_place(source, question, answer) for _, question, answer in asked]
     return _found(source, name, made, (made.end_lineno or made.lineno) + 1, uses, answers)
@@ -155,9 +159,7 @@ def _is_filled(source: ModuleSource, selected: ast.Subscript) -> bool:
     if isinstance(selected.ctx, ast.Load):
         return False
     value = statement.value if isinstance(statement, ast.Assign) else None
-    return not isinstance(value, ast.Call | ast.BinOp | ast.Subscript | ast.Name) or not isinstance(
-        statement, ast.Assign
-    )
+    return not isinstance(value, ast.Call | ast.BinOp | ast.Subscript | ast.Name)
 
 
 def _comes_from(source: ModuleSource, use: ast.Name, made: ast.Assign) -> bool:

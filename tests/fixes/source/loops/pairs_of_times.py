@@ -16,7 +16,7 @@ def times_of(steps):
 @torch.no_grad()
 def sample(net, x, betas, steps, skip, error):
     times = times_of(steps)
-    for i, j in list(zip(times[:-1], times[1:])):
+    for i, j in list(zip(times[:-1], times[1:])):  # noqa: B905, RUF007 - as samplers write it
         i, j = i * skip, j * skip
         if j < 0:
             j = -1

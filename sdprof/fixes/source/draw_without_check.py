@@ -53,7 +53,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     if site.op.startswith("aten::normal"):
         changes, imports = _of_normal(source, node, site.stack[0].values), ()
     elif last_name(node.func) == "multinomial":
-        changes = _of_multinomial(source, node, torch)
+        changes = _of_multinomial(source, node, torch, site.stack[0].values)
     else:
         changes = _of_categorical(source, node, torch, site.stack[0].values)
     return (
@@ -70,16 +70,19 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     )
 
 
-def _of_multinomial(source: ModuleSource, node: ast.Call, torch: str) -> list[Replacement]:
+def _of_multinomial(source: ModuleSource, node: ast.Call, torch: str, values: Values) -> list[Replacement]:
     method = not is_torch_call(source, node)
     if not is_plain(node) or {each.arg for each in node.keywords} - KNOWN:
         raise DeclinedError("The call has arguments whose effect is not carried over")
     rows = node.func.value if method and isinstance(node.func, ast.Attribute) else argument(node, 0, "input")
     count = argument(node, 0 if method else 1, "num_samples")
-    if rows is None or not (isinstance(count, ast.Constant) and isinstance(count.value, int)):
-        raise DeclinedError("How many numbers of a row are drawn is not in the text")
+    seen = value_of(count, values) if count is not None else None
+    written = isinstance(count, ast.Constant) and isinstance(count.value, int)
+    if rows is None or count is None or not (written or (seen is not None and seen.dtype == "int")):
+        raise DeclinedError("How many numbers of a row are drawn is not in the text, and was not seen to be a number")
     again = argument(node, 1 if method else 2, "replacement")
-    if count.value > 1 and not (again is None or (isinstance(again, ast.Constant) and again.value is False)):
+    one = isinstance(count, ast.Constant) and count.value == 1
+    if not one and not (again is None or (isinstance(again, ast.Constant) and again.value is False)):
         raise DeclinedError("The same number of a row may be drawn twice")
     generator = keyword(node, "generator")
     drawn = "" if generator is None else f"generator={source.code(generator)}"
@@ -91,13 +94,13 @@ def _of_multinomial(source: ModuleSource, node: ast.Call, torch: str) -> list[Re
         Replacement(
             start=behind,
             end=end,
-            text=f"{'' if given else ')'}{_chosen(torch, name, drawn)}{_largest(count.value)}",
+            text=f"{'' if given else ')'}{_chosen(torch, name, drawn)}{_largest(source.code(count))}",
         ),
     ]
 
 
-def _largest(count: int) -> str:
-    return ".argmax(dim=-1, keepdim=True)" if count == 1 else f".topk({count}).indices"
+def _largest(count: str) -> str:
+    return ".argmax(dim=-1, keepdim=True)" if count == "1" else f".topk({count}).indices"
 
 
 def _of_normal(source: ModuleSource, node: ast.Call, values: Values) -> list[Replacement]:

@@ -7,6 +7,7 @@ import textwrap
 import pytest
 import torch
 
+from sdprof.model import SeenValue
 from tests.fixes.source.by_hand import rewritten, site_at, tensor
 
 
@@ -42,6 +43,24 @@ def test_the_same_is_drawn(body: str, head: str, layout: str) -> None:
         torch.manual_seed(0)
         generator = torch.Generator().manual_seed(1) if "generator" in body else None
         results.append(space["f"](p, 1, generator))
+    assert torch.equal(results[0], results[1])
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_as_many_are_drawn_as_a_number_says(count: int) -> None:
+    text = "import torch\n\ndef f(p, n):\n    return torch.multinomial(p[0], n)\n"
+    values = {"n": SeenValue(kind="number", dtype="int")}
+    site, sources = site_at(text, "torch.multinomial(p[0], n)", kind="SYNC", op="aten::multinomial", values=values)
+    changed = rewritten("draw-without-check", site, sources)
+    assert ".topk(n).indices" in changed
+    p = torch.rand(3, 4, 9)
+    p[..., ::4] = 0
+    results = []
+    for each in (text, changed):
+        space: dict[str, object] = {}
+        exec(each, space)
+        torch.manual_seed(0)
+        results.append(space["f"](p, count))
     assert torch.equal(results[0], results[1])
 
 

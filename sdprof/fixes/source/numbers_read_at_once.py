@@ -45,13 +45,14 @@ def concerns(site: SiteEvidence) -> bool:
 def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     """``print(a.item(), b.item())`` → ``print(*torch.stack((a, b)).tolist())``, where they stand beside one another.
 
-    Elsewhere in one statement they get names before it: ``low, high = torch.stack((x.min(), x.max())).tolist()``. What
-    is read is the same; the host waits once instead of for each.
+    Elsewhere in one statement they get names before it: ``low, high = torch.stack((x.min(), x.max())).tolist()``. So do
+    tensors of one number that a text shows: ``f"{x.min():.3f} {x.max():.3f}"``. What is read is the same; the host
+    waits once instead of for each.
     """
     source, values = sources.of(site.where.file), values_at(site, 0)
     node = source.node_at(site.where)
-    if number_read(node) is None or last_name(getattr(node, "func", node)) != "item":
-        raise DeclinedError("The number is not read by .item() in this expression")
+    if not (_is_text(node) or (number_read(node) is not None and last_name(getattr(node, "func", node)) == "item")):
+        raise DeclinedError("The number is not read by .item() in this expression, nor shown by a text")
     statement = statement_of(source, node)
     if not isinstance(statement, ast.Expr | ast.Assign | ast.Return) or not stands_alone(source, statement):
         raise DeclinedError("The number is read by a statement that does more, or shares its line")
@@ -60,7 +61,8 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     calls = [each for each in ast.walk(statement) if isinstance(each, ast.Call)]
     reads = [each for each in calls if _is_alike(source, each, site.dtype, values)]
     reads.sort(key=lambda each: (each.lineno, each.col_offset))
-    if len(reads) < 2 or node not in reads:
+    shown = _is_text(node) and any(each in reads for each in ast.walk(node))
+    if len(reads) < 2 or not (shown or node in reads):
         raise DeclinedError("The statement reads no other number of the same type")
     if not all(_is_part(each, reads) or _holds(each, reads) for each in calls):
         raise DeclinedError("Something else is called between the reads, and may have an effect")
@@ -82,16 +84,23 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     )
 
 
-def _tensor(read: ast.expr) -> ast.expr:
-    tensor = number_read(read)
-    assert tensor is not None
-    return tensor
+def _is_text(node: ast.AST) -> bool:
+    """``"{}".format(…)`` and an f-string, which show a tensor of one number as the number."""
+    return isinstance(node, ast.JoinedStr | ast.FormattedValue) or (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format"
+    )
+
+
+def _tensor(read: ast.Call) -> ast.expr:
+    return number_read(read) or read
 
 
 def _is_alike(source: ModuleSource, node: ast.Call, dtype: str, values: Values) -> bool:
-    """``x.item()`` or ``x.min().item()``, a number on the device of the type that was read."""
-    tensor = number_read(node)
-    if tensor is None or last_name(node.func) != "item":
+    """``x.item()`` or ``x.min().item()``, a number on the device of the type that was read; shown, ``x.min()``."""
+    tensor: ast.expr | None = number_read(node) if last_name(node.func) == "item" else None
+    shown = tensor is None and _is_text(source.parents[node]) and getattr(source.parents[node], "conversion", -1) == -1
+    tensor = node if shown else tensor
+    if tensor is None:
         return False
     reduced = False
     while isinstance(tensor, ast.Call) and isinstance(tensor.func, ast.Attribute):
@@ -102,7 +111,7 @@ def _is_alike(source: ModuleSource, node: ast.Call, dtype: str, values: Values) 
     seen = value_of(tensor, values)
     if seen is None or (seen.kind, seen.device, seen.dtype) != ("tensor", "cuda", dtype):
         return False
-    return reduced or seen.shape == ()
+    return reduced or (seen.shape == () and not shown)
 
 
 def _is_part(call: ast.Call, reads: list[ast.Call]) -> bool:

@@ -33,6 +33,7 @@ LIKE = frozenset({"zeros_like", "ones_like", "full_like"})
 ELEMENTWISE = frozenset(
     {"abs", "neg", "clamp", "clip", "nan_to_num", "sqrt", "square", "exp", "log", "tanh", "sigmoid"}
 )
+HARMLESS = frozenset({"abs", "neg", "clamp", "clip", "nan_to_num"})
 TO_ONE = frozenset({"min", "max", "amin", "amax", "mean", "sum", "norm", "std", "var"})
 NUMBERS = (int, float)
 NO_CHOICE = "What is decided is more than which of two values a name has"
@@ -61,7 +62,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     start, end = source.span(statement)
     if not stands_alone(source, statement) or not source.text[start:].startswith("if"):
         raise DeclinedError("The choice shares its line with other code, or is one branch of several")
-    if may_want_gradients(site, sources):
+    if not _is_harmless(statement.body[0], values) and may_want_gradients(site, sources):
         raise DeclinedError("Gradients may be wanted: what is not chosen may have none that is a number")
     torch, imports = torch_name(source)
     chosen = _chosen(source, statement.body[0], values)
@@ -109,6 +110,20 @@ def _chosen(source: ModuleSource, statement: ast.stmt, values: Values) -> tuple[
         return target.id, f"{target.id} {operator} {f'({text})' if isinstance(value, ast.BinOp) else text}", True
     alike = _is_alike(source, value, target.id, seen, values)
     return (target.id, source.code(value), False) if alike else None
+
+
+def _is_harmless(statement: ast.stmt, values: Values) -> bool:
+    """Whether what is not chosen has a gradient of zero: it holds no quotient, root or product that may be infinite."""
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Mult | ast.Div):
+        return _is_number(statement.value, values)
+    for each in ast.walk(statement):
+        if isinstance(each, ast.Call) and last_name(each.func) not in LIKE | HARMLESS:
+            return False
+        if isinstance(each, ast.BinOp) and isinstance(each.op, ast.Mult | ast.Div):
+            sides = (each.right,) if isinstance(each.op, ast.Div) else (each.left, each.right)
+            if not any(_is_number(side, values) for side in sides):
+                return False
+    return True
 
 
 def _is_alike(source: ModuleSource, node: ast.expr, name: str, seen: SeenValue, values: Values) -> bool:

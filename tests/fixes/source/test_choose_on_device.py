@@ -89,6 +89,18 @@ def test_a_name_that_is_written_to_has_to_stay_what_it_was() -> None:
     assert "has to stay what it was" in after("x.max() > 1", "x = -x", behind="x.add_(1)")
 
 
-def test_where_gradients_may_be_wanted_the_branch_stays() -> None:
+@pytest.mark.parametrize(
+    ("body", "stays"),
+    [
+        ("x = x / x.abs().max()", True),
+        ("x = x * y", True),
+        ("x = y.sqrt()", True),
+        ("x *= s", True),
+        ("x += 1", False),
+        ("x = 2 * x / 3 - y", False),
+        ("x = torch.zeros_like(x)", False),
+    ],
+)
+def test_where_gradients_may_be_wanted_a_branch_that_may_be_infinite_stays(body: str, stays: bool) -> None:
     asked = "def g(x):\n    return torch.autograd.grad(x.sum(), x)\n\n"
-    assert "Gradients may be wanted" in after("x.max() > 1", "x = -x", head=asked)
+    assert ("Gradients may be wanted" in after("x.max() > 1", body, head=asked)) is stays

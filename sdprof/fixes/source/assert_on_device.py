@@ -58,10 +58,10 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
     node = source.node_at(site.where)
     torch, imports = torch_name(source)
     statement = statement_of(source, node)
+    waited = node if site.dtype == "bool" else None
     if isinstance(statement, ast.Assert):
         tests = _together(statement.test)
         known = len(tests) > 1 and [each for each in tests if _host_knows(source, each, values)]
-        waited = node if site.dtype == "bool" else None
         there = {
             each: _there(source, each, values, torch, awaited=each is waited)
             for each in tests
@@ -69,7 +69,6 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         }
         changes = [_checked(source, statement, torch, [(each, there.get(each)) for each in tests])]
     elif isinstance(statement, ast.If) and (error := _raised(statement)) is not None:
-        waited = node if site.dtype == "bool" else None
         wrong = _there(source, statement.test, values, torch, awaited=statement.test is waited)
         changes = [_checked_not(source, statement, torch, wrong, error)]
     else:
@@ -107,8 +106,7 @@ def _checked(
 ) -> Replacement:
     if not stands_alone(source, statement):
         raise DeclinedError("The assertion shares its line with other code")
-    message = statement.msg
-    told = f", {source.code(message)}" if isinstance(message, ast.Constant) and isinstance(message.value, str) else ""
+    told = _told(source, statement.msg)
     start, end = source.span(statement)
     indent = source.text[source.line_start(statement.lineno) : start]
     text = f"\n{indent}".join(
@@ -116,6 +114,11 @@ def _checked(
         for test, there in tests
     )
     return Replacement(start=start, end=end, text=text)
+
+
+def _told(source: ModuleSource, message: ast.expr | None) -> str:
+    """The message as an argument, if it is written out."""
+    return f", {source.code(message)}" if isinstance(message, ast.Constant) and isinstance(message.value, str) else ""
 
 
 def _raised(statement: ast.If) -> ast.Call | None:
@@ -133,8 +136,7 @@ def _checked_not(source: ModuleSource, statement: ast.If, torch: str, wrong: str
     start, end = source.span(statement)
     if not stands_alone(source, statement) or not source.text[start:].startswith("if"):
         raise DeclinedError("The check shares its line with other code, or is one branch of several")
-    message = error.args[0] if error.args else None
-    told = f", {source.code(message)}" if isinstance(message, ast.Constant) and isinstance(message.value, str) else ""
+    told = _told(source, error.args[0] if error.args else None)
     plain = isinstance(statement.test, ast.Call | ast.Subscript | ast.Name) or wrong.startswith(f"{torch}.as_tensor(")
     return Replacement(
         start=start, end=end, text=f"{torch}._assert_async({f'~{wrong}' if plain else f'~({wrong})'}{told})"

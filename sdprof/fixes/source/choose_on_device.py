@@ -14,7 +14,7 @@ from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.gradients import may_want_gradients
 from sdprof.fixes.source.reading.names import last_name, scope_of, statement_of
 from sdprof.fixes.source.reading.seen import SAME_DEVICE_METHODS, Values, is_tensor, value_of
-from sdprof.fixes.source.reading.straight_line import stands_alone
+from sdprof.fixes.source.reading.straight_line import augmented, stands_alone
 from sdprof.fixes.source.reading.tensor_calls import FLOATS, is_torch_call, number_read
 from sdprof.model import FixMeta, SeenValue
 
@@ -30,10 +30,8 @@ ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 TRUTHS = frozenset({"all", "any", "isnan", "isinf", "isfinite"})
 LIKE = frozenset({"zeros_like", "ones_like", "full_like"})
-ELEMENTWISE = frozenset(
-    {"abs", "neg", "clamp", "clip", "nan_to_num", "sqrt", "square", "exp", "log", "tanh", "sigmoid"}
-)
 HARMLESS = frozenset({"abs", "neg", "clamp", "clip", "nan_to_num"})
+ELEMENTWISE = HARMLESS | {"sqrt", "square", "exp", "log", "tanh", "sigmoid"}
 TO_ONE = frozenset({"min", "max", "amin", "amax", "mean", "sum", "norm", "std", "var"})
 NUMBERS = (int, float)
 NO_CHOICE = "What is decided is more than which of two values a name has"
@@ -105,9 +103,7 @@ def _chosen(source: ModuleSource, statement: ast.stmt, values: Values) -> tuple[
     if isinstance(statement, ast.AugAssign):
         if not _is_beside(source, value, target.id, seen, values):
             return None
-        operator = source.text[source.span(statement.target)[1] : source.span(value)[0]].partition("=")[0].strip()
-        text = source.code(value)
-        return target.id, f"{target.id} {operator} {f'({text})' if isinstance(value, ast.BinOp) else text}", True
+        return target.id, augmented(source, statement, target.id, source.code(value)), True
     alike = _is_alike(source, value, target.id, seen, values)
     return (target.id, source.code(value), False) if alike else None
 

@@ -19,7 +19,7 @@ from sdprof.fixes.source.reading.functional import torch_name
 from sdprof.fixes.source.reading.gradients import may_want_gradients
 from sdprof.fixes.source.reading.names import bindings, dotted, is_free, last_name, scope_of, statement_of
 from sdprof.fixes.source.reading.seen import Values, value_of
-from sdprof.fixes.source.reading.straight_line import stands_alone, without
+from sdprof.fixes.source.reading.straight_line import augmented, stands_alone, without
 from sdprof.fixes.source.reading.tensor_calls import is_torch_call
 from sdprof.model import FixMeta, SeenValue
 
@@ -94,8 +94,7 @@ def rewrite(site: SiteEvidence, sources: Sources) -> tuple[Edit, ...]:
         )
     start, end = source.span(statement)
     if isinstance(statement, ast.AugAssign):
-        operator = source.text[source.span(target)[1] : source.span(statement.value)[0]].partition("=")[0].strip()
-        other = f"{x} {operator} {f'({other})' if isinstance(statement.value, ast.BinOp) else other}"
+        other = augmented(source, statement, x, other)
     text = f"{x}.copy_({torch}.where({broadcast}, {other}, {x}))"
     changes = (*named.needless(), Replacement(start=start, end=end, text=text))
     edit = _edit(site, source, changes, imports, CHOSEN)

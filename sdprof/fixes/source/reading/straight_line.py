@@ -54,6 +54,17 @@ def changed_in_place(source: ModuleSource, node: ast.AST, name: str) -> ast.AugA
     return None
 
 
+def augmented(source: ModuleSource, statement: ast.AugAssign, written: str, value: str) -> str:
+    """``x * (y + 1)`` of ``x *= y + 1``: what is written in place, as an expression.
+
+    :param written: the text of the left side, or of what takes its place.
+    :param value: that of the right side.
+    """
+    between = source.text[source.span(statement.target)[1] : source.span(statement.value)[0]]
+    operand = f"({value})" if isinstance(statement.value, ast.BinOp) else value
+    return f"{written} {between.partition('=')[0].strip()} {operand}"
+
+
 def _last_in(statements: Sequence[ast.stmt], name: str) -> list[ast.Assign]:
     for statement in reversed(statements):
         if isinstance(statement, ast.Assign):
